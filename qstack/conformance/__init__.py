@@ -1,0 +1,1 @@
+"""The judge: transcripts, suites, verdicts, reports."""

@@ -1,0 +1,1 @@
+"""The contract: layers, the four nouns, the node that piles them up. Standard library only."""

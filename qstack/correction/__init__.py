@@ -1,0 +1,1 @@
+"""Distillation schemes, quantum codes and decoders: pure strategies."""

@@ -1,0 +1,1 @@
+"""The only places with a clock, a heap or a socket."""

@@ -1,0 +1,1 @@
+"""The classical side: key delivery interfaces and their consumers."""

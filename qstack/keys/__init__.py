@@ -1,0 +1,1 @@
+"""Quantum key distribution: post-processing, finite-key accounting, key store."""

@@ -1,0 +1,1 @@
+"""Reference network layer: label-switched circuits, swaps, tracking."""

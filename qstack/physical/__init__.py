@@ -1,0 +1,1 @@
+"""Reference physical layer: lanes, standing answers, heralds."""

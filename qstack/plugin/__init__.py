@@ -1,0 +1,1 @@
+"""Hook specifications, base contracts and the manager that names culprits."""

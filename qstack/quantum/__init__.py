@@ -1,0 +1,1 @@
+"""States and channels: pure functions, no protocol."""

@@ -1,0 +1,1 @@
+"""Path selection and link cost: pure strategies."""

@@ -1,0 +1,1 @@
+"""What a user writes: schema, units, loading, errors with file and line."""

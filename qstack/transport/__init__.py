@@ -1,0 +1,1 @@
+"""Reference transport layer: sessions over circuits."""

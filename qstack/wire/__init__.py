@@ -1,0 +1,1 @@
+"""The standard, part 2: what peers say, field by field."""
