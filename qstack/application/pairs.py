@@ -1,0 +1,65 @@
+"""Pairs: ask for entanglement and take it as it comes.
+
+    initiator   IDLE --Start/Open--> OPEN --Delivery/Consumed, Free--> OPEN --Closed/Finished--> done
+    responder          OPEN --Delivery/Consumed, Free--> OPEN --Closed/Finished--> done
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qstack.application.layer import Application
+from qstack.core.layer import Context, Outputs, on
+from qstack.services.device import Free
+from qstack.services.l4_transport import Closed, Delivery, Open, Opened
+from qstack.services.l5_application import Consumed, Finished, Start
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a flow asks of the network."""
+
+    peer: int
+    min_fidelity: float
+    number: int
+
+
+class Pairs(Application):
+    """One end of a flow of pairs.
+
+    Parameters
+    ----------
+    flow
+        Number of the flow.
+    wish
+        What to ask for; only the initiator uses it.
+    """
+
+    name = "pairs"
+
+    def __init__(self, flow: int, wish: Wish) -> None:
+        super().__init__(flow)
+        self.wish = wish
+
+    @on(Start)
+    def start(self, req: Start, ctx: Context) -> Outputs:
+        """Open the session."""
+        return (Open(self.flow, self.wish.peer, self.wish.min_fidelity, self.wish.number),)
+
+    @on(Opened)
+    def opened(self, ind: Opened, ctx: Context) -> Outputs:
+        """Nothing to do until pairs come."""
+        return ()
+
+    @on(Delivery)
+    def delivery(self, ind: Delivery, ctx: Context) -> Outputs:
+        """Report the pair and let it go."""
+        return (
+            Consumed(self.flow, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked),
+            Free(ind.qubit),
+        )
+
+    @on(Closed)
+    def closed(self, ind: Closed, ctx: Context) -> Outputs:
+        """The session has ended."""
+        return (Finished(self.flow, ind.reason),)

@@ -1,0 +1,221 @@
+"""The medium: sole owner of joint quantum state, and what answers the device requests of every node."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from qstack.core.clock import Clock
+from qstack.core.errors import LocalProtocolError
+from qstack.core.layer import Context, Handler, Outputs
+from qstack.core.nouns import Indication, Noun
+from qstack.hardware.lanes import End, LaneLink, Setting
+from qstack.hardware.pairs import Half, Law, measure, swap
+from qstack.hardware.randomness import Stream
+from qstack.services.bell import Basis
+from qstack.services.device import (
+    Apply,
+    Bits,
+    Distil,
+    Distilled,
+    DrawBits,
+    Free,
+    Measure,
+    Measured,
+    Swap,
+    Swapped,
+    Trigger,
+)
+
+N = TypeVar("N", bound=Noun)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the medium knows of a node's hardware.
+
+    Parameters
+    ----------
+    law
+        Decay of its memories, or None.
+    swap_factors
+        Factors on (x, y, z) of its Bell measurements.
+    readout
+        Factor 1 - 2m of its readout.
+    swap_time, readout_time
+        How long these take [ps].
+    """
+
+    law: Law | None
+    swap_factors: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    readout: float = 1.0
+    swap_time: int = 0
+    readout_time: int = 0
+
+
+class Medium:
+    """All quantum state of a network, in the correlator tier.
+
+    Parameters
+    ----------
+    clock
+        The host.
+    seed, shot
+        Of the run: every entity draws from its own stream.
+    """
+
+    def __init__(self, clock: Clock, seed: int, shot: int = 0) -> None:
+        self.clock = clock
+        self.seed = seed
+        self.shot = shot
+        self.qubits: dict[int, dict[int, Half]] = {}
+        self.links: dict[tuple[int, int], LaneLink] = {}
+        self.ports: dict[int, dict[int, tuple[LaneLink, int]]] = {}
+        self.devices: dict[int, Device] = {}
+        self.feeds: dict[int, Callable[[Noun, int], None]] = {}
+        self.numbers = itertools.count(1).__next__
+        self.schemes: Mapping[str, Callable[..., Any]] = {}
+
+    def add_node(self, number: int, device: Device, feed: Callable[[Noun, int], None]) -> None:
+        """Take up a node."""
+        self.qubits[number] = {}
+        self.ports[number] = {}
+        self.devices[number] = device
+        self.feeds[number] = feed
+
+    def add_link(
+        self,
+        ends: tuple[int, int],
+        lanes: int,
+        settings: Sequence[Setting],
+        emit: tuple[int, int],
+        reply: tuple[int, int],
+        name: str,
+    ) -> LaneLink:
+        """Join two nodes that are known; times as in `qstack.hardware.lanes.End`."""
+        a, b = (
+            End(
+                node,
+                peer,
+                self.feeds[node],
+                self.qubits[node],
+                self.devices[node].law,
+                emit[side],
+                reply[side],
+                self.devices[node].readout,
+            )
+            for side, (node, peer) in enumerate((ends, ends[::-1]))
+        )
+        link = LaneLink(self.clock, (a, b), lanes, settings, Stream(self.seed, self.shot, name), self.numbers)
+        self.links[ends] = link
+        self.ports[ends[0]][ends[1]] = (link, 0)
+        self.ports[ends[1]][ends[0]] = (link, 1)
+        return link
+
+    def effects(self, node: int, name: str) -> dict[type[Noun], Handler]:
+        """Return the table that answers a node's device requests."""
+        return NodeDevice(self, node, Stream(self.seed, self.shot, name)).table()
+
+
+class NodeDevice:
+    """The device of one node: its qubits, its gates, its random generator."""
+
+    def __init__(self, medium: Medium, node: int, draw: Stream) -> None:
+        self.medium = medium
+        self.node = node
+        self.draw = draw
+        self.qubits = medium.qubits[node]
+        self.ports = medium.ports[node]
+        self.device = medium.devices[node]
+        self.feed = medium.feeds[node]
+
+    def table(self) -> dict[type[Noun], Handler]:
+        """Return request type to answering method."""
+        return {
+            Trigger: self.trigger,
+            Swap: self.swap,
+            Measure: self.measure,
+            Apply: self.apply,
+            Distil: self.distil,
+            Free: self.free,
+            DrawBits: self.draw_bits,
+        }
+
+    def take(self, qubit: int) -> Half:
+        """Remove a qubit from its memory; a number that was used up is never valid again."""
+        half = self.qubits.pop(qubit, None)
+        if half is None:
+            raise LocalProtocolError(f"node {self.node} holds no qubit {qubit}", "QS-L1-010")
+        return half
+
+    def trigger(self, req: Trigger, ctx: Context) -> Outputs:
+        """Change the standing answer of a lane."""
+        link, side = self.ports[req.peer]
+        link.trigger(side, link.lanes[req.lane], req.aid, (req.row, req.keep, req.bases), ctx.now)
+        return ()
+
+    def free(self, req: Free, ctx: Context) -> Outputs:
+        """Forget a qubit."""
+        half = self.qubits.pop(req.qubit, None) or self.take(req.qubit)
+        half.place.release(half.side, ctx.now)
+        return ()
+
+    def swap(self, req: Swap, ctx: Context) -> Outputs:
+        """Join two pairs; both memories are free at once."""
+        now = ctx.now
+        left = self.take(req.left)
+        right = self.take(req.right)
+        device = self.device
+        outcome = swap(left, right, device.swap_factors, self.draw, now)
+        left.place.release(left.side, now)
+        right.place.release(right.side, now)
+        return self._later(Swapped(req.left, req.right, outcome), device.swap_time, now)
+
+    def measure(self, req: Measure, ctx: Context) -> Outputs:
+        """Measure a qubit; its memory is free afterwards."""
+        half = self.take(req.qubit)
+        outcome = measure(half, req.basis, self.device.readout, self.draw, ctx.now)
+        half.place.release(half.side, ctx.now)
+        answer = Measured(req.qubit, req.basis, outcome, req.purpose)
+        return self._later(answer, self.device.readout_time, ctx.now)
+
+    def apply(self, req: Apply, ctx: Context) -> Outputs:
+        """Apply a Pauli: it moves the pair to another Bell index."""
+        self.qubits[req.qubit].pair.bell ^= req.pauli
+        return ()
+
+    def draw_bits(self, req: DrawBits, ctx: Context) -> Outputs:
+        """Answer with random bits."""
+        return (Bits(req.purpose, req.number, self.draw.bits(req.number)),)
+
+    def distil(self, req: Distil, ctx: Context) -> Outputs:
+        """Run this end's part of a distillation; the second end to do so settles the state."""
+        keep = self.qubits[req.keep]
+        spare = self.take(req.spare)
+        keep.age(ctx.now)
+        spare.age(ctx.now)
+        keep.pair.bell ^= req.keep_pauli
+        spare.pair.bell ^= req.spare_pauli
+        other = spare.partner
+        spare.basis = Basis.Z
+        if other.basis < 0:
+            spare.outcome = int(self.draw.uniform() < 0.5)
+        else:
+            pair = keep.pair
+            probability, correlators = self.medium.schemes[req.scheme](
+                (pair.x, pair.y, pair.z), (spare.pair.x, spare.pair.y, spare.pair.z)
+            )
+            agree = self.draw.uniform() < probability
+            spare.outcome = other.outcome ^ (not agree)
+            if agree:
+                pair.x, pair.y, pair.z = correlators
+        spare.place.release(spare.side, ctx.now)
+        return (Distilled(req.keep, req.spare, spare.outcome),)
+
+    def _later(self, answer: Indication, duration: int, now: int) -> Outputs:
+        if not duration:
+            return (answer,)
+        self.medium.clock.at(now + duration, lambda noun: self.feed(noun, now + duration), answer)
+        return ()

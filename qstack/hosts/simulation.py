@@ -1,0 +1,152 @@
+"""The virtual-time host: one heap, deterministic.
+
+Events fire in the order (time, sequence): at equal times, first asked is first served.  Everything random comes from
+the medium.  A run stops at a time, when nothing is left to do, or when it is told to.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from heapq import heappop, heappush
+from typing import Any
+
+from qstack.core.errors import HostError
+from qstack.core.layer import Context, Handler, Layer, Outputs
+from qstack.core.node import Node
+from qstack.core.nouns import Cancel, Message, Note, Noun, Send, Set, Timer
+
+Event = tuple[int, int, Callable[[Any], None], Any]
+
+
+class Simulation:
+    """Nodes, a heap, and virtual time.
+
+    Attributes
+    ----------
+    now
+        The present [ps].
+    nodes
+        Nodes by number.
+    events
+        How many events have fired.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.nodes: dict[int, Node] = {}
+        self.heap: list[Event] = []
+        self.events = 0
+        self.messages: dict[int, int] = {}
+        self.stopped = False
+        self._next = itertools.count().__next__
+
+    def at(self, time: int, call: Callable[[Any], None], argument: Any) -> None:
+        """Call later; calls at equal times happen in the order in which they were asked for.
+
+        Raises
+        ------
+        HostError
+            If the time has passed already: nothing is ever dropped in silence.
+        """
+        if time < self.now:
+            raise HostError(f"an event for {time} ps was asked for at {self.now} ps")
+        heappush(self.heap, (time, self._next(), call, argument))
+
+    def add_node(
+        self,
+        number: int,
+        layers: Iterable[Layer],
+        device: Mapping[type[Noun], Handler],
+        delays: Callable[[int, int], int],
+        user: Mapping[type[Noun], Handler],
+    ) -> Node:
+        """Put a pile of layers into the network.
+
+        Parameters
+        ----------
+        number
+            Address of the node.
+        layers
+            The pile, lowest first.
+        device
+            What answers device requests.
+        delays
+            Gives the time a message takes between two nodes [ps].
+        user
+            What takes the indications that leave the top.
+        """
+        node = Node(number, layers, {**device, **user, **self._effects(number, delays)})
+        self.nodes[number] = node
+        return node
+
+    def _effects(self, number: int, delays: Callable[[int, int], int]) -> dict[type[Noun], Handler]:
+        """Return what this host does for `Send`, `Set`, `Cancel` and `Note` of one node."""
+        push, heap, following = heappush, self.heap, self._next
+        nodes = self.nodes
+        routes: dict[int, tuple[int, Callable[[Message], None]]] = {}
+        armed: dict[Timer, int] = {}
+        messages = self.messages
+        messages[number] = 0
+
+        def route(peer: int) -> tuple[int, Callable[[Message], None]]:
+            receive = nodes[peer].receive
+
+            def arrive(message: Message) -> None:
+                receive(message, number, self.now)
+
+            routes[peer] = found = (delays(number, peer), arrive)
+            return found
+
+        def send(noun: Send, context: Context) -> Outputs:
+            peer = noun.peer
+            delay, arrive = routes.get(peer) or route(peer)
+            messages[number] += 1
+            push(heap, (context.now + delay, following(), arrive, noun.message))
+            return ()
+
+        def fire(entry: tuple[Timer, int]) -> None:
+            timer, token = entry
+            if armed.get(timer) == token:
+                del armed[timer]
+                nodes[number].feed(timer, self.now)
+
+        def arm(noun: Set, context: Context) -> Outputs:
+            armed[noun.timer] = token = following()
+            self.at(noun.at, fire, (noun.timer, token))
+            return ()
+
+        def cancel(noun: Cancel, context: Context) -> Outputs:
+            armed.pop(noun.timer, None)
+            return ()
+
+        def note(noun: Note, context: Context) -> Outputs:
+            return ()
+
+        return {Send: send, Set: arm, Cancel: cancel, Note: note}
+
+    def run(self, until: int) -> None:
+        """Fire events up to and including a time.
+
+        Parameters
+        ----------
+        until
+            Where virtual time stands afterwards, unless the run was stopped [ps].
+        """
+        heap, pop = self.heap, heappop
+        fired = 0
+        try:
+            while heap:
+                event = pop(heap)
+                time = event[0]
+                if time > until:
+                    heappush(heap, event)
+                    break
+                self.now = time
+                event[2](event[3])
+                fired += 1
+                if self.stopped:
+                    return
+            self.now = until
+        finally:
+            self.events += fired

@@ -1,0 +1,65 @@
+"""Physical layer: keep the link layer's answer to each lane's poll, trigger the device, report heralds.
+
+    lane   SILENT --Attempt/Trigger--> ATTEMPTING --Herald/Heralded--> HOLDING --(memory freed)--> ATTEMPTING
+              ^----------------------- Attempt(aid=-1)/Trigger(aid=-1) ---------------'
+
+At every cycle the physical layer asks the link layer whether to attempt.  The answer is the last `Attempt` of that
+lane: it stands until the link layer changes it, so a poll costs nothing and no emission happens that was not asked for
+(QS-L1-001).  Whether the memory is free, and when a cycle begins, is the device's business.
+
+Specification: specs/physical/physical.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qstack.core.errors import LocalProtocolError, RemoteProtocolError
+from qstack.core.layer import Context, Layer, Outputs, on
+from qstack.services.device import Herald, Trigger
+from qstack.services.l1_physical import Attempt, Heralded
+
+SEQUENCES = 1 << 16
+
+
+class PhysicalLayer(Layer):
+    """One per node; serves all links.
+
+    Parameters
+    ----------
+    lanes
+        Number of lanes towards each neighbour.
+    """
+
+    name = "physical"
+
+    def __init__(self, lanes: Mapping[int, int]) -> None:
+        self.lanes = dict(lanes)
+        self.last = dict.fromkeys(lanes, SEQUENCES - 1)
+
+    @on(Attempt)
+    def attempt(self, req: Attempt, ctx: Context) -> Outputs:
+        """Pass the standing answer of a lane to the device."""
+        if not 0 <= req.lane < self.lanes.get(req.peer, 0):
+            raise LocalProtocolError(f"no lane {req.lane} towards node {req.peer}", "QS-L1-013")
+        return (Trigger(req.peer, req.lane, req.aid, req.row, req.keep, req.bases),)
+
+    @on(Herald)
+    def herald(self, ind: Herald, ctx: Context) -> Outputs:
+        """Report a success; successes of a link are numbered without gaps."""
+        if ind.sequence != (self.last[ind.peer] + 1) % SEQUENCES:  # QS-L1-004
+            raise RemoteProtocolError(f"success {ind.sequence} follows {self.last[ind.peer]}", "QS-L1-004")
+        self.last[ind.peer] = ind.sequence
+        return (
+            Heralded(
+                ind.peer,
+                ind.lane,
+                ind.aid,
+                ind.sequence,
+                ind.bell,
+                ind.qubit,
+                ind.emitted,
+                ind.basis,
+                ind.outcome,
+            ),
+        )

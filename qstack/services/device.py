@@ -1,0 +1,162 @@
+"""What layers ask of a device, and what a device answers.
+
+These requests fall off the bottom of the pile.  Whatever answers them is hardware: a simulated medium, a vendor's
+model, a driver.  A qubit is named by a number that is never used twice on a node, so a freed memory can never be
+mistaken for its successor (QS-L1-010).
+"""
+
+from __future__ import annotations
+
+from qstack.core.nouns import Indication, Request, noun
+
+
+@noun
+class Trigger(Request):
+    """Attempt entanglement on a lane at every cycle in which its memory is free, until told otherwise.
+
+    Parameters
+    ----------
+    peer
+        Neighbour at the other end of the link.
+    lane
+        Memory of this link, counted from 0; lane k of one end is entangled with lane k of the other.
+    aid
+        Absolute queue id sent to the midpoint with each attempt; -1 stops attempting.
+    row
+        Row of the link's parameter table (bright-state population and the like).
+    keep
+        True: keep the qubit.  False: measure it at once, in a basis drawn from `bases`.
+    bases
+        Bases to draw from when the qubit is measured at once.
+    """
+
+    peer: int
+    lane: int
+    aid: int
+    row: int
+    keep: bool
+    bases: tuple[int, ...]
+
+
+@noun
+class Swap(Request):
+    """Measure two halves in the Bell basis; both memories are free afterwards."""
+
+    left: int
+    right: int
+
+
+@noun
+class Measure(Request):
+    """Measure a qubit in a Pauli basis; its memory is free afterwards.  The answer repeats `purpose`."""
+
+    qubit: int
+    basis: int
+    purpose: int
+
+
+@noun
+class Apply(Request):
+    """Apply a Pauli: bit 1 of `pauli` is X, bit 0 is Z."""
+
+    qubit: int
+    pauli: int
+
+
+@noun
+class Distil(Request):
+    """Run one end of a two-to-one distillation: `spare` is measured and freed, `keep` stays.
+
+    The Paulis turn both pairs into Phi+ before the scheme runs; one end applies them, the other sends zeros.
+    """
+
+    keep: int
+    spare: int
+    scheme: str
+    keep_pauli: int
+    spare_pauli: int
+
+
+@noun
+class Free(Request):
+    """Forget a qubit."""
+
+    qubit: int
+
+
+@noun
+class DrawBits(Request):
+    """Ask for random bits; a real node answers from its quantum random generator."""
+
+    number: int
+    purpose: int
+
+
+@noun
+class Herald(Indication):
+    """What the midpoint's REPLY to a successful attempt says.
+
+    Parameters
+    ----------
+    peer, lane
+        Where.
+    aid
+        Absolute queue id of the attempt, equal at both ends.
+    sequence
+        Number of this success on this link, modulo 2**16, equal at both ends.
+    bell
+        Announced Bell index.
+    qubit
+        Number of the qubit, or -1 if it was measured.
+    emitted
+        When the attempt's photon left this node [ps]: the half ages from here.
+    basis, outcome
+        Basis and bit of a measured qubit, else -1.
+    """
+
+    peer: int
+    lane: int
+    aid: int
+    sequence: int
+    bell: int
+    qubit: int
+    emitted: int
+    basis: int
+    outcome: int
+
+
+@noun
+class Swapped(Indication):
+    """The outcome of a `Swap` as a Bell index."""
+
+    left: int
+    right: int
+    outcome: int
+
+
+@noun
+class Measured(Indication):
+    """The bit of a `Measure`."""
+
+    qubit: int
+    basis: int
+    outcome: int
+    purpose: int
+
+
+@noun
+class Distilled(Indication):
+    """The bit of this end's measurement in a `Distil`."""
+
+    keep: int
+    spare: int
+    outcome: int
+
+
+@noun
+class Bits(Indication):
+    """Random bits, least significant first, for the `DrawBits` of this purpose."""
+
+    purpose: int
+    number: int
+    value: int

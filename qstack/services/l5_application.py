@@ -1,0 +1,59 @@
+"""What a user asks of an application, and what it reports."""
+
+from __future__ import annotations
+
+from qstack.core.nouns import Indication, Request, noun
+
+
+@noun
+class Start(Request):
+    """Start a flow at the end that asks."""
+
+    flow: int
+
+
+@noun
+class Consumed(Indication):
+    """An end has what it wanted of a pair; the user's view of a delivery.
+
+    Parameters
+    ----------
+    flow, pair
+        Whose pair, and its number; equal at both ends.
+    bell
+        Announced Bell index.
+    qubit
+        The local half at the moment of consumption.
+    estimate
+        Fidelity that the layers believe in.
+    asked
+        When the request for this pair was taken up [ps]; -1 at the end that did not ask.
+    """
+
+    flow: int
+    pair: int
+    bell: int
+    qubit: int
+    estimate: float
+    asked: int
+
+
+@noun
+class Sifted(Indication):
+    """A pair was measured by both ends in the same basis; `error` is 1 if the bits disagree.
+
+    Bits are revealed for counting; a key is made of bits that are not (see `qstack.keys`).
+    """
+
+    flow: int
+    pair: int
+    basis: int
+    error: int
+
+
+@noun
+class Finished(Indication):
+    """A flow has ended at this end; reason 0 when all that was asked was delivered."""
+
+    flow: int
+    reason: int
