@@ -65,3 +65,7 @@ class Layer:
             for kind in getattr(getattr(type(self), attribute), "handles", ()):
                 table[kind] = getattr(self, attribute)
         return table
+
+    def waiting(self, now: int) -> Iterable[str]:
+        """Say what this layer waits for and since when, one clause each; asked when a host stands still."""
+        return ()

@@ -15,6 +15,7 @@ Specification: specs/network/network.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, on
@@ -48,6 +49,7 @@ class Cutoff(Timer):
 class Sweep(Timer):
     """Forget records that nobody has asked for."""
 
+    housekeeping: ClassVar[bool] = True
     circuit: int
 
 

@@ -43,6 +43,22 @@ class Storage(Protocol):
         ...
 
 
+class CutoffPolicy(Protocol):
+    """Decides how long a half may wait at an intermediate node."""
+
+    def __call__(self, storage: Sequence[Storage]) -> int:
+        """Return the cutoff for a network whose nodes store like this [ps]; 0 for ever."""
+        ...
+
+
+class SwapPolicy(Protocol):
+    """Chooses the partner of a new pair among those that wait on the other side."""
+
+    def __call__(self, waiting: int) -> int:
+        """Return the index of the partner, given how many wait (at least one), the oldest at 0."""
+        ...
+
+
 class QueueItem(Protocol):
     """What a scheduler may see of a request in the link's queue."""
 
@@ -100,18 +116,22 @@ class Route:
         Least fidelity for each link.
     expected
         Predicted mean fidelity of the delivered pairs.
+    rate
+        Predicted rate [pairs/s].
     """
 
     path: tuple[int, ...]
     fidelities: tuple[float, ...]
     expected: float
+    rate: float
 
 
 @dataclass(frozen=True, slots=True)
 class NoRoute:
-    """Why there is no route, in words a user can act on."""
+    """Why there is no route, in words a user can act on; `path` is the best there is, if there is one at all."""
 
     why: str
+    path: tuple[int, ...] = ()
 
 
 class Router(Protocol):
