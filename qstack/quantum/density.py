@@ -84,7 +84,7 @@ def apply(rho: Complex, kraus: Sequence[Complex], targets: Sequence[int]) -> Com
 
 def mixed(rho: Complex, targets: Sequence[int], q: float) -> Complex:
     """Return the state in which, with probability q, some qubits were replaced by the fully mixed state."""
-    coin: list[Complex] = [np.eye(2, dtype=complex) / 2, X / 2, X @ Z / 2, Z / 2]
+    coin: list[Complex] = [X @ X / 2, X / 2, X @ Z / 2, Z / 2]
     replaced = rho
     for target in targets:
         replaced = apply(replaced, coin, (target,))

@@ -135,7 +135,8 @@ def apply(t: Real, on_a: Real | None = None, on_b: Real | None = None) -> Real:
 
 def correct(t: Real, pauli: int) -> Real:
     """Return T after a Pauli on the second half: bit 1 of `pauli` is X, bit 0 is Z, as in a Bell index."""
-    return t * (BELL_SIGNS[pauli] * BELL_SIGNS[0])
+    corrected: Real = t * (BELL_SIGNS[pauli] * BELL_SIGNS[0])
+    return corrected
 
 
 def effect(basis: Basis, bit: int, wrong0: float = 0.0, wrong1: float | None = None) -> Real:
