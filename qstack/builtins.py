@@ -62,7 +62,7 @@ class NetworkOptions(Options):
 
     routing: chosen("routers", "a router") = _field("shortest")  # type: ignore[valid-type]
     swap: chosen("swap_policies", "a swap policy") = _field("asap")  # type: ignore[valid-type]
-    cutoff: Annotated[Any, BeforeValidator(_fixed), chosen("cutoffs", "a cutoff policy")] = _field("never")
+    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed)] = _field("never")  # type: ignore[valid-type]
     circuits_per_link: int = Field(1 << 15, ge=1, le=1 << 15, strict=True)
 
 
@@ -130,7 +130,9 @@ def qstack_swap_policies() -> list[Offer]:
     """Offer ways to choose a partner."""
     return [
         Offer("asap", _just(lambda waiting: 0), summary="swap at once, oldest with oldest"),
-        Offer("asap-youngest", _just(lambda waiting: waiting - 1), summary="swap at once, with the youngest that waits"),
+        Offer(
+            "asap-youngest", _just(lambda waiting: waiting - 1), summary="swap at once, with the youngest that waits"
+        ),
     ]
 
 
@@ -214,14 +216,18 @@ def qstack_applications() -> list[Offer]:
 @hookimpl
 def qstack_hardware() -> list[type[HardwareModel] | Platform]:
     """Offer the reference models, and the data sheets in ``qstack/data/hardware``."""
-    models = [RelaxingMemory, TextbookInterface, DoubleClickInterface, SingleClickInterface]
+    models: list[type[HardwareModel]] = [RelaxingMemory, TextbookInterface, DoubleClickInterface, SingleClickInterface]
     return [*models, *load_platforms(DATA / "hardware", models)]
 
 
 @hookimpl
 def qstack_media() -> list[Offer]:
     """Offer the reference link medium."""
-    return [Offer("midpoint", lambda options, a, b, fibre: midpoint(a, b, fibre), summary="a heralding station on the fibre")]
+    return [
+        Offer(
+            "midpoint", lambda options, a, b, fibre: midpoint(a, b, fibre), summary="a heralding station on the fibre"
+        )
+    ]
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,7 +18,9 @@ from qstack.study.result import digest, to_json
 
 @click.command("replay")
 @click.argument("manifest", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write summary.json and manifest.json here.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write summary.json and manifest.json here."
+)
 @click.option("--quiet", is_flag=True, help="No progress and no table; errors only.")
 def command(manifest: Path, *, out: Path | None, quiet: bool) -> int:
     """Repeat the run of a manifest and tell whether its summary is the same, byte for byte."""
@@ -34,12 +37,14 @@ def command(manifest: Path, *, out: Path | None, quiet: bool) -> int:
             click.echo("The summary is the same, byte for byte.")
         return 0
     there, here = data.get("versions", {}), versions()
-    changed = ", ".join(f"{name} {there.get(name)} then, {here[name]} now" for name in here if there.get(name) != here[name])
+    changed = ", ".join(
+        f"{name} {there.get(name)} then, {here[name]} now" for name in here if there.get(name) != here[name]
+    )
     click.echo(f"The summary differs from the recorded run ({changed or 'same versions'}).", err=True)
     return 1
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -38,7 +38,9 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
         console.print(f"Written: {', '.join(str(path) for path in written)}.", soft_wrap=True)
     traces = [path for path in written if path.suffix == ".jsonl"]
     console.print(
-        f"Watch one pair: qstack trace {traces[0]}" if traces else "Watch one pair: add --trace FILE.jsonl, then qstack trace FILE.jsonl",
+        f"Watch one pair: qstack trace {traces[0]}"
+        if traces
+        else "Watch one pair: add --trace FILE.jsonl, then qstack trace FILE.jsonl",
         soft_wrap=True,
     )
 
@@ -62,7 +64,9 @@ def _flows(result: Result) -> Table:
             flow.destination,
             wanted,
             f"{flow.rate_hz:.3g} Hz",
-            "-" if isnan(fidelity.mean) else f"{fidelity.mean:.3f}" + ("" if isnan(fidelity.sem) else f" ± {fidelity.sem:.3f}"),
+            "-"
+            if isnan(fidelity.mean)
+            else f"{fidelity.mean:.3f}" + ("" if isnan(fidelity.sem) else f" ± {fidelity.sem:.3f}"),
             f"{_seconds(latency['median'])} / {_seconds(latency['p95'])}" if latency else "-",
             _key(flow),
         )

@@ -23,8 +23,12 @@ from qstack.trace.sinks import JsonLines
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the run, instead of the scenario's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value, such as run.seed=7.")
 @click.option("--until", metavar="T", help="How long to run, such as '2 s', instead of the scenario's.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write summary.json and manifest.json here.")
-@click.option("--trace", "trace", type=click.Path(path_type=Path, dir_okay=False), help="Write every noun that crosses a wall.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write summary.json and manifest.json here."
+)
+@click.option(
+    "--trace", "trace", type=click.Path(path_type=Path, dir_okay=False), help="Write every noun that crosses a wall."
+)
 @click.option("--quiet", is_flag=True, help="No progress and no table; errors only.")
 def command(
     file: Path,
@@ -66,16 +70,27 @@ def _progress(*, quiet: bool) -> Iterator[Progress | None]:
     from rich.console import Console  # noqa: PLC0415 - only for people who look
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
 
         def show(network: Network, end: int) -> None:
             done = network.simulation.now / end
-            shares = [len(r.times) / f.flow.number for r, f in zip(network.recorder.flows, network.plan.flows, strict=True) if f.flow.number]
+            shares = [
+                len(r.times) / f.flow.number
+                for r, f in zip(network.recorder.flows, network.plan.flows, strict=True)
+                if f.flow.number
+            ]
             if len(shares) == len(network.plan.flows):
                 done = max(done, min(shares))
             pairs = sum(len(record.times) for record in network.recorder.flows)
-            bar.update(task, completed=min(1.0, done), description=f"{network.simulation.now * 1e-12:.3g} s, {pairs} pairs")
+            bar.update(
+                task, completed=min(1.0, done), description=f"{network.simulation.now * 1e-12:.3g} s, {pairs} pairs"
+            )
 
         yield show

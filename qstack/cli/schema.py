@@ -35,7 +35,7 @@ def _fill(node: Any, manager: Manager) -> None:
         return
     offers = node.pop("offers", None)
     if isinstance(offers, list):
-        node["anyOf"] = _choices(*offers, manager)
+        node["anyOf"] = _choices(str(offers[0]), str(offers[1]), manager)
     elif node.get("description") == "a hardware platform":
         node["anyOf"] = [{"enum": sorted(manager.platforms)}, {"type": "object"}]
     for part in list(node.values()):

@@ -31,4 +31,4 @@ def command(file: Path, *, pair: int | None, flow: int | None) -> None:
 
 def _some(numbers: list[int]) -> str:
     shown = ", ".join(str(number) for number in numbers[:10])
-    return f"pairs {shown}" + (" ..." if len(numbers) > 10 else "")  # noqa: PLR2004 - enough to see the pattern
+    return f"pairs {shown}" + (" ..." if len(numbers) > 10 else "")

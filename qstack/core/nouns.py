@@ -25,13 +25,13 @@ C = TypeVar("C", bound=type)
 @dataclass_transform(frozen_default=True)
 def noun(cls: C) -> C:
     """Make a class a noun: a slotted dataclass, frozen for the type checker."""
-    return dataclass(slots=True)(cls)
+    return dataclass(slots=True)(cls)  # type: ignore[return-value] # the class itself, slotted
 
 
 @dataclass_transform(frozen_default=True)
 def timer(cls: C) -> C:
     """Make a class a timer noun: as `noun`, and hashable by value."""
-    return dataclass(slots=True, unsafe_hash=True)(cls)
+    return dataclass(slots=True, unsafe_hash=True)(cls)  # type: ignore[return-value] # as above
 
 
 class Noun:

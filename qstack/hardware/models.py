@@ -16,7 +16,7 @@ from qstack.plugin.contracts import Arm, Decay, Herald, InterfaceModel, MemoryMo
 from qstack.plugin.units import FOR_EVER, Duration, Fraction, PositiveDuration
 from qstack.quantum import heralding
 
-I = TypeVar("I", bound=InterfaceModel)
+Interface = TypeVar("Interface", bound=InterfaceModel)
 
 
 class RelaxingMemory(MemoryModel):
@@ -146,7 +146,7 @@ class SingleClickInterface(PhotonInterface):
         )
 
 
-def _same(mine: I, other: InterfaceModel) -> I:
+def _same(mine: Interface, other: InterfaceModel) -> Interface:
     """Return the other end's interface if both speak the same scheme."""
     if type(other) is not type(mine):
         raise PhysicsError(f"interfaces of kind {mine.kind} and {other.kind} cannot make a link")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from qstack.core.clock import Clock
 from qstack.core.layer import Handler
 from qstack.core.nouns import Noun
+from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.models import RelaxingMemory
 from qstack.hardware.pairs import Exponential, Law
 from qstack.plugin.contracts import LinkSheet, MemoryModel, Platform
 from qstack.plugin.units import FOR_EVER
+from qstack.quantum.states import bell_from_correlators
 from qstack.quantum.swapping import swap_factors
 
 
@@ -54,14 +56,36 @@ class CorrelatorTier(Medium):
     def __init__(self, clock: Clock, seed: int, shot: int, attempts: str) -> None:
         super().__init__(clock, seed, shot, attempts=attempts)
 
-    def join(self, ends: tuple[int, int], name: str, sheet: LinkSheet) -> None:
-        """Add a link between two nodes that are known."""
-        self.add_link(ends, sheet, name)
-
     def place(self, number: int, platform: Platform, feed: Callable[[Noun, int], None]) -> None:
         """Add a node."""
         self.add_node(number, device_of(platform), feed)
 
+    def join(self, ends: tuple[int, int], name: str, sheet: LinkSheet) -> None:
+        """Add a link between two nodes that are known."""
+        settings = [Setting(sheet.period, herald.probability, herald.outcomes) for herald in sheet.heralds]
+        self.add_link(ends, sheet.lanes, settings, sheet.emit, sheet.reply, name)
+
     def device(self, number: int, name: str) -> dict[type[Noun], Handler]:
         """Return the table that answers a node's device requests."""
         return self.effects(number, name)
+
+    def overlap(self, number: int, qubit: int, bell: int, now: int) -> float:
+        """Return the overlap of a qubit's pair with a Bell state, and stop this half's ageing: it is consumed."""
+        half = self.qubits[number][qubit]
+        half.age(now)
+        half.law = None
+        half.consumed = True
+        pair = half.pair
+        return bell_from_correlators((pair.x, pair.y, pair.z))[pair.bell ^ bell]
+
+    def counts(self, number: int) -> Mapping[str, float]:
+        """Return what a node's device did, halves that are still held included."""
+        box = self.boxes[number]
+        held = sum(self.clock.now - half.born for half in self.qubits[number].values())
+        memories = sum(len(link.lanes) for link, _ in self.ports[number].values())
+        busy = (box.busy + held) * 1e-12
+        return {"swaps": box.swaps, "discards": box.discards, "memories": memories, "busy_s": busy}
+
+    def pairs(self, ends: tuple[int, int]) -> int:
+        """Return how many pairs a link has made."""
+        return self.links[ends].successes

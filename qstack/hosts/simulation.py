@@ -91,10 +91,17 @@ class Simulation:
 
     def _effects(self, number: int, delays: Callable[[int, int], int]) -> dict[type[Noun], Handler]:
         """Return what this host does for `Send`, `Set`, `Cancel` and `Note` of one node."""
+
+        def note(noun: Note, context: Context) -> Outputs:
+            return ()
+
+        return {Send: self._sender(number, delays), Note: note, **self._timers(number)}
+
+    def _sender(self, number: int, delays: Callable[[int, int], int]) -> Handler:
+        """Return what delivers a node's messages."""
         push, heap, following = heappush, self.heap, self._next
         nodes = self.nodes
         routes: dict[int, tuple[int, Callable[[Message], None]]] = {}
-        armed: dict[Timer, int] = {}
         messages = self.messages
         messages[number] = 0
 
@@ -113,6 +120,13 @@ class Simulation:
             messages[number] += 1
             push(heap, (context.now + delay, following(), arrive, noun.message))
             return ()
+
+        return send
+
+    def _timers(self, number: int) -> dict[type[Noun], Handler]:
+        """Return what keeps a node's timers: one that was cancelled or armed anew stays on the heap, and is passed over."""
+        nodes, following = self.nodes, self._next
+        armed: dict[Timer, int] = {}
 
         def fire(entry: tuple[Timer, int]) -> None:
             timer, token = entry
@@ -134,10 +148,7 @@ class Simulation:
             armed.pop(noun.timer, None)
             return ()
 
-        def note(noun: Note, context: Context) -> Outputs:
-            return ()
-
-        return {Send: send, Set: arm, Cancel: cancel, Note: note}
+        return {Set: arm, Cancel: cancel}
 
     def run(self, until: int) -> None:
         """Fire events up to and including a time.

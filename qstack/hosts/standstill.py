@@ -12,7 +12,7 @@ def explain(network: Network) -> str:
     open_flows = [
         f"{planned.flow.name} ({record_count} pairs so far, the last at {last})"
         for planned, record in zip(plan.flows, network.recorder.flows, strict=True)
-        if len(record.finished) < 2  # noqa: PLR2004 - both ends
+        if len(record.finished) < 2
         for record_count in [len(record.times)]
         for last in [f"{record.times[-1] * 1e-12:.6g} s" if record.times else "never"]
     ]

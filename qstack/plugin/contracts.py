@@ -22,7 +22,8 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from qstack.core.errors import PluginError
 from qstack.core.layer import Handler
@@ -307,9 +308,7 @@ class Fibre:
         shares = (self.station, 1 - self.station)
         first = round(self.length * shares[0] / self.speed * 1e12)
         delays = (first, self.delay - first)
-        a, b = (
-            Arm(10 ** (-self.loss * share / 10), delay) for share, delay in zip(shares, delays, strict=True)
-        )
+        a, b = (Arm(10 ** (-self.loss * share / 10), delay) for share, delay in zip(shares, delays, strict=True))
         return a, b
 
 
@@ -463,7 +462,9 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
         Selection,
         BeforeValidator(read),
         PlainSerializer(lambda selection: selection.dump()),
-        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}], "description": what, "offers": [kind, level]}),
+        WithJsonSchema(
+            {"anyOf": [{"type": "string"}, {"type": "object"}], "description": what, "offers": [kind, level]}
+        ),
     ]
 
 

@@ -143,7 +143,9 @@ class Manager:
                 key = (_level(thing, who), _name(thing))
                 if key in found:
                     other = found[key].plugin.distribution
-                    raise PluginError(f"'{key[1]}' is offered as {kind.noun} by both '{other}' and '{plugin.distribution}'.")
+                    raise PluginError(
+                        f"'{key[1]}' is offered as {kind.noun} by both '{other}' and '{plugin.distribution}'."
+                    )
                 found[key] = Found(key[1], thing, plugin)
         return dict(sorted(found.items()))
 
@@ -203,7 +205,9 @@ def installed() -> list[Plugin]:
             raise PluginError(
                 f"plugin '{distribution}' {version} cannot be imported: {type(error).__name__}: {error}"
             ) from error
-        plugins.append(Plugin(distribution if entry.name == distribution else f"{distribution}:{entry.name}", version, module))
+        plugins.append(
+            Plugin(distribution if entry.name == distribution else f"{distribution}:{entry.name}", version, module)
+        )
     return plugins
 
 

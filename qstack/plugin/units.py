@@ -49,7 +49,7 @@ def parse(value: object, units: Mapping[str, Decimal], what: str) -> Decimal:
     ValueError
         If the text is not a number followed by one of the units.
     """
-    example = f"for example '1 {next(iter(reversed(units)))}'"
+    example = f"for example '1 {list(units)[-1]}'"
     allowed = ", ".join(units)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"{what} is text with a unit ({allowed}), {example}.")  # noqa: TRY004 - pydantic reports ValueErrors

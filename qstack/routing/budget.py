@@ -8,6 +8,7 @@ time with probability ``1 - exp(-rate * cutoff)``.  These are estimates of a con
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from math import expm1
 
@@ -41,13 +42,13 @@ def evaluate(view: NetworkView, links: Links, path: Sequence[int], least: float)
     Route or None
         With predicted mean fidelity and rate [pairs/s]; None if a link cannot reach the fidelity.
     """
-    steps = [links[step] for step in zip(path, path[1:], strict=False)]
+    steps = [links[step] for step in itertools.pairwise(path)]
     rows: list[Row] = []
     for edge in steps:
-        row = best_row(edge.rows, least)
-        if row is None:
+        best = best_row(edge.rows, least)
+        if best is None:
             return None
-        rows.append(edge.rows[row])
+        rows.append(edge.rows[best])
     rates = [edge.lanes / row.seconds_per_pair for edge, row in zip(steps, rows, strict=True)]
     werner = 1.0
     for row in rows:
@@ -55,7 +56,7 @@ def evaluate(view: NetworkView, links: Links, path: Sequence[int], least: float)
     werner *= _waiting(view, path, steps, rates)
     rate = min(rates)
     if view.cutoff:
-        for left, right in zip(rates, rates[1:], strict=False):
+        for left, right in itertools.pairwise(rates):
             rate *= -expm1(-min(left, right) * view.cutoff * 1e-12)
     return Route(tuple(path), (least,) * len(steps), (1 + 3 * werner) / 4, rate)
 
@@ -75,7 +76,7 @@ def required(view: NetworkView, links: Links, path: Sequence[int], wanted: float
 
     Above 1 if no link fidelity suffices.
     """
-    steps = [links[step] for step in zip(path, path[1:], strict=False)]
+    steps = [links[step] for step in itertools.pairwise(path)]
     rows = [edge.rows[best_row(edge.rows, least) or 0] for edge in steps]
     rates = [edge.lanes / row.seconds_per_pair for edge, row in zip(steps, rows, strict=True)]
     kept = _waiting(view, path, steps, rates)
@@ -87,8 +88,8 @@ def required(view: NetworkView, links: Links, path: Sequence[int], wanted: float
 
 def refuse(view: NetworkView, links: Links, path: Sequence[int], wanted: float) -> NoRoute:
     """Return the refusal for a path that cannot reach a fidelity, with what it can reach."""
-    best = max((row.fidelity for step in zip(path, path[1:], strict=False) for row in links[step].rows), default=0.0)
-    levels = sorted({row.fidelity for step in zip(path, path[1:], strict=False) for row in links[step].rows})
+    best = max((row.fidelity for step in itertools.pairwise(path) for row in links[step].rows), default=0.0)
+    levels = sorted({row.fidelity for step in itertools.pairwise(path) for row in links[step].rows})
     found = [route for level in levels if (route := evaluate(view, links, path, level)) is not None]
     slack = evaluate(view, links, path, 0.0)
     reach = max((route.expected for route in (*found, *((slack,) if slack else ()))), default=best)

@@ -68,7 +68,7 @@ class GraphRouter:
             graph.add_nodes_from(range(len(self.view.names)))
             graph.add_edges_from([(e.a, e.b, cost) for e in self.view.edges if (cost := seconds(e, need)) is not None])
             self.graphs[need] = graph
-            if len(self.graphs) > 8:  # noqa: PLR2004 - a cache of a few needs
+            if len(self.graphs) > 8:
                 self.graphs.popitem(last=False)
         return graph
 

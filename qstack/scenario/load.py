@@ -87,7 +87,7 @@ def _with_topology(
     """Read the topology file into the scenario, so that a manifest needs no other file."""
     try:
         network = topology.inlined(data["network"], folder)
-    except topology.Missing as error:
+    except topology.MissingTopology as error:
         problems.append(Problem(("network", "topology"), str(error)))
         return data, scenario
     data = {**data, "network": network}

@@ -6,12 +6,12 @@ not fit together, and fidelities or rates that the hardware cannot reach.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 from qstack.core.errors import PhysicsError
-from qstack.plugin.contracts import Fibre, LinkSheet, Platform
+from qstack.plugin.contracts import Decay, Fibre, LinkSheet, Platform
 from qstack.plugin.sites import NetworkView
 from qstack.plugin.spelling import nearest
 from qstack.quantum.swapping import swap_factors
@@ -83,7 +83,9 @@ def _platforms(hardware: Hardware, graph: Graph) -> tuple[tuple[Platform, ...], 
         special[entry.node] = entry.use
     bare = [name for name in graph.nodes if name not in special] if hardware.all is None else []
     if bare:
-        problems.append(Problem(("network", "hardware"), f"no hardware at {_some(bare)}: give 'all', or 'at' for each."))
+        problems.append(
+            Problem(("network", "hardware"), f"no hardware at {_some(bare)}: give 'all', or 'at' for each.")
+        )
         return (), problems
     return tuple(special.get(name) or hardware.all for name in graph.nodes), problems  # type: ignore[misc]
 
@@ -130,14 +132,16 @@ def storage_of(platform: Platform) -> Storage:
     decay = platform.memory.decay
 
     def survival(age: int) -> float:
-        lost = decay(age * 1e-12)
+        lost: Decay = decay(age * 1e-12)
         return (2 * lost.xy + lost.z) / 3
 
     return survival
 
 
-def _view(scenario: Scenario, graph: Graph, platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]) -> NetworkView:
-    kinds: dict[int, Callable[[int], float]] = {}
+def _view(
+    scenario: Scenario, graph: Graph, platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]
+) -> NetworkView:
+    kinds: dict[int, Storage] = {}
     for platform in platforms:
         kinds.setdefault(id(platform), storage_of(platform))
     storage = tuple(kinds[id(platform)] for platform in platforms)
@@ -179,7 +183,7 @@ def _flows(
                 )
         if why and route is not None:
             key = "min_fidelity" if isinstance(route, NoRoute) and route.path else "to"
-            hints = _worst(route.path, by_ends, platforms, view)
+            hints = _worst(route.path, by_ends, platforms)
             problems.append(Problem(("flows", i, key), f"'{flow.name}' cannot be served: {why}", hints))
         flows.append(PlannedFlow(i, flow, source, target, route if isinstance(route, Route) else None))
     return tuple(flows), problems
@@ -194,10 +198,10 @@ def _walk(path: tuple[int, ...], view: NetworkView) -> str:
 
 
 def _worst(
-    path: tuple[int, ...], links: dict[frozenset[int], PlannedLink], platforms: tuple[Platform, ...], view: NetworkView
+    path: tuple[int, ...], links: dict[frozenset[int], PlannedLink], platforms: tuple[Platform, ...]
 ) -> tuple[str, ...]:
     """Name the slowest and the least faithful link of a path, and the parameters they follow from."""
-    steps = [links[frozenset(step)] for step in zip(path, path[1:], strict=False)]
+    steps = [links[frozenset(step)] for step in itertools.pairwise(path)]
     if not steps:
         return ()
     slow = max(steps, key=lambda link: min(row.seconds_per_pair for row in link.sheet.rows) / link.sheet.lanes)
@@ -205,9 +209,9 @@ def _worst(
     hints = [f"Slowest link: {describe(slow)}."]
     if poor is not slow:
         hints.append(f"Least faithful link: {describe(poor)}.")
-    for node in dict.fromkeys(end for link in (slow, poor) for end in link.ends):
-        hints.append(f"{view.names[node]}: {parameters(platforms[node])}.")
-    return tuple(dict.fromkeys(hints))
+    sheets = {platforms[end].name: platforms[end] for link in (slow, poor) for end in link.ends}
+    hints += [f"From {parameters(sheet)}." for sheet in sheets.values()]
+    return tuple(hints)
 
 
 def describe(link: PlannedLink) -> str:
@@ -216,7 +220,7 @@ def describe(link: PlannedLink) -> str:
     best = max(link.sheet.rows, key=lambda row: row.fidelity)
     fibre = f"{link.name} ({link.fibre.length:g} km, {link.fibre.loss:g} dB)"
     rate = f"{link.sheet.lanes / fast.seconds_per_pair:.3g} pairs/s at F = {fast.fidelity:.3f}"
-    if best is fast:
+    if best == fast:
         return f"{fibre}, {rate}"
     return f"{fibre}, {rate} to {link.sheet.lanes / best.seconds_per_pair:.3g} pairs/s at F = {best.fidelity:.3f}"
 

@@ -191,7 +191,7 @@ class Scenario(Options):
     name: Identifier
     description: str = ""
     network: Network
-    stack: Stack = Field(default_factory=dict, validate_default=True)  # type: ignore[assignment]
+    stack: Stack = Field(default_factory=dict, validate_default=True)
     flows: Annotated[tuple[Flow, ...], Field(min_length=1)]
     run: Run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import itertools
 import json
 import math
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from qstack.scenario.schema import FibreDefaults, Network
 from qstack.scenario.yaml import read
 
 
-class Missing(ConfigError):
+class MissingTopology(ConfigError):
     """There is no such topology file."""
 
 
@@ -114,7 +115,7 @@ def load(name: str, folder: Path) -> Topology:
 
     Raises
     ------
-    Missing
+    MissingTopology
         If there is no such file.
     ConfigError
         If it is not a topology; the message names file and line.
@@ -122,7 +123,9 @@ def load(name: str, folder: Path) -> Topology:
     path = find(name, folder)
     if path is None:
         packaged = sorted(f"topologies/{p.name}" for p in (data_folder() / "topologies").glob("*.json"))
-        raise Missing(f"'{name}' is not a file beside the scenario or in the packaged data.{nearest(name, packaged)}")
+        raise MissingTopology(
+            f"'{name}' is not a file beside the scenario or in the packaged data.{nearest(name, packaged)}"
+        )
     text = path.read_text(encoding="utf-8")
     try:
         data = json.loads(text)
@@ -164,7 +167,7 @@ def build(network: Network) -> tuple[Graph, list[Problem]]:
     if network.chain is not None:
         chain = network.chain
         nodes = [f"n{i}" for i in range(chain.segments + 1)]
-        entries = [(a, b, chain.length, chain.loss) for a, b in zip(nodes, nodes[1:], strict=False)]
+        entries = [(a, b, chain.length, chain.loss) for a, b in itertools.pairwise(nodes)]
         problems: list[Problem] = []
     else:
         nodes = [node.id for node in network.nodes or ()]

@@ -47,7 +47,7 @@ def _broken(error: MarkedYAMLError, name: str) -> ConfigError:
     mark = error.problem_mark or error.context_mark
     what = str(error.problem or error.context or "cannot be read")
     if isinstance(error, DuplicateKeyError):
-        what = what.split(" with value")[0]
+        what = what.split(" with value", maxsplit=1)[0]
     line = f":{mark.line + 1}" if mark else ""
     return ConfigError(f"{name}{line}  broken YAML: {what}.\n1 error; nothing was run.")
 
@@ -113,7 +113,7 @@ def override(data: Any, origin: Origin, settings: Iterable[str]) -> tuple[Any, O
 
 def _set(data: Any, path: list[str], value: Any, option: str) -> Loc:
     loc: list[str | int] = []
-    here = data
+    here: Any = data
     for depth, part in enumerate(path):
         last = depth == len(path) - 1
         step: str | int = part
@@ -128,14 +128,14 @@ def _set(data: Any, path: list[str], value: Any, option: str) -> Loc:
             raise report([Problem((), f"'{'.'.join(path[:depth])}' holds no keys.")], Origin(option, {}))
         loc.append(step)
         if last:
-            here[step] = value  # type: ignore[index]
+            here[step] = value
             break
-        inner = here[step] if isinstance(here, list) else here.get(step)  # type: ignore[index, call-overload]
+        inner = here[step] if isinstance(here, list) else here.get(step)
         if isinstance(inner, str):  # a name stands for a mapping that chooses it
             inner = {"like" if "hardware" in path[: depth + 1] else "use": inner}
         elif inner is None:
             inner = {}
-        here[step] = inner  # type: ignore[index]
+        here[step] = inner
         here = inner
     return tuple(loc)
 

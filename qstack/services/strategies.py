@@ -38,7 +38,7 @@ def best_row(rows: Sequence[Row], min_fidelity: float) -> int | None:
 class Storage(Protocol):
     """What a layer knows of its own memories: how much of a pair survives one half's waiting."""
 
-    def __call__(self, age: int) -> float:
+    def __call__(self, age: int, /) -> float:
         """Return the factor on the Werner parameter after `age` [ps]."""
         ...
 

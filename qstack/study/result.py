@@ -114,7 +114,10 @@ class FlowResult:
         if self.reason not in {None, Reason.NONE}:
             return f"ended early: {Reason(self.reason or 0).name}"
         fidelity = self.fidelity
-        if self.delivered and fidelity.mean + 4 * (fidelity.sem if fidelity.sem == fidelity.sem else 1) < self.min_fidelity:
+        if (
+            self.delivered
+            and fidelity.mean + 4 * (fidelity.sem if fidelity.sem == fidelity.sem else 1) < self.min_fidelity
+        ):
             return f"mean fidelity {fidelity.mean:.3f} is below the promised {self.min_fidelity:g}"
         return None
 
@@ -262,7 +265,7 @@ def _flow(network: Network, number: int) -> FlowResult:
     planned = network.plan.flows[number]
     flow = planned.flow
     record = network.recorder.flows[number]
-    ended = record.ended if len(record.finished) == 2 else network.simulation.now  # noqa: PLR2004 - both ends
+    ended = record.ended if len(record.finished) == 2 else network.simulation.now
     reasons = set(record.finished.values())
     return FlowResult(
         name=flow.name,

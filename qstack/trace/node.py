@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from qstack.core.layer import Handler, Layer
 from qstack.core.node import Node
@@ -150,14 +150,14 @@ _OUTSIDE: Mapping[type[Noun], str] = {Send: "network", Set: "clock", Cancel: "cl
 
 
 @cache
-def _names(kind: type[Noun]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind))  # type: ignore[arg-type]
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def values(noun: Noun) -> dict[str, Any]:
     """Return a noun's fields as plain data; nouns inside it as mappings with their kind."""
     found: dict[str, Any] = {}
-    for name in _names(type(noun)):
+    for name in _names(cast("Any", type(noun))):
         value = getattr(noun, name)
         if isinstance(value, Noun):
             value = {"noun": type(value).__name__, **values(value)}
