@@ -44,7 +44,7 @@ class Stream:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield the messages that are complete now, undecoded.
@@ -56,12 +56,13 @@ class Stream:
         """
         self._rest += data
         while len(self._rest) >= HEADER:
-            length = header(self._rest).length
+            length = header(bytes(self._rest[:HEADER])).length
             if length < HEADER:
                 raise WireError(f"a length of {length} is shorter than the header", 4)
             if len(self._rest) < length:
                 return
-            message, self._rest = self._rest[:length], self._rest[length:]
+            message = bytes(self._rest[:length])
+            del self._rest[:length]
             yield message
 
     @property

@@ -14,6 +14,10 @@ sequence              16    number of the message, per sender, modulo 2**16
 
 Behind the fixed part stand the lists, one TLV each (type 16, length 16, value filled up to four bytes with zeros), then
 the CRC-32 of everything before it.
+
+Reserved bits are sent as 0, and a message in which they are set is refused: it is of another version.  The bytes of the
+link service are the exception, because their document wants unused bits ignored.  An unknown TLV is skipped unless bit
+15 of its type says that it must be understood.  Byte order is big-endian.
 """
 
 from __future__ import annotations

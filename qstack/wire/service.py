@@ -13,6 +13,7 @@ from qstack.core.nouns import Indication, Noun, Request, noun
 from qstack.wire.codec import bare, decode_as
 from qstack.wire.kinds import (
     BASIS,
+    BELL,
     BIT,
     DRAFT_TIME,
     FIDELITY_DOWN,
@@ -51,7 +52,7 @@ SHARE = Kind("n/255", show=lambda raw: f"{raw}/255")
     Field("local_choice", 2, CHOICE, "RL"),
     Field("remote_choice", 2, CHOICE, "RR"),
     Field("kind", 1, TYPE, "R", low=1),
-    Field("wanted_bell", 2),
+    Field("wanted_bell", 2, BELL),
     Reserved(3, ignored=True),
     Field("local_share_1", 8, SHARE, "PL1"),
     Field("local_share_2", 8, SHARE, "PL2"),
