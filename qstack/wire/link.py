@@ -354,7 +354,7 @@ class DistilBit(Message):
 @pdu("DROP_ACK", Plane.LINK, 12, Field("purpose", 16), Field("cseq", 8), Reserved(8))
 @noun
 class DropAck(Message):
-    """A withdrawal has been heard.
+    """Nothing with this purpose is left in the sender's queue; a `Drop` is repeated until this comes.
 
     Parameters
     ----------
@@ -363,4 +363,4 @@ class DropAck(Message):
     """
 
     purpose: int
-    cseq: int
+    cseq: int = 0
