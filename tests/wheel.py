@@ -42,7 +42,14 @@ def main(checkout: Path, folder: Path) -> None:
     assert len(installed) == len(projects), f"{len(projects)} wheels, but plugins are {installed}"
     job = checkout / "examples" / "delft-eindhoven.yaml"
     call(scripts / "qstack", "run", job, "--out", elsewhere / "first", cwd=elsewhere)
-    call(scripts / "qstack", "replay", elsewhere / "first" / "manifest.json", "--out", elsewhere / "second", cwd=elsewhere)
+    call(
+        scripts / "qstack",
+        "replay",
+        elsewhere / "first" / "manifest.json",
+        "--out",
+        elsewhere / "second",
+        cwd=elsewhere,
+    )
     same = filecmp.cmp(elsewhere / "first/summary.json", elsewhere / "second/summary.json", shallow=False)
     assert same, "replay wrote another summary"
     flows = json.loads((elsewhere / "first/summary.json").read_text())["flows"]

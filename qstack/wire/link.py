@@ -332,13 +332,6 @@ class LinkTest(Message):
     Reserved(30),
 )
 @noun
-class DropAck(Message):
-    """Nothing with this purpose is left in the sender's queue; a `Drop` is repeated until this comes."""
-
-    purpose: int
-
-
-@noun
 class DistilBit(Message):
     """The sender's bit in the distillation that keeps this pair.
 
