@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from qstack.core.errors import RemoteProtocolError
+from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Request, Send, Set, Timer, noun, timer
 from qstack.network.circuit import Activate, Circuit, Install, Side, Uninstall
@@ -65,14 +65,19 @@ class Circuits(Layer):
     def install(self, req: Install, ctx: Context) -> Outputs:
         """Take up a circuit."""
         path, here = req.path, req.position
+        if not 0 <= here < len(path) or len(path) < 2 or req.circuit in self.circuits:
+            raise LocalProtocolError(f"circuit {req.circuit} cannot be installed at place {here} of {path}")
         before = path[here - 1] if here > 0 else -1
         behind = path[here + 1] if here + 1 < len(path) else -1
         sides = (Side(before, req.labels[0]), Side(behind, req.labels[1]))
+        there = [side for side in sides if side.peer >= 0]
+        for side in there:
+            if side.label in self.labels.get(side.peer, {side.label: None}) or before == behind:
+                raise LocalProtocolError(f"label {side.label} towards node {side.peer} is not free", "QS-L3-010")
         circuit = Circuit(req.circuit, req.session, here, path, sides, req.fidelity, req.cutoff)
         self.circuits[req.circuit] = circuit
-        for side in sides:
-            if side.peer >= 0:
-                self.labels[side.peer][side.label] = circuit
+        for side in there:
+            self.labels[side.peer][side.label] = circuit
         return ()
 
     @on(Uninstall)
