@@ -300,7 +300,9 @@ def check(result: Result, segments: int, *, distilled: bool = False) -> None:
     """
     rate, fidelity = TABLE[segments, distilled]
     if abs(result.rate / rate - 1) > 0.02 or abs(result.fidelity - fidelity) > 0.004:
-        raise ValueError(f"N = {segments}: {result.rate:.1f} pairs/s at {result.fidelity:.4f}, not {rate} at {fidelity}")
+        raise ValueError(
+            f"N = {segments}: {result.rate:.1f} pairs/s at {result.fidelity:.4f}, not {rate} at {fidelity}"
+        )
 
 
 def main() -> None:

@@ -17,6 +17,6 @@ class Clock(Protocol):
 
     now: int
 
-    def at(self, time: int, call: Callable[[Any], None], argument: Any) -> None:  # noqa: ANN401 - the caller's own
+    def at(self, time: int, call: Callable[[Any], None], argument: Any) -> None:
         """Call later; calls at equal times happen in the order in which they were asked for."""
         ...

@@ -17,7 +17,7 @@ found by its value.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar, dataclass_transform
+from typing import ClassVar, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
@@ -59,9 +59,16 @@ class Message(Noun):
 
 
 class Timer(Noun):
-    """Comes back later to the layer that set it, unless cancelled."""
+    """Comes back later to the layer that set it, unless cancelled.
+
+    Attributes
+    ----------
+    housekeeping
+        True for timers that only tidy up: a host with nothing else left to do stands still.
+    """
 
     __slots__ = ()
+    housekeeping: ClassVar[bool] = False
 
 
 @noun

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qstack.services.strategies import QueueItem
 
 
-def first_come(ready: Sequence[QueueItem], turn: int) -> int:  # noqa: ARG001 - the signature of schedulers
+def first_come(ready: Sequence[QueueItem], turn: int) -> int:
     """Serve the oldest request until it is done."""
     return 0
 
@@ -27,6 +27,6 @@ def weighted_fair(ready: Sequence[QueueItem], turn: int) -> int:
     return 0  # not reached: place starts below the sum of the weights
 
 
-def strict_priority(ready: Sequence[QueueItem], turn: int) -> int:  # noqa: ARG001 - the signature of schedulers
+def strict_priority(ready: Sequence[QueueItem], turn: int) -> int:
     """Serve the oldest request of the highest priority (QS-L2-021)."""
     return max(range(len(ready)), key=lambda i: (ready[i].priority, -i))

@@ -7,6 +7,7 @@ INSTALLED --Activate or Forward/Create, Forward--> ACTIVE --Complete/Withdraw, C
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
@@ -33,6 +34,7 @@ class Cutoff(Timer):
 class Sweep(Timer):
     """Forget records that nobody has asked for."""
 
+    housekeeping: ClassVar[bool] = True
     circuit: int
 
 
