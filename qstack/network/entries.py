@@ -18,6 +18,9 @@ from qstack.services.l2_link import Accepted, Create, Err, Withdraw
 from qstack.services.l3_network import Connected
 from qstack.wire.network import Complete, Forward
 
+FIRST_EPOCH = 1
+"""A circuit serves one request, so it has one epoch; 0 is left for ends that do not know theirs."""
+
 BATCH = 4096
 """Pairs asked of a link in one request; renewed when half of them have come."""
 
@@ -101,21 +104,23 @@ class Circuits(Layer):
             lanes = self.lanes[circuit.sides[1].peer]
             for _ in range(min(lanes, req.number) or lanes):
                 circuit.open_slot(ctx.now)
-            yield from self._begin(circuit, req.number, ctx)
+            yield from self._begin(circuit, req.number, FIRST_EPOCH, ctx)
 
     @on(Forward)
     def forward(self, msg: Forward, ctx: Context) -> Outputs:
         """Begin, at every other node; nobody waits for the end of the path."""
         circuit = self._circuit(msg.circuit, ctx.sender, from_head=True)
         if circuit is not None and not circuit.active:
-            yield from self._begin(circuit, msg.number, ctx)
+            yield from self._begin(circuit, msg.number, msg.epoch, ctx)
 
-    def _begin(self, circuit: Circuit, number: int, ctx: Context) -> Iterator[Noun]:
+    def _begin(self, circuit: Circuit, number: int, epoch: int, ctx: Context) -> Iterator[Noun]:
         circuit.active = True
+        circuit.epoch = epoch
         circuit.wanted = number
         behind = circuit.sides[1]
         if behind.peer >= 0:
-            yield Send(behind.peer, Forward(circuit.number, number))
+            ends = circuit.path[0], circuit.path[-1]
+            yield Send(behind.peer, Forward(circuit.number, number, head=ends[0], tail=ends[1], epoch=epoch))
             circuit.stock = BATCH
             yield Create(behind.peer, behind.label, BATCH, circuit.fidelity)
         if circuit.is_end:
@@ -184,12 +189,12 @@ class Circuits(Layer):
                 continue
             for here, there in (circuit.sides, circuit.sides[::-1]):
                 if here.queue:
-                    what = f"session {circuit.session}: {len(here.queue)} pairs with node {here.peer} want a partner"
+                    what = f"partners for {len(here.queue)} pairs with node {here.peer} (session {circuit.session})"
                     yield Waiting(what, there.peer, here.queue[0].since)
             if circuit.held:
                 other = circuit.path[-1 if circuit.is_head else 0]
                 oldest = min(held.ok.since for held in circuit.held.values())
-                yield Waiting(f"session {circuit.session}: {len(circuit.held)} pairs want their TRACK", other, oldest)
+                yield Waiting(f"the TRACK of {len(circuit.held)} pairs (session {circuit.session})", other, oldest)
             if circuit.slots:
-                what = f"session {circuit.session}: {len(circuit.slots)} pairs are wanted"
+                what = f"{len(circuit.slots)} wanted pairs (session {circuit.session})"
                 yield Waiting(what, circuit.sides[1].peer, min(asked for _, asked in circuit.slots))

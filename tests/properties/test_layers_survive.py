@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -49,7 +50,7 @@ def router(source: int, target: int, min_fidelity: float) -> Route | NoRoute:
     if source == target or target not in NODES or min_fidelity > 0.9:
         return NoRoute("none")
     path = tuple(range(source, target + 1)) or tuple(range(source, target - 1, -1))
-    return Route(path, (0.5,) * (len(path) - 1), 0.6)
+    return Route(path, (0.5,) * (len(path) - 1), 0.6, 1.0)
 
 
 def link_layer(distiller: Distiller | None = None) -> LinkLayer:
@@ -74,7 +75,7 @@ PILES: dict[str, Callable[[], tuple[Layer, ...]]] = {
 def inputs(layers: tuple[Layer, ...]) -> st.SearchStrategy:
     """Return a strategy for everything that the layers handle, in time and from any sender."""
     kinds = sorted({kind for layer in layers for kind in layer.handlers()}, key=lambda kind: kind.__name__)
-    nouns = [st.builds(kind, **{f.name: BY_TYPE[f.type] for f in kind.__dataclass_fields__.values()}) for kind in kinds]
+    nouns = [st.builds(kind, **{f.name: BY_TYPE[f.type] for f in dataclasses.fields(kind)}) for kind in kinds]
     return st.tuples(st.one_of(nouns), st.integers(0, 4), st.sampled_from([0, 0, 1, 10, 1000]))
 
 

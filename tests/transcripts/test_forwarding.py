@@ -47,13 +47,13 @@ def head(number: int = 0, **options) -> Transcript:
 
 def middle(**options) -> Transcript:
     t = node(2, **options)
-    t.from_(1) >> Forward(C, 0)
+    t.from_(1) >> Forward(C, 0, head=1, tail=3, epoch=1)
     return t
 
 
 def tail(**options) -> Transcript:
     t = node(3, **options)
-    t.from_(2) >> Forward(C, 0)
+    t.from_(2) >> Forward(C, 0, head=1, tail=3, epoch=1)
     return t
 
 
@@ -63,8 +63,8 @@ def ok(
     return Ok(peer, label, 1, sequence, bell, goodness, since, qubit, remote=False, basis=-1, outcome=-1)
 
 
-def track(origin: int, origin_pair: int, link_pair: int, bell: int = 0, epoch: int = 0, estimate: int = UNIT) -> Track:
-    return Track(C, origin, origin_pair, link_pair, bell, epoch, estimate)
+def track(origin: int, origin_pair: int, link_pair: int, bell: int = 0, wish: int = 0, estimate: int = UNIT) -> Track:
+    return Track(C, origin, origin_pair, link_pair, bell, 1, estimate, wish)
 
 
 def tables_are_empty(t: Transcript) -> bool:
@@ -78,12 +78,16 @@ def tables_are_empty(t: Transcript) -> bool:
 def test_every_node_starts_at_once():
     t = node(1)
     t >> Activate(C, 5)
-    t.exactly(Send(2, Forward(C, 5)), Create(2, 4, BATCH, 0.9), Connected(7, 3, initiator=True, number=5))
+    t.exactly(
+        Send(2, Forward(C, 5, head=1, tail=3, epoch=1)),
+        Create(2, 4, BATCH, 0.9),
+        Connected(7, 3, initiator=True, number=5),
+    )
     t = node(2)
-    t.from_(1) >> Forward(C, 5)
-    t.exactly(Send(3, Forward(C, 5)), Create(3, 4, BATCH, 0.9))
+    t.from_(1) >> Forward(C, 5, head=1, tail=3, epoch=1)
+    t.exactly(Send(3, Forward(C, 5, head=1, tail=3, epoch=1)), Create(3, 4, BATCH, 0.9))
     t = node(3)
-    t.from_(2) >> Forward(C, 5)
+    t.from_(2) >> Forward(C, 5, head=1, tail=3, epoch=1)
     t.exactly(Connected(7, 1, initiator=False, number=5))
 
 
@@ -92,7 +96,7 @@ def test_starting_twice_changes_nothing():  # QS-L3-022
     t >> Activate(C, 0)
     t.silent()
     t = middle()
-    t >> Forward(C, 0)
+    t >> Forward(C, 0, head=1, tail=3, epoch=1)
     t.silent()
 
 
@@ -155,19 +159,21 @@ def test_a_swap_that_ends_after_the_circuit_leaves_nothing():
 def test_late_messages_of_a_circuit_that_is_gone_are_ignored():
     t = middle()
     t >> Uninstall(C)
-    for message in (track(1, 0, 0), Expire(C, 1, 0, 16), Complete(C), Forward(C, 0)):
+    for message in (track(1, 0, 0), Expire(C, 1, 0, 16), Complete(C), Forward(C, 0, head=1, tail=3, epoch=1)):
         t >> message
         t.silent()
 
 
-@pytest.mark.parametrize("message", [track(1, 0, 0), Expire(C, 1, 0, 16), Complete(C), Forward(C, 0)])
+@pytest.mark.parametrize(
+    "message", [track(1, 0, 0), Expire(C, 1, 0, 16), Complete(C), Forward(C, 0, head=1, tail=3, epoch=1)]
+)
 def test_strangers_may_not_speak_of_a_circuit(message):
     t = middle()
     with pytest.raises(RemoteProtocolError):
         t.from_(8) >> message
 
 
-@pytest.mark.parametrize("message", [Complete(C), Forward(C, 0)])
+@pytest.mark.parametrize("message", [Complete(C), Forward(C, 0, head=1, tail=3, epoch=1)])
 def test_only_the_side_of_the_head_starts_and_stops(message):
     t = middle()
     with pytest.raises(RemoteProtocolError):
@@ -190,6 +196,14 @@ def test_oldest_with_oldest():
     t >> ok(3, 0, 20) >> ok(3, 1, 21)
     t >> ok(1, 0, 10) << Swap(10, 20)
     t >> ok(1, 1, 11) << Swap(11, 21)
+
+
+def test_another_policy_may_take_the_youngest():
+    layer = ForwardingLayer(lambda _: 1.0, 1.0, {1: 3, 3: 3}, LIFETIME, partner=lambda waiting: waiting - 1)
+    t = Transcript(layer, node=2)
+    install(t)
+    t.from_(1) >> Forward(C, 0, head=1, tail=3, epoch=1)
+    t >> ok(1, 0, 10) >> ok(1, 1, 11) >> ok(3, 0, 20) << Swap(11, 20)
 
 
 def test_pairs_of_two_circuits_are_never_joined():  # QS-L3-010
@@ -287,13 +301,13 @@ def test_ends_apply_no_cutoff():  # QS-L3-006
 
 def test_both_ends_report_the_same_pair():  # QS-L3-001, QS-L3-012
     t = head()
-    t >> ok(2, 5, 10) << Send(2, track(1, 5, 5, epoch=0))
-    t >> ok(2, 6, 11) << Send(2, track(1, 6, 6, epoch=1))
+    t >> ok(2, 5, 10) << Send(2, track(1, 5, 5, wish=0))
+    t >> ok(2, 6, 11) << Send(2, track(1, 6, 6, wish=1))
     t.at(40) >> track(3, 8, 6, bell=3)
     t.exactly(Pair(7, 1, 3, 11, ANY, asked=0))
     t = tail()
-    t >> ok(2, 8, 20) << Send(2, track(3, 8, 8, epoch=0))
-    t >> track(1, 6, 8, bell=3, epoch=1)
+    t >> ok(2, 8, 20) << Send(2, track(3, 8, 8, wish=0))
+    t >> track(1, 6, 8, bell=3, wish=1)
     t.exactly(Pair(7, 1, 3, 20, ANY, asked=-1))
 
 
@@ -313,7 +327,7 @@ def test_expire_frees_the_half_and_the_wish_stays():  # QS-L3-006
     t.exactly(Free(10))
     t >> Expire(C, 1, 5, Reason.CUTOFF)
     t.silent()
-    t >> ok(2, 6, 11) << Send(2, track(1, 6, 6, epoch=0))
+    t >> ok(2, 6, 11) << Send(2, track(1, 6, 6, wish=0))
     t >> track(3, 8, 6) << Pair(7, 0, 0, 11, ANY, asked=0)
 
 
@@ -345,7 +359,7 @@ def test_every_wish_has_its_own_time():
     for n in range(3):
         t >> ok(2, n, 10 + n)
     t.at(70) >> track(3, 0, 0)
-    t.at(90) >> ok(2, 3, 13) << Send(2, track(1, 3, 3, epoch=3))
+    t.at(90) >> ok(2, 3, 13) << Send(2, track(1, 3, 3, wish=3))
     t.at(99) >> track(3, 3, 3) << Pair(7, 3, 0, 13, ANY, asked=70)
 
 
@@ -360,7 +374,7 @@ def test_a_pair_before_forward_is_freed_and_its_track_is_answered():
     t = node(3).from_(2)
     t >> ok(2, 0, 20)
     t.exactly(Free(20))
-    t >> Forward(C, 0) >> track(1, 0, 0)
+    t >> Forward(C, 0, head=1, tail=3, epoch=1) >> track(1, 0, 0)
     t.exactly(Send(2, Expire(C, 1, 0, Reason.UNWANTED)))
 
 

@@ -26,7 +26,7 @@ SETUP = SetupReq(CIRCUIT, 7, PATH, FIDELITIES, label=0, cutoff=50)
 
 
 def router(source: int, target: int, min_fidelity: float) -> Route | NoRoute:
-    return Route(PATH, FIDELITIES, 0.72) if (source, target) == (1, 3) and min_fidelity < 0.72 else NoRoute("none")
+    return Route(PATH, FIDELITIES, 0.72, 1.0) if (source, target) == (1, 3) and min_fidelity < 0.72 else NoRoute("none")
 
 
 def node(number: int, **options) -> Transcript:
@@ -175,7 +175,7 @@ def test_waiting_tells_who_does_not_answer(head):
 
 
 def test_both_ends_of_a_link_choose_different_labels():
-    up = Transcript(SignallingLayer(lambda *_: Route((5, 4), (0.9,), 0.9)), node=5)
+    up = Transcript(SignallingLayer(lambda *_: Route((5, 4), (0.9,), 0.9, 1.0)), node=5)
     up >> replace(CONNECT, peer=4) << Send(4, SetupReq(5 << 16 | 1, 7, (5, 4), (0.9,), 1, 0))
     up >> replace(CONNECT, peer=4, session=8) << Send(4, SetupReq(5 << 16 | 2, 8, (5, 4), (0.9,), 3, 0))
 
@@ -199,7 +199,7 @@ def test_a_session_cannot_be_connected_twice(head):
 
 @pytest.mark.parametrize("path", [(1, 2), (2, 3), (1, 2, 1, 3), (3,), (1, 3)])
 def test_a_router_that_lies_is_named(path):  # QS-L3-020
-    t = Transcript(SignallingLayer(lambda *_: Route(path, FIDELITIES, 0.7)), node=1)
+    t = Transcript(SignallingLayer(lambda *_: Route(path, FIDELITIES, 0.7, 1.0)), node=1)
     with pytest.raises(LocalProtocolError, match="QS-L3-020"):
         t >> CONNECT
 
