@@ -19,7 +19,7 @@ from qstack.application.layer import ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
 from qstack.core.clock import MICROSECOND, SECOND
 from qstack.core.layer import Context, Outputs
-from qstack.hardware.lanes import Outcome, Setting
+from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.pairs import Exponential, Half
 from qstack.hosts.simulation import Simulation
@@ -29,6 +29,7 @@ from qstack.link.queue import Link
 from qstack.network.forwarding import ForwardingLayer
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
+from qstack.plugin.contracts import Outcome
 from qstack.services.l5_application import Consumed, Finished, Sifted, Start
 from qstack.services.strategies import NoRoute, Route, Row
 from qstack.transport.layer import TransportLayer
@@ -192,7 +193,7 @@ class Network:
         path = [target]
         while path[-1] != source:
             path.append(before[path[-1]])
-        return Route(tuple(reversed(path)), (0.0,) * (len(path) - 1), 1.0)
+        return Route(tuple(reversed(path)), (0.0,) * (len(path) - 1), 1.0, 1.0)
 
     def _tree(self, source: int) -> dict[int, int]:
         before = {source: source}

@@ -47,12 +47,22 @@ class ForwardingLayer(Circuits):
         Number of memories towards each neighbour: how many pairs the head asks for at a time.
     lifetime
         How long a record may wait per node of the path, beside the cutoff [ps].
+    partner
+        Chooses among a number of waiting pairs, oldest first, the one to swap with; None takes the oldest.
     """
 
     name = "network"
 
-    def __init__(self, survival: Survival, swap_factor: float, lanes: Mapping[int, int], lifetime: int) -> None:
+    def __init__(
+        self,
+        survival: Survival,
+        swap_factor: float,
+        lanes: Mapping[int, int],
+        lifetime: int,
+        partner: Callable[[int], int] | None = None,
+    ) -> None:
         super().__init__(lanes, lifetime)
+        self.partner = partner
         self.survival = survival
         self.swap_factor = swap_factor
         self.swapping: dict[int, tuple[Circuit, Ok, Ok]] = {}
@@ -97,10 +107,18 @@ class ForwardingLayer(Circuits):
                 return ()
             mine.armed = True  # one timer per queue, for its oldest pair
             return (Set(Cutoff(circuit.number, int(downstream)), max(ctx.now, ind.since + circuit.cutoff)),)
-        partner = other.queue.popleft()
+        partner = other.queue.popleft() if self.partner is None else self._choose(other)
         up, down = (partner, ind) if downstream else (ind, partner)
         self.swapping[up.qubit] = (circuit, up, down)
         return (Swap(up.qubit, down.qubit),)
+
+    def _choose(self, side: Side) -> Ok:
+        """Take the waiting pair that the swap policy names."""
+        assert self.partner is not None
+        place = self.partner(len(side.queue))
+        chosen = side.queue[place]
+        del side.queue[place]
+        return chosen
 
     @on(Swapped)
     def swapped(self, ind: Swapped, ctx: Context) -> Outputs:
@@ -177,7 +195,16 @@ class ForwardingLayer(Circuits):
         circuit.held[ind.sequence] = Held(ind, slot, asked)
         track = Send(
             side.peer,
-            Track(circuit.number, ctx.node, ind.sequence, ind.sequence, ind.bell, slot, int(ind.goodness * UNIT)),
+            Track(
+                circuit.number,
+                ctx.node,
+                ind.sequence,
+                ind.sequence,
+                ind.bell,
+                circuit.epoch,
+                int(ind.goodness * UNIT),
+                slot,
+            ),
         )
         return (track, *self._deliver(circuit, side, early, ctx)) if isinstance(early, Track) else (track,)
 
@@ -207,7 +234,7 @@ class ForwardingLayer(Circuits):
         kept = self.survival(ctx.now - ok.since)
         estimate = (1 + (4 * msg.estimate / UNIT - 1) * kept * kept) / 4  # both ends wait about as long
         head = circuit.position == 0
-        pair = Pair(circuit.session, held.slot if head else msg.epoch, msg.bell, ok.qubit, estimate, held.asked)
+        pair = Pair(circuit.session, held.slot if head else msg.request, msg.bell, ok.qubit, estimate, held.asked)
         if not head:
             return (pair,)
         circuit.delivered += 1
@@ -254,5 +281,6 @@ def _onward(track: Track, record: Record, peer: int) -> Send:
             track.bell ^ record.bell,
             track.epoch,
             int(fidelity * UNIT),
+            track.request,
         ),
     )
