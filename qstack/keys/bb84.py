@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qstack.core.errors import ConfigError
 from qstack.keys.finite import Counts
+from qstack.keys.marks import MARKS, alias_table, draw_marks
 from qstack.keys.models import Setup
 from qstack.keys.randomness import stream
 from qstack.keys.records import (
@@ -30,13 +31,11 @@ from qstack.keys.records import (
 
 BATCH = 1 << 20
 """Clicks drawn at once."""
-_COLUMN_BITS = 6
-_FRACTION_BITS = 64 - _COLUMN_BITS
 
 
 def mark_probabilities(setup: Setup) -> NDArray[np.float64]:
     """Return the probability per pulse of a click with each mark, shape (64,); they add up to the click probability."""
-    table = np.zeros(1 << _COLUMN_BITS)
+    table = np.zeros(MARKS)
     source, receiver = setup.source, setup.receiver
     live = 1 - receiver.self_test
     for mark in range(table.size):
@@ -121,7 +120,7 @@ def sample(setup: Setup, pulses: int, seed: int | None, block: int = 0) -> Exper
         size = min(BATCH, int(1.05 * click * (pulses - last)) + 64)
         pulse = _next_clicks(generator, click, size, last, setup.dead_pulses)
         last = int(pulse[-1])
-        chunks.append((pulse, _draw_marks(generator, size, thresholds, aliases)))
+        chunks.append((pulse, draw_marks(generator, size, thresholds, aliases)))
     pulse = np.concatenate([chunk for chunk, _ in chunks])
     kept = int(np.searchsorted(pulse, pulses))
     mark = np.concatenate([chunk for _, chunk in chunks])[:kept]
@@ -141,34 +140,3 @@ def _next_clicks(generator: np.random.Generator, click: float, size: int, last: 
     np.cumsum(pulse, out=pulse)
     pulse += last
     return pulse
-
-
-def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.uint64], Marks]:
-    """Return the thresholds and aliases of Walker's method for 64 marks, shapes (64,).
-
-    A random 64-bit word chooses a column with its upper six bits and, by comparing the rest with the column's
-    threshold, either the column itself or its alias (Vose, IEEE Trans. Softw. Eng. 17, 972 (1991)).
-    """
-    scaled = weights * weights.size
-    aliases = np.arange(weights.size, dtype=np.uint8)
-    small = [i for i, value in enumerate(scaled) if value < 1]
-    large = [i for i, value in enumerate(scaled) if value >= 1]
-    while small and large:
-        low, high = small.pop(), large[-1]
-        aliases[low] = high
-        scaled[high] -= 1 - scaled[low]
-        if scaled[high] < 1:
-            small.append(large.pop())
-    for rest in small + large:
-        scaled[rest] = 1.0  # rounding left them short of one, or they never lent anything
-    thresholds = np.minimum(scaled * 2.0**_FRACTION_BITS, 2.0**_FRACTION_BITS).astype(np.uint64)
-    return thresholds, aliases
-
-
-def _draw_marks(generator: np.random.Generator, size: int, thresholds: NDArray[np.uint64], aliases: Marks) -> Marks:
-    """Return marks drawn from an alias table."""
-    words = generator.integers(0, 1 << 64, size, dtype=np.uint64)
-    column = (words >> np.uint64(_FRACTION_BITS)).view(np.int64)
-    words &= np.uint64((1 << _FRACTION_BITS) - 1)
-    own = words < thresholds.take(column)
-    return np.where(own, column.astype(np.uint8), aliases.take(column))
