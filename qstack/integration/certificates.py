@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from qstack.integration.files import write_private
 from qstack.integration.kme.settings import Tls
 
 DAYS = 7
@@ -84,13 +84,6 @@ def make_certificates(
         write_private(tls.key, _private_pem(key))
         files[name] = tls
     return files
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner could ever read: the mode is set before the first octet is there."""
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(data)
 
 
 def _usage(x509: Any, *, sign_certificates: bool) -> Any:  # noqa: ANN401  # of an extra

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from qstack.core.errors import QstackError
+from qstack.core.errors import ConfigError, QstackError
 from qstack.integration.kme.batching import Batcher
 from qstack.integration.kme.peers import Peer, PeerError
 from qstack.integration.kme.settings import KmeSettings
@@ -234,7 +234,13 @@ class KeyManager:
             One end of it.
         announce
             What the peer's source needs to find the other end; then this end makes the offer, whatever its identifier.
+
+        Raises
+        ------
+        ConfigError
+            If the block is simulated and this key manager can be reached from other machines.
         """
+        self.refuse_simulated(simulated=block.simulated)
         if announce is not None:
             self.announcements[block.peer, block.block] = announce
         answer: ask.Offer | ask.Refused = await self.query(block)
@@ -242,12 +248,23 @@ class KeyManager:
         self.woken.set()
         return answer
 
+    def refuse_simulated(self, *, simulated: bool) -> None:
+        """Keep simulated keys on this machine unless the operator says otherwise; raises `ConfigError`."""
+        settings = self.settings
+        afar = [one.host for one in (settings.listen, settings.peer_listen) if not one.is_loopback()]
+        if simulated and afar and not settings.allow_simulated_off_loopback:
+            raise ConfigError(
+                f"{settings.kme_id}: simulated keys protect nothing, and {afar[0]!r} can be reached from other machines. "
+                "Listen on loopback, or set allow_simulated_off_loopback."
+            )
+
     async def compare(self, peer: str, message: OfferMessage) -> bool | None:
         """Answer a peer's offer; a block that is not here yet is looked for where a source knows how."""
         verdict = await self.query(ask.Confirm(peer, message.offer()))
         if verdict is None and message.announce is not None and peer in self.finders:
             block = await self.finders[peer].find(message.block, message.announce)
             if block is not None:
+                self.refuse_simulated(simulated=block.simulated)
                 await self.query(block)
                 verdict = await self.query(ask.Confirm(peer, message.offer()))
         return None if verdict is None else bool(verdict)

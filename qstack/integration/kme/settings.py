@@ -78,6 +78,17 @@ class Keys(Settings):
         return self
 
 
+class SouthboundSettings(Settings):
+    """A device, or another key manager, below this one; asked by ETSI GS QKD 014."""
+
+    url: str = Field(pattern="^https://", description="of the device")
+    tls: Tls
+    other_sae: str = Field(min_length=1, description="what the device calls the other end")
+    pulls: bool = Field(default=False, description="True at the end that starts; the other one fetches by identifier")
+    number: int = Field(64, ge=2, le=4096, description="keys in a block")
+    size: int = Field(256, ge=64, multiple_of=8, description="[bit]")
+
+
 class KmeSettings(Settings):
     """One key manager."""
 
@@ -97,6 +108,9 @@ class KmeSettings(Settings):
     )
     saes: dict[str, str] = Field(description="application to its key manager")
     peers: dict[str, str] = Field(default_factory=dict, description="key manager to the URL of its peer interface")
+    southbound: dict[str, SouthboundSettings] = Field(
+        default_factory=dict, description="peer to where its keys come from"
+    )
     keys: Keys = Keys()
     limits: Limits = Limits()
     allow_simulated_off_loopback: bool = False
