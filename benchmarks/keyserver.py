@@ -69,7 +69,7 @@ def etsi014_requests_per_core() -> tuple[float, str]:
 
 def measure() -> Result:
     """Run the load once."""
-    from qstack.integration.certificates import make_certificates
+    from qstack.integration.certificates import make_certificates  # noqa: PLC0415  # paid in the process that needs it
 
     with tempfile.TemporaryDirectory(prefix="qstack-bench-") as name:
         directory = Path(name)
@@ -89,27 +89,33 @@ def measure() -> Result:
 
 
 def _serve(directory: Path, kme: str, ports: dict[str, tuple[int, int]], block: bytes) -> None:
-    from qstack.cli.keys_serve import running
-    from qstack.integration.kme.settings import read_settings
-    from qstack.services.key_delivery import Deposit, Secret
+    from qstack.cli.keys_serve import running  # noqa: PLC0415  # paid in the process that needs it
+    from qstack.integration.kme.settings import read_settings  # noqa: PLC0415  # paid in the process that needs it
+    from qstack.services.key_delivery import Deposit, Secret  # noqa: PLC0415  # paid in the process that needs it
 
     other = next(name for name in ports if name != kme)
-    settings = read_settings({
-        "kme_id": kme,
-        "store": str(directory / f"{kme}.db"),
-        "tls": {"certificate": directory / f"{kme}.pem", "key": directory / f"{kme}.key", "authority": directory / "ca.pem"},
-        "listen": {"port": ports[kme][0]},
-        "peer_listen": {"port": ports[kme][1]},
-        "peers": {other: f"https://localhost:{ports[other][1]}"},
-        "saes": {"SAE_A": "kme-1", "SAE_B": "kme-2"},
-    })
+    settings = read_settings(
+        {
+            "kme_id": kme,
+            "store": str(directory / f"{kme}.db"),
+            "tls": {
+                "certificate": directory / f"{kme}.pem",
+                "key": directory / f"{kme}.key",
+                "authority": directory / "ca.pem",
+            },
+            "listen": {"port": ports[kme][0]},
+            "peer_listen": {"port": ports[kme][1]},
+            "peers": {other: f"https://localhost:{ports[other][1]}"},
+            "saes": {"SAE_A": "kme-1", "SAE_B": "kme-2"},
+        }
+    )
 
     async def main() -> None:
         async with running([settings]) as sites:
             await sites[kme].manager.deposit(Deposit(other, "benchmark", Secret(block), {}, simulated=True))
             await asyncio.sleep(120)
 
-    import structlog
+    import structlog  # noqa: PLC0415  # paid in the process that needs it
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     asyncio.run(main())

@@ -83,6 +83,47 @@ def certificates(directory: Path, names: tuple[str, ...]) -> None:
         click.echo(f"{directory}: ca.pem, and .pem and .key for {', '.join(names)}. Valid for a week, for tests only.")
 
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@command.command()
+@click.option("--url", required=True, help="Key manager of the master, https://host:port.")
+@click.option("--slave-url", help="Key manager of the slave; default: the same.")
+@click.option("--authority", required=True, type=_FILE, help="PEM file that signs the servers' certificates.")
+@click.option("--master", nargs=3, required=True, metavar="SAE CERT KEY", help="The master and its PEM files.")
+@click.option("--slave", nargs=3, required=True, metavar="SAE CERT KEY", help="The slave and its PEM files.")
+@click.option("--third", nargs=3, metavar="SAE CERT KEY", help="Another SAE at the slave's key manager.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
+def conform(  # one argument for each option
+    url: str,
+    slave_url: str | None,
+    authority: Path,
+    master: tuple[str, str, str],
+    slave: tuple[str, str, str],
+    third: tuple[str, str, str] | None,
+    out: Path | None,
+) -> None:
+    """Judge anybody's key manager by ETSI GS QKD 014. Takes about forty keys from it."""
+    from qstack.conformance.etsi014 import judge, passed, report_json  # noqa: PLC0415  # only where used
+    from qstack.conformance.etsi014_subject import Identity, Subject  # noqa: PLC0415  # only where used
+
+    with _plain_errors():
+        who = [Identity(one[0], Path(one[1]), Path(one[2])) if one else None for one in (master, slave, third)]
+        assert who[0] is not None
+        assert who[1] is not None
+        subject = Subject(url, slave_url or url, authority, who[0], who[1], who[2])
+        verdicts = judge(subject)
+        for verdict in verdicts:
+            click.echo(f"{verdict.id} ({verdict.level})".ljust(24) + verdict.verdict.ljust(13) + verdict.text)
+            if verdict.detail:
+                click.echo(f"{'':24}{verdict.detail}  [{verdict.source}]")
+        if out:
+            out.write_text(report_json(subject, verdicts) + "\n", encoding="utf-8")
+        click.echo("Conforms." if passed(verdicts) else "Does not conform: a MUST was broken.")
+    if not passed(verdicts):
+        raise SystemExit(1)
+
+
 class _plain_errors:  # noqa: N801  # used as a word: with _plain_errors()
     """Print the project's own errors as text; exit code 2 for bad input, 1 for anything that failed."""
 
