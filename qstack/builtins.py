@@ -22,6 +22,7 @@ from qstack.link.schedulers import first_come, strict_priority, weighted_fair
 from qstack.network.forwarding import ForwardingLayer
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
+from qstack.physical.midpoint import Midpoint
 from qstack.plugin.contracts import HardwareModel, Offer, Options, Platform, chosen, load_platforms
 from qstack.plugin.hooks import API_VERSION, hookimpl
 from qstack.plugin.sites import FlowEnd, Site
@@ -236,7 +237,7 @@ def qstack_tiers() -> list[Offer]:
     return [
         Offer(
             "correlators",
-            lambda options, **given: CorrelatorTier(**given),
+            lambda options, **given: CorrelatorTier(**given, midpoint=lambda ends: Midpoint(ends, window=1)),
             summary="pairs as three correlators; exact for Pauli noise",
         )
     ]
