@@ -1,1 +1,12 @@
-"""States and channels: pure functions, no protocol."""
+"""States and channels: pure functions, no protocol.
+
+=============  =====================================================================================
+subject        modules
+=============  =====================================================================================
+states         `states` (Bell lists, correlators), `exact` (4 x 4 matrix), `density` (few qubits)
+operations     `swapping`, `purification`, `memory`, `multiparty`
+links          `heralding`, `sources`, `timing`, `decoy`, `freespace`
+waiting        `waiting`, `cutoff`
+worth          `bounds`
+=============  =====================================================================================
+"""

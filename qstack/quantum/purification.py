@@ -79,7 +79,7 @@ def pumping(
 ) -> tuple[float, Correlators]:
     """Return the probability that all rounds keep, and the pair, when DEJMPS is fed one fresh pair a round.
 
-    Dür, Briegel, Cirac and Zoller, Phys. Rev. A 59, 169 (1999), section III.
+    Dür, Briegel, Cirac and Zoller, Phys. Rev. A 59, 169 (1999).
 
     Raises
     ------
