@@ -16,18 +16,10 @@ from qstack.core.errors import PhysicsError
 from qstack.core.nouns import Noun
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
+from qstack.plugin.contracts import Outcome
 from qstack.services.device import Herald
 
 SEQUENCES = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One announced Bell state of a heralding station: its share of the successes and the state it announces."""
-
-    share: float
-    bell: int
-    correlators: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +184,7 @@ class LaneLink:
         outcome = outcomes[0]
         if len(outcomes) > 1:
             place = self.draw.uniform()
-            for outcome in outcomes:  # noqa: B007 - the last one stays chosen when rounding leaves a rest
+            for outcome in outcomes:
                 place -= outcome.share
                 if place < 0:
                     break

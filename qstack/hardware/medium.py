@@ -66,8 +66,10 @@ class Medium:
         Of the run: every entity draws from its own stream.
     """
 
-    def __init__(self, clock: Clock, seed: int, shot: int = 0) -> None:
+    def __init__(self, clock: Clock, seed: int, shot: int = 0, *, attempts: str = "skip") -> None:
         self.clock = clock
+        self.attempts = attempts
+        self.boxes: dict[int, NodeDevice] = {}
         self.seed = seed
         self.shot = shot
         self.qubits: dict[int, dict[int, Half]] = {}
@@ -78,12 +80,13 @@ class Medium:
         self.numbers = itertools.count(1).__next__
         self.schemes: Mapping[str, Callable[..., Any]] = {}
 
-    def add_node(self, number: int, device: Device, feed: Callable[[Noun, int], None]) -> None:
-        """Take up a node."""
+    def add_node(self, number: int, device: Device, feed: Callable[[Noun, int], None] | None = None) -> None:
+        """Take up a node; `feed` gives it an indication, and may be told later, before its links are added."""
         self.qubits[number] = {}
         self.ports[number] = {}
         self.devices[number] = device
-        self.feeds[number] = feed
+        if feed is not None:
+            self.feeds[number] = feed
 
     def add_link(
         self,
@@ -116,7 +119,8 @@ class Medium:
 
     def effects(self, node: int, name: str) -> dict[type[Noun], Handler]:
         """Return the table that answers a node's device requests."""
-        return NodeDevice(self, node, Stream(self.seed, self.shot, name)).table()
+        box = self.boxes[node] = NodeDevice(self, node, Stream(self.seed, self.shot, name))
+        return box.table()
 
 
 class NodeDevice:
@@ -129,7 +133,9 @@ class NodeDevice:
         self.qubits = medium.qubits[node]
         self.ports = medium.ports[node]
         self.device = medium.devices[node]
-        self.feed = medium.feeds[node]
+        self.swaps = 0
+        self.discards = 0
+        self.busy = 0  # [ps], of all memories together
 
     def table(self) -> dict[type[Noun], Handler]:
         """Return request type to answering method."""
@@ -159,6 +165,9 @@ class NodeDevice:
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""
         half = self.qubits.pop(req.qubit, None) or self.take(req.qubit)
+        self.busy += ctx.now - half.born
+        if not half.consumed:
+            self.discards += 1
         half.place.release(half.side, ctx.now)
         return ()
 
@@ -168,6 +177,8 @@ class NodeDevice:
         left = self.take(req.left)
         right = self.take(req.right)
         device = self.device
+        self.swaps += 1
+        self.busy += 2 * now - left.born - right.born
         outcome = swap(left, right, device.swap_factors, self.draw, now)
         left.place.release(left.side, now)
         right.place.release(right.side, now)
@@ -176,6 +187,7 @@ class NodeDevice:
     def measure(self, req: Measure, ctx: Context) -> Outputs:
         """Measure a qubit; its memory is free afterwards."""
         half = self.take(req.qubit)
+        self.busy += ctx.now - half.born
         outcome = measure(half, req.basis, self.device.readout, self.draw, ctx.now)
         half.place.release(half.side, ctx.now)
         answer = Measured(req.qubit, req.basis, outcome, req.purpose)
@@ -211,11 +223,12 @@ class NodeDevice:
             spare.outcome = other.outcome ^ (not agree)
             if agree:
                 pair.x, pair.y, pair.z = correlators
+        self.busy += ctx.now - spare.born
         spare.place.release(spare.side, ctx.now)
         return (Distilled(req.keep, req.spare, spare.outcome),)
 
     def _later(self, answer: Indication, duration: int, now: int) -> Outputs:
         if not duration:
             return (answer,)
-        self.medium.clock.at(now + duration, lambda noun: self.feed(noun, now + duration), answer)
+        self.medium.clock.at(now + duration, lambda noun: self.medium.feeds[self.node](noun, now + duration), answer)
         return ()

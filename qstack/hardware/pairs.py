@@ -93,9 +93,11 @@ class Half:
         The memory, given back when the half is freed.
     basis, outcome
         How it was measured, -1 while it is not.
+    consumed
+        Whether an application has had it.
     """
 
-    __slots__ = ("basis", "born", "law", "outcome", "pair", "place", "side", "touched")
+    __slots__ = ("basis", "born", "consumed", "law", "outcome", "pair", "place", "side", "touched")
 
     def __init__(self, pair: Pair, law: Law | None, born: int, place: Any, side: int) -> None:
         self.pair = pair
@@ -106,6 +108,7 @@ class Half:
         self.side = side
         self.basis = -1
         self.outcome = -1
+        self.consumed = False
 
     def age(self, now: int) -> None:
         """Apply the decay up to now."""
