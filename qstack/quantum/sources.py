@@ -94,17 +94,8 @@ def absorptive_single_click(
     ----------
     arms
         Nodes A and B.
-    visibility
-        Squared overlap V of the two sources' wave packets.
-    detectors
-        Of the station.
-    sigma
-        Standard deviation of the Gaussian phase between the arms [rad].
-
-    Returns
-    -------
-    tuple of Announcement
-        "+" heralds Psi+, "-" heralds Psi-.
+    visibility, detectors, sigma
+        As in `qstack.quantum.heralding.single_click`, like what is returned.
 
     Raises
     ------
