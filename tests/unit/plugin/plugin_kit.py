@@ -20,7 +20,7 @@ def plugin(source: str, name: str = "acme", version: str = "1.0") -> Plugin:
     """Return a plugin whose module is this text."""
     module = ModuleType(f"plugin_under_test_{next(_numbers)}")
     sys.modules[module.__name__] = module
-    exec(compile(PROLOGUE + textwrap.dedent(source), f"/plugins/{name}.py", "exec"), vars(module))  # noqa: S102 - that is what the kit is for
+    exec(compile(PROLOGUE + textwrap.dedent(source), f"/plugins/{name}.py", "exec"), vars(module))
     return Plugin(name, version, module)
 
 

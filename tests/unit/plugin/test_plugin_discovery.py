@@ -69,7 +69,7 @@ def test_import_that_fails_is_named(site):
 
 def test_plugin_that_exits_does_not_end_the_program(site):
     install(site, "acme", "raise SystemExit(0)")
-    with pytest.raises(PluginError, match="cannot be imported .*SystemExit: 0"):
+    with pytest.raises(PluginError, match=r"cannot be imported .*SystemExit: 0"):
         installed()
 
 
@@ -180,10 +180,12 @@ def test_broken_inline_plugin_is_one_message_and_exit_code_3(scenario, capsys, c
         ),
         (
             "{use: mine, x: 1}",
-            "from pydantic import field_validator\n"
-            "class O(qstack.Options):\n    x: int\n"
-            "    @field_validator('x')\n    def wrong(cls, v): raise RuntimeError('broken')\n"
-            "@hookimpl\ndef qstack_applications(): return [Offer('mine', print, O)]",
+            (
+                "from pydantic import field_validator\n"
+                "class O(qstack.Options):\n    x: int\n"
+                "    @field_validator('x')\n    def wrong(cls, v): raise RuntimeError('broken')\n"
+                "@hookimpl\ndef qstack_applications(): return [Offer('mine', print, O)]"
+            ),
             "O of module 'qstackfile_",
         ),
     ],

@@ -130,7 +130,7 @@ def test_older_minor_version_is_welcome():
 @pytest.mark.parametrize("turned", [False, True])
 def test_name_offered_by_two_plugins_blames_both_in_any_order(turned):
     both = [plugin(ROUTER, "acme"), plugin(ROUTER, "beta")]
-    with pytest.raises(PluginError, match="^'best' is offered as a router by both 'acme' and 'beta'\\.$"):
+    with pytest.raises(PluginError, match=r"^'best' is offered as a router by both 'acme' and 'beta'\.$"):
         Manager(both[::-1] if turned else both)
 
 
@@ -205,7 +205,7 @@ def test_observers_are_told_in_the_order_of_names_and_only_what_they_want():
 
 def test_observer_that_fails_is_named():
     manager = Manager([plugin("@hookimpl\ndef qstack_run_finished(summary): summary['nothing']")])
-    with pytest.raises(PluginError, match="plugin 'acme' 1.0: qstack_run_finished failed: KeyError: 'nothing'"):
+    with pytest.raises(PluginError, match=r"plugin 'acme' 1.0: qstack_run_finished failed: KeyError: 'nothing'"):
         manager.observers("qstack_run_finished")(scenario=None, summary={})
 
 
