@@ -82,13 +82,13 @@ def _progress(*, quiet: bool) -> Iterator[Progress | None]:
         def show(network: Network, end: int) -> None:
             done = network.simulation.now / end
             shares = [
-                len(r.times) / f.flow.number
+                len(r.pairs) / f.flow.number
                 for r, f in zip(network.recorder.flows, network.plan.flows, strict=True)
                 if f.flow.number
             ]
             if len(shares) == len(network.plan.flows):
                 done = max(done, min(shares))
-            pairs = sum(len(record.times) for record in network.recorder.flows)
+            pairs = sum(len(record.pairs) for record in network.recorder.flows)
             bar.update(
                 task, completed=min(1.0, done), description=f"{network.simulation.now * 1e-12:.3g} s, {pairs} pairs"
             )

@@ -19,19 +19,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar, dataclass_transform
 
-C = TypeVar("C", bound=type)
+T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True)
-def noun(cls: C) -> C:
+def noun(cls: type[T]) -> type[T]:
     """Make a class a noun: a slotted dataclass, frozen for the type checker."""
-    return dataclass(slots=True)(cls)  # type: ignore[return-value] # the class itself, slotted
+    return dataclass(slots=True)(cls)
 
 
 @dataclass_transform(frozen_default=True)
-def timer(cls: C) -> C:
+def timer(cls: type[T]) -> type[T]:
     """Make a class a timer noun: as `noun`, and hashable by value."""
-    return dataclass(slots=True, unsafe_hash=True)(cls)  # type: ignore[return-value] # as above
+    return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 class Noun:

@@ -80,12 +80,13 @@ class Medium:
         self.numbers = itertools.count(1).__next__
         self.schemes: Mapping[str, Callable[..., Any]] = {}
 
-    def add_node(self, number: int, device: Device, feed: Callable[[Noun, int], None]) -> None:
-        """Take up a node."""
+    def add_node(self, number: int, device: Device, feed: Callable[[Noun, int], None] | None = None) -> None:
+        """Take up a node; `feed` gives it an indication, and may be told later, before its links are added."""
         self.qubits[number] = {}
         self.ports[number] = {}
         self.devices[number] = device
-        self.feeds[number] = feed
+        if feed is not None:
+            self.feeds[number] = feed
 
     def add_link(
         self,
@@ -132,7 +133,6 @@ class NodeDevice:
         self.qubits = medium.qubits[node]
         self.ports = medium.ports[node]
         self.device = medium.devices[node]
-        self.feed = medium.feeds[node]
         self.swaps = 0
         self.discards = 0
         self.busy = 0  # [ps], of all memories together
@@ -230,5 +230,5 @@ class NodeDevice:
     def _later(self, answer: Indication, duration: int, now: int) -> Outputs:
         if not duration:
             return (answer,)
-        self.medium.clock.at(now + duration, lambda noun: self.feed(noun, now + duration), answer)
+        self.medium.clock.at(now + duration, lambda noun: self.medium.feeds[self.node](noun, now + duration), answer)
         return ()

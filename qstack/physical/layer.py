@@ -47,8 +47,11 @@ class PhysicalLayer(Layer):
     @on(Herald)
     def herald(self, ind: Herald, ctx: Context) -> Outputs:
         """Report a success; successes of a link are numbered without gaps."""
-        if ind.sequence != (self.last[ind.peer] + 1) % SEQUENCES:  # QS-L1-004
-            raise RemoteProtocolError(f"success {ind.sequence} follows {self.last[ind.peer]}", "QS-L1-004")
+        last = self.last.get(ind.peer)
+        if last is None:
+            raise RemoteProtocolError(f"herald of a link to node {ind.peer}, which is no neighbour")
+        if ind.sequence != (last + 1) % SEQUENCES:
+            raise RemoteProtocolError(f"success {ind.sequence} follows {last}", "QS-L1-004")
         self.last[ind.peer] = ind.sequence
         return (
             Heralded(

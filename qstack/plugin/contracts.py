@@ -22,7 +22,7 @@ from qstack.core.layer import Handler
 from qstack.core.nouns import Noun
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
 from qstack.plugin.units import Duration, Fraction
-from qstack.services.strategies import Row
+from qstack.services.strategies import Row, Storage
 
 __all__ = [
     "Arm",
@@ -137,6 +137,19 @@ class MemoryModel(HardwareModel):
     @abstractmethod
     def decay(self, age_s: float) -> Decay:
         """Return the total decay of a half that was stored for this long [s]."""
+
+    def survival(self) -> Storage:
+        """Return what layers may know: the factor on a Werner parameter after one half has waited [ps].
+
+        Override it where a closed form is faster than `decay`: layers ask for every pair.
+        """
+        decay = self.decay
+
+        def kept(age: int) -> float:
+            lost = decay(age * 1e-12)
+            return (2 * lost.xy + lost.z) / 3
+
+        return kept
 
 
 class InterfaceModel(HardwareModel):
@@ -340,16 +353,16 @@ class LinkSheet:
 class Medium(Protocol):
     """The owner of all joint quantum state of a network, as a host sees it."""
 
-    def place(self, number: int, platform: Platform, feed: Callable[[Noun, int], None]) -> None:
-        """Add a node; `feed` gives it an indication."""
+    def place(self, number: int, name: str, platform: Platform) -> dict[type[Noun], Handler]:
+        """Add a node and return the table that answers its device requests; `name` names its random stream."""
+        ...
+
+    def connect(self, number: int, feed: Callable[[Noun, int], None]) -> None:
+        """Say what gives a node an indication; before its links are joined."""
         ...
 
     def join(self, ends: tuple[int, int], name: str, sheet: LinkSheet) -> None:
-        """Add a link between two nodes that are known; `name` names its random stream."""
-        ...
-
-    def device(self, number: int, name: str) -> dict[type[Noun], Handler]:
-        """Return the table that answers a node's device requests; `name` names its random stream."""
+        """Add a link between two nodes that are connected; `name` names its random stream."""
         ...
 
     def overlap(self, number: int, qubit: int, bell: int, now: int) -> float:

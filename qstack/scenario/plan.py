@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qstack.core.errors import PhysicsError
-from qstack.plugin.contracts import Decay, Fibre, LinkSheet, Platform
+from qstack.plugin.contracts import Fibre, LinkSheet, Platform
 from qstack.plugin.sites import NetworkView
 from qstack.plugin.spelling import nearest
 from qstack.quantum.swapping import swap_factors
@@ -127,23 +127,12 @@ def _links(
     return tuple(links), problems
 
 
-def storage_of(platform: Platform) -> Storage:
-    """Return what a layer may know of a platform's memories."""
-    decay = platform.memory.decay
-
-    def survival(age: int) -> float:
-        lost: Decay = decay(age * 1e-12)
-        return (2 * lost.xy + lost.z) / 3
-
-    return survival
-
-
 def _view(
     scenario: Scenario, graph: Graph, platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]
 ) -> NetworkView:
     kinds: dict[int, Storage] = {}
     for platform in platforms:
-        kinds.setdefault(id(platform), storage_of(platform))
+        kinds.setdefault(id(platform), platform.memory.survival())
     storage = tuple(kinds[id(platform)] for platform in platforms)
     policy = getattr(scenario.stack.network.options, "cutoff", None)
     edges = tuple(

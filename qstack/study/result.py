@@ -267,6 +267,7 @@ def _flow(network: Network, number: int) -> FlowResult:
     record = network.recorder.flows[number]
     ended = record.ended if len(record.finished) == 2 else network.simulation.now
     reasons = set(record.finished.values())
+    times, latencies, fidelities, estimates = np.array(record.pairs, dtype=np.float64).reshape(-1, 4).T.copy()
     return FlowResult(
         name=flow.name,
         application=flow.app.name,
@@ -274,10 +275,10 @@ def _flow(network: Network, number: int) -> FlowResult:
         destination=flow.target,
         requested=flow.number,
         min_fidelity=flow.min_fidelity,
-        times_s=np.array(record.times, dtype=np.float64) * 1e-12,
-        latencies_s=np.array(record.latencies, dtype=np.float64) * 1e-12,
-        fidelities=np.array(record.fidelities, dtype=np.float64),
-        estimates=np.array(record.estimates, dtype=np.float64),
+        times_s=times * 1e-12,
+        latencies_s=latencies * 1e-12,
+        fidelities=fidelities,
+        estimates=estimates,
         errors={Basis(basis): Errors(*counts) for basis, counts in sorted(record.sifted.items())},
         seconds=max(0, ended - flow.start) * 1e-12,
         reason=Reason(max(reasons)) if reasons else None,
