@@ -65,7 +65,7 @@ class Recorder:
                 record.half[noun.pair] = noun
             else:
                 asked = noun.asked if noun.asked >= 0 else first.asked
-                estimate = noun.estimate if noun.estimate < first.estimate else first.estimate
+                estimate = min(first.estimate, noun.estimate)
                 record.pairs.append((now, now - asked, true, estimate))
             return ()
 

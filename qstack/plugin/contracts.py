@@ -176,12 +176,14 @@ class InterfaceModel(HardwareModel):
 
 
 class NotOffered(ValueError):
-    """A name that nothing installed answers to."""
+    """A name that nothing installed answers to; `key` if it stands there and not at the place itself."""
 
-    def __init__(self, name: str, what: str, offered: list[str]) -> None:
+    def __init__(self, name: str, what: str, offered: list[str], key: str = "") -> None:
         super().__init__(f"'{name}' is not {what}.")
         self.name = name
+        self.what = what
         self.offered = offered
+        self.key = key
 
 
 class NestedErrors(ValueError):
@@ -218,8 +220,10 @@ def choose_model(base: type[HardwareModel]) -> Any:
         if not isinstance(value, Mapping) or "kind" not in value:
             raise ValueError(f"expected a mapping with 'kind'; installed kinds: {', '.join(sorted(models))}.")
         kind = value["kind"]
-        if kind not in models:
-            raise NotOffered(str(kind), f"a {base.__name__} kind", sorted(models))
+        if not isinstance(kind, str) or kind not in models:
+            raise NotOffered(
+                str(kind), f"a kind of {base.__name__.removesuffix('Model').lower()}", sorted(models), "kind"
+            )
         return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info)
 
     def write(model: HardwareModel) -> dict[str, Any]:
@@ -258,7 +262,7 @@ class Platform(Options):
     assumptions: tuple[str, ...] = ()
     memory: choose_model(MemoryModel)  # type: ignore[valid-type]
     interface: choose_model(InterfaceModel)  # type: ignore[valid-type]
-    memories: int = Field(1, ge=1, le=4096)
+    memories: int = Field(1, ge=1, le=4096, strict=True)
     gate_noise: Fraction = 0.0
     readout_error: Fraction = 0.0
     swap_time: Duration = 0
@@ -466,8 +470,10 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
                 raise ValueError(f"which one? Write its name, or a mapping with 'use'. Installed: {_list(offers)}.")
         else:
             name = value
+        if not isinstance(name, str):
+            raise ValueError(f"expected the name of {what}, or a mapping with 'use'. Installed: {_list(offers)}.")  # noqa: TRY004 - pydantic reports ValueErrors
         if name not in offers:
-            raise NotOffered(str(name), what, sorted(offers))
+            raise NotOffered(name, what, sorted(offers), "use" if isinstance(value, Mapping) else "")
         offer = offers[name]
         return Selection(offer, validate(offer.options, rest, info))
 
