@@ -33,12 +33,14 @@ class Options(BaseModel):
 
 
 class NotOffered(ValueError):
-    """A name that nothing installed answers to."""
+    """A name that nothing installed answers to; `key` if it stands there and not at the place itself."""
 
-    def __init__(self, name: str, what: str, offered: list[str]) -> None:
+    def __init__(self, name: str, what: str, offered: list[str], key: str = "") -> None:
         super().__init__(f"'{name}' is not {what}.")
         self.name = name
+        self.what = what
         self.offered = offered
+        self.key = key
 
 
 class NestedErrors(ValueError):
@@ -170,7 +172,7 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
         if not isinstance(name, str):
             raise ValueError(f"expected the name of {what}, or a mapping with 'use'. Installed: {_list(offers)}.")  # noqa: TRY004 - pydantic reports ValueErrors
         if name not in offers:
-            raise NotOffered(name, what, sorted(offers))
+            raise NotOffered(name, what, sorted(offers), "use" if isinstance(value, Mapping) else "")
         offer = offers[name]
         return Selection(offer, validate(offer.options, rest, info), manager.source(kind, name, level))
 
