@@ -27,7 +27,8 @@ def command(manifest: Path, *, out: Path | None, quiet: bool) -> int:
     data = _read(manifest)
     experiment = from_manifest(data, api.manager(manifest.parent))
     result, seconds = execute(experiment, trace=None, quiet=quiet)
-    written = write(out, result, {**experiment.manifest(result), "versions": versions()}) if out else ()
+    manifest_now = {**experiment.manifest(result), "versions": versions()}
+    written = write(out, result, manifest_now, experiment.manager.files()) if out else ()
     if not quiet:
         report(experiment, result, seconds, list(written))
     if result.interrupted:
@@ -37,9 +38,8 @@ def command(manifest: Path, *, out: Path | None, quiet: bool) -> int:
             click.echo("The summary is the same, byte for byte.")
         return 0
     there, here = data.get("versions", {}), versions()
-    changed = ", ".join(
-        f"{name} {there.get(name)} then, {here[name]} now" for name in here if there.get(name) != here[name]
-    )
+    differences = [f"{name} {there.get(name)} then, {here[name]} now" for name in here if there.get(name) != here[name]]
+    changed = ", ".join(differences + experiment.manager.differences(data["plugins"]))
     click.echo(f"The summary differs from the recorded run ({changed or 'same versions'}).", err=True)
     return 1
 

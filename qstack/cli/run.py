@@ -15,7 +15,6 @@ from qstack.cli.report import report
 from qstack.hosts.build import Network
 from qstack.study.experiment import Experiment, Progress, write
 from qstack.study.result import Result
-from qstack.trace.sinks import JsonLines
 
 
 @click.command("run")
@@ -27,7 +26,10 @@ from qstack.trace.sinks import JsonLines
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Write summary.json and manifest.json here."
 )
 @click.option(
-    "--trace", "trace", type=click.Path(path_type=Path, dir_okay=False), help="Write every noun that crosses a wall."
+    "--trace",
+    "trace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every noun that crosses a wall; the ending of the name says how.",
 )
 @click.option("--quiet", is_flag=True, help="No progress and no table; errors only.")
 def command(
@@ -44,7 +46,7 @@ def command(
     changed = (*settings, f"run.until={until}") if until else settings
     experiment = api.load(file, seed=seed, settings=changed)
     result, seconds = execute(experiment, trace=trace, quiet=quiet)
-    written = write(out, result, experiment.manifest(result)) if out else ()
+    written = write(out, result, experiment.manifest(result), experiment.manager.files()) if out else ()
     if not quiet:
         report(experiment, result, seconds, [*written, *([trace] if trace else [])])
     for failure in result.failures:
@@ -55,7 +57,7 @@ def command(
 def execute(experiment: Experiment, *, trace: Path | None, quiet: bool) -> tuple[Result, float]:
     """Run with a progress bar where somebody is looking; return the result and the seconds it took."""
     begin = perf_counter()
-    sink = JsonLines(trace) if trace else None
+    sink = experiment.manager.sink(trace) if trace else None
     with _progress(quiet=quiet) as progress:
         result = experiment.run(trace=sink, progress=progress)
     return result, perf_counter() - begin

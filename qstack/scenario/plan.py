@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from qstack.core.errors import PhysicsError
-from qstack.plugin.contracts import Fibre, LinkSheet, Platform
+from qstack.plugin.contracts import Fibre, LinkSheet, Platform, Selection
+from qstack.plugin.distilling import distillation_of, distilled_rows
 from qstack.plugin.sites import NetworkView
 from qstack.plugin.spelling import nearest
 from qstack.quantum.swapping import swap_factors
 from qstack.scenario.problems import Problem
 from qstack.scenario.schema import Flow, Hardware, Scenario
 from qstack.scenario.topology import Graph, build
-from qstack.services.strategies import Edge, NoRoute, Route, Router, Storage
+from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storage
 
 Ends = tuple[int, int]
 
@@ -135,8 +136,11 @@ def _view(
         kinds.setdefault(id(platform), platform.memory.survival())
     storage = tuple(kinds[id(platform)] for platform in platforms)
     policy = getattr(scenario.stack.network.options, "cutoff", None)
+    distillation = distillation_of(scenario.stack.link.options)
     edges = tuple(
-        Edge(*link.ends, link.sheet.rows, link.sheet.lanes, link.sheet.delay) for link in links if link.sheet.rows
+        Edge(*link.ends, rows, link.sheet.lanes, link.sheet.delay)
+        for link in links
+        if (rows := _rows(link, distillation, platforms))
     )
     return NetworkView(
         names=graph.nodes,
@@ -145,6 +149,15 @@ def _view(
         storage=storage,
         cutoff=policy.make()(storage) if policy is not None else 0,
     )
+
+
+def _rows(link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...]) -> tuple[Row, ...]:
+    """Return what a link delivers at each setting, as the node that is asked for a path knows it."""
+    if distillation is None:
+        return link.sheet.rows
+    here = platforms[link.ends[0]]
+    scheme = distillation.make(gate_noise=here.gate_noise, readout_error=here.readout_error)
+    return distilled_rows(link.sheet.rows, scheme)
 
 
 def _flows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform as python_platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -78,6 +78,8 @@ class Experiment:
         ------
         ConfigError
             If the duration cannot be read.
+        PluginError
+            If the code of a plugin fails; the message names it.
         """
         end = self.plan.scenario.run.until if until is None else parse_duration(until, "until")
         node_class = {"node_class": Tracer(self.plan.names, trace).node} if trace is not None else {}
@@ -89,6 +91,11 @@ class Experiment:
             self._advance(network, end, progress)
         except KeyboardInterrupt:
             interrupted = True
+        except Exception as error:
+            culprit = self.manager.blame(error)
+            if culprit is None:
+                raise
+            raise culprit from error
         finally:
             if trace is not None:
                 trace.close()
@@ -166,8 +173,10 @@ def from_manifest(manifest: Any, manager: Manager) -> Experiment:
     return Experiment(from_data(manifest["scenario"], manager), manager, manifest["seed"])
 
 
-def write(folder: Path, result: Result, manifest: dict[str, Any]) -> tuple[Path, Path]:
+def write(folder: Path, result: Result, manifest: dict[str, Any], plugins: Iterable[Path] = ()) -> tuple[Path, Path]:
     """Write ``summary.json`` and ``manifest.json`` into a folder, which is made if need be.
+
+    The files of inline plugins are copied to their side, so that a replay finds them there.
 
     Raises
     ------
@@ -179,6 +188,9 @@ def write(folder: Path, result: Result, manifest: dict[str, Any]) -> tuple[Path,
         folder.mkdir(parents=True, exist_ok=True)
         for path, data in zip(paths, (result.summary(), manifest), strict=True):
             path.write_text(to_json(data), encoding="utf-8", newline="\n")
+        for plugin in plugins:
+            if (folder / plugin.name).resolve() != plugin.resolve():
+                (folder / plugin.name).write_bytes(plugin.read_bytes())
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written: {error.strerror}.") from error
     return paths
