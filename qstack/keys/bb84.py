@@ -31,6 +31,8 @@ from qstack.keys.records import (
 
 BATCH = 1 << 20
 """Clicks drawn at once."""
+MOST_PULSES = 1 << 40
+"""Longest block, three hours at 80 MHz; keeps pulse numbers within 64 bits."""
 
 
 def mark_probabilities(setup: Setup) -> NDArray[np.float64]:
@@ -99,11 +101,11 @@ def sample(setup: Setup, pulses: int, seed: int | None, block: int = 0) -> Exper
     Raises
     ------
     ConfigError
-        When the number of pulses is not positive, or the detectors have after-pulses: their memory does not allow
+        When the number of pulses is not between 1 and 2^40, or the detectors have after-pulses: their memory does not allow
         skipping, and an approximation is not offered.
     """
-    if pulses <= 0:
-        raise ConfigError(f"{pulses} pulses: a block needs at least one")
+    if not 0 < pulses <= MOST_PULSES:
+        raise ConfigError(f"{pulses} pulses: a block needs at least one and at most {MOST_PULSES}")
     if setup.receiver.afterpulse:
         raise ConfigError(
             f"afterpulse {setup.receiver.afterpulse}: detectors with memory cannot be sampled by skipping"
@@ -135,7 +137,7 @@ def _next_clicks(generator: np.random.Generator, click: float, size: int, last: 
         gaps *= -1 / log1p(-click)
     else:
         gaps[:] = 0
-    pulse = gaps.astype(np.int64)
+    pulse = np.minimum(gaps, 2.0 * MOST_PULSES).astype(np.int64)  # beyond the block is beyond the block
     pulse += 1 + dead
     np.cumsum(pulse, out=pulse)
     pulse += last

@@ -144,8 +144,13 @@ class Circuits(Layer):
             return None
         before, behind = circuit.sides
         if sender != before.peer and (from_head or sender != behind.peer):
-            raise RemoteProtocolError(f"node {sender} speaks of circuit {number}, which does not come from there")
+            raise self.stranger(number, sender)
         return circuit
+
+    @staticmethod
+    def stranger(circuit: int, sender: int) -> RemoteProtocolError:
+        """Return what is wrong with a message of a node that is not on this side of the circuit."""
+        return RemoteProtocolError(f"node {sender} speaks of circuit {circuit}, which does not come from there")
 
     def _stop(self, circuit: Circuit) -> Iterator[Noun]:
         """Withdraw from the links and free every half (QS-L3-009)."""

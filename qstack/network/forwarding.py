@@ -79,23 +79,12 @@ class ForwardingLayer(Circuits):
             circuit = None
         if circuit is None or not circuit.active:
             return self._refuse(circuit, ind)
-        downstream = peer == circuit.sides[1].peer
+        before, behind = circuit.sides
+        downstream = peer == behind.peer
         if downstream:
             circuit.stock -= 1
             if circuit.stock == BATCH // 2:
-                circuit.stock += BATCH
-                renewal = Create(peer, ind.purpose, BATCH, circuit.fidelity)
-                return (renewal, *self._use(circuit, ind, ctx, downstream=downstream))
-        return self._use(circuit, ind, ctx, downstream=downstream)
-
-    def _refuse(self, circuit: Circuit | None, ind: Ok) -> Outputs:
-        """Free a pair that comes too early or too late; its number is remembered for a TRACK of the other end."""
-        if circuit is not None:
-            circuit.sides[ind.peer == circuit.sides[1].peer].fates[ind.sequence] = Reason.UNWANTED
-        return (Free(ind.qubit),) if ind.qubit >= 0 else ()
-
-    def _use(self, circuit: Circuit, ind: Ok, ctx: Context, *, downstream: bool) -> Outputs:
-        before, behind = circuit.sides
+                return self._renew(circuit, ind, ctx)
         if before.peer < 0 or behind.peer < 0:
             return self._hold(circuit, ind, ctx)
         mine, other = (behind, before) if downstream else (before, behind)
@@ -111,6 +100,19 @@ class ForwardingLayer(Circuits):
         up, down = (partner, ind) if downstream else (ind, partner)
         self.swapping[up.qubit] = (circuit, up, down)
         return (Swap(up.qubit, down.qubit),)
+
+    def _renew(self, circuit: Circuit, ind: Ok, ctx: Context) -> Iterator[Noun]:
+        """Ask the link for more before the last request is used up, then go on with the pair."""
+        circuit.stock += BATCH
+        yield Create(ind.peer, ind.purpose, BATCH, circuit.fidelity)
+        circuit.stock += 1  # the pair is counted again below
+        yield from self.ok(ind, ctx)
+
+    def _refuse(self, circuit: Circuit | None, ind: Ok) -> Outputs:
+        """Free a pair that comes too early or too late; its number is remembered for a TRACK of the other end."""
+        if circuit is not None:
+            circuit.sides[ind.peer == circuit.sides[1].peer].fates[ind.sequence] = Reason.UNWANTED
+        return (Free(ind.qubit),) if ind.qubit >= 0 else ()
 
     def _choose(self, side: Side) -> Ok:
         """Take the waiting pair that the swap policy names."""
@@ -211,11 +213,14 @@ class ForwardingLayer(Circuits):
     @on(Track)
     def track(self, msg: Track, ctx: Context) -> Outputs:
         """Follow a pair: through a swap record onwards, or home."""
-        circuit = self._circuit(msg.circuit, ctx.sender)
+        circuit = self.circuits.get(msg.circuit)
         if circuit is None or not circuit.active:
             return ()
-        before, behind = circuit.sides
-        here, there = (before, behind) if ctx.sender == before.peer else (behind, before)
+        here, there = circuit.sides
+        if ctx.sender != here.peer:
+            here, there = there, here
+            if ctx.sender != here.peer:
+                raise self.stranger(msg.circuit, ctx.sender)
         if there.peer < 0 and msg.link_pair in circuit.held:
             return self._deliver(circuit, here, msg, ctx)
         fate: Fate | None = here.fates.pop(msg.link_pair, None) or here.ask(msg.link_pair)

@@ -67,7 +67,7 @@ def mean_nested_restart(levels: int, p: float, ps: float) -> float:
 
     T_0 is geometric; T_(k+1) adds up G copies of the larger of two T_k, G geometric(ps).  Distributions stand on an
     even grid: the larger of two is a square of the distribution function, the sum a quotient of transforms (Brand,
-    Coopmans and Elkouss, IEEE J. Sel. Areas Commun. 38, 619 (2020), section V).  While the grid holds single slots the
+    Coopmans and Elkouss, IEEE J. Sel. Areas Commun. 38, 619 (2020)).  While the grid holds single slots the
     result is exact; where it must be coarser, mass moves to its neighbours so that mean and variance stay, and the
     relative error is below 1e-7.
 

@@ -20,7 +20,7 @@ ID, X, Y, Z = np.eye(2), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]
 H = np.array([[1, 1], [1, -1]]) / 2**0.5
 ZERO, ONE = np.diag([1, 0]), np.diag([0, 1])
 BELL = np.array([[1, 0, 0, 1], [1, 0, 0, -1], [0, 1, 1, 0], [0, 1, -1, 0]]) / 2**0.5
-SEEDS = pytest.mark.parametrize("seed", range(5))
+SEEDS = pytest.mark.parametrize("seed", range(3))
 
 
 def on(n, **gates):

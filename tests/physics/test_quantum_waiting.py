@@ -67,7 +67,10 @@ def test_nested_restart_without_failures_is_the_largest_of_all():
     assert mean_nested_restart(0, 0.25, 0.5) == 4.0
 
 
-@pytest.mark.parametrize(("p", "ps"), [(0.2, 0.5), (1e-4, 0.9), (0.9, 0.05)])
+@pytest.mark.parametrize(
+    ("p", "ps"),
+    [(0.9, 0.05), pytest.param(0.2, 0.5, marks=pytest.mark.slow), pytest.param(1e-4, 0.9, marks=pytest.mark.slow)],
+)
 def test_nested_restart_does_not_depend_on_the_grid(p, ps, monkeypatch):
     coarse = mean_nested_restart(9, p, ps)
     monkeypatch.setattr(waiting, "GRID", waiting.GRID * 2)
@@ -175,7 +178,7 @@ def test_dephasing_by_enumeration(segments, p, a):
     assert dephasing_swap_asap(segments, p, a) == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize(("p", "a"), [(0.1, 0.01), (1e-3, 1e-4), (1e-6, 1e-6), (1e-6, 2e-5), (1e-4, 0.2)])
+@pytest.mark.parametrize(("p", "a"), [(0.1, 0.01), (1e-3, 1e-4), (1e-6, 1e-6), (1e-6, 2e-5), (1e-3, 0.2)])
 def test_dephasing_of_two_segments_in_closed_form(p, a):
     q = 1 - p
     measured = p / (2 - p) * (1 + q * exp(-a)) / (1 - q * exp(-a))

@@ -8,6 +8,8 @@ from importlib.resources import files
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from qstack.cli.validate import command
 from qstack.core.errors import ConfigError, PhysicsError
@@ -210,3 +212,88 @@ def test_unusable_files(tmp_path, content, words):
 
 def test_a_folder_is_no_file(tmp_path):
     assert run(tmp_path).exit_code == 2
+
+
+unit = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0, 1e-12]))
+chance = st.one_of(st.floats(0.02, 1), st.just(1.0))
+positive = st.floats(1e-6, 1e6)
+waits = st.floats(0, 1e6)
+noise = {"q": unit, "m": unit}
+
+
+@st.composite
+def bells(draw):
+    weights = [draw(unit) for _ in range(4)]
+    return [w / sum(weights) for w in weights] if sum(weights) > 1e-6 else [1, 0, 0, 0]
+
+
+@st.composite
+def halves(draw):
+    t1 = draw(positive)
+    return {"T1": t1, "T2": t1 * draw(st.floats(1e-3, 2)), "t": draw(waits)}
+
+
+CLICKS = {"etaA": unit, "etaB": unit, "V": unit, "pd": unit, "detectors": st.sampled_from(["threshold", "number"])}
+RANGES = {
+    "swap_bell_diagonal": {"c1": bells(), "c2": bells(), **noise},
+    "swap_chain_werner": {"F": unit, "segments": st.integers(2, 64), **noise},
+    "purify_BBPSSW": {"c1": bells(), "c2": bells(), **noise},
+    "purify_DEJMPS": {"c1": bells(), "c2": bells(), **noise},
+    "purify_EPL": {"alpha1": unit, "alpha2": unit, "coherence_v": unit, **noise},
+    "double_selection": {"F": unit, **noise},
+    "pumping_DEJMPS": {"F": unit, "rounds": st.integers(1, 64), **noise},
+    "memory_t1t2_pair": {"c0": bells(), "A": halves(), "B": halves()},
+    "memory_depolarising": {"F0": unit, "T": positive, "t": waits, "halves": st.integers(1, 2)},
+    "teleport_avg": {"resource": bells(), **noise},
+    "wait_max_geometric": {"segments": st.integers(1, 1024), "p": st.one_of(chance, st.floats(1e-9, 1e-3))},
+    "wait_nested_restart": {"levels": st.integers(0, 3), "p": st.one_of(chance, st.floats(1e-9, 1)), "ps": chance},
+    "wait_swap_asap_cutoff": {"segments": st.integers(2, 4), "p": chance, "ps": chance, "tcut": st.integers(1, 4)},
+    "dephasing_swap_asap": {"segments": st.integers(2, 8), "p": chance, "a": st.floats(0, 10)},
+    "single_click": {"alpha": unit, "sigma": st.floats(0, 10), **CLICKS},
+    "double_click": CLICKS,
+    "gllp_infinite_decoy": {
+        "km": st.floats(0, 1000),
+        "mu": st.floats(1e-3, 2),
+        "al": st.floats(0, 1),
+        "etaB": unit,
+        "Y0": unit,
+        "ed": unit,
+        "f": st.floats(1, 2),
+    },
+    "satellite_geometry": {
+        "h_km": st.floats(100, 40000),
+        "elev_deg": st.floats(0.1, 90),
+        "half_div_rad": st.floats(1e-7, 1e-3),
+        "D_rx_m": st.floats(0.01, 10),
+    },
+    "ghz_star": {"n": st.integers(3, 12), "F": unit, **noise},
+    "qpc_loss": {"n": st.integers(1, 64), "m": st.integers(1, 64), "eta": unit},
+    "code_capacity": {"code": st.sampled_from(["[[5,1,3]]", "Steane [[7,1,3]]"]), "p": unit},
+    "chsh_max": {"c": bells()},
+}
+LARGE = {"mean_slots", "mean", "var", "slant_km", "S"}
+
+
+@pytest.mark.parametrize("kind", RANGES)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_parameters_in_range(kind, data):
+    """Whatever the schema allows gives finite numbers that a probability, an overlap or a time can have."""
+    params = {name: data.draw(values, label=name) for name, values in RANGES[kind].items()}
+    results, reason = {}, "no attempt"
+    try:
+        results = compute(kind, params)
+    except PhysicsError as error:
+        reason = str(error)
+    assert "no attempt" in reason or "never agree" in reason  # the only thing that may be wrong with allowed values
+    for name, value in results.items():
+        for number in value if isinstance(value, list) else [value]:
+            assert -1e-9 <= number <= (1e25 if name in LARGE else 1 + 1e-9), name
+    if "bell" in results:
+        assert sum(results["bell"]) == pytest.approx(1)
+
+
+def test_ranges_cover_every_kind():
+    assert {kind: set(values) for kind, values in RANGES.items()} == {
+        kind: set(checks) for kind, (checks, _) in KINDS.items()
+    }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -47,6 +48,7 @@ class Rig:
     stores: dict
     tls: dict
     foreign: dict
+    writers: list = field(default_factory=list)
 
     def client(self, sae, kme=None, **options):
         tls = self.tls[sae]
@@ -94,15 +96,23 @@ async def running(tmp_path, certificates, kmes=("kme-1", "kme-2"), **changes):
             rig.stores[kme] = store
             rig.sites[kme] = await stack.enter_async_context(Site(settings, store))
         yield rig
+        for writer in rig.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
 def rig(tmp_path, certificates):
     """Run a coroutine function against two running key managers: ``rig(scenario, keys={...})``."""
 
+    runs = itertools.count()
+
     def run(scenario, **changes):
+        directory = tmp_path / str(next(runs))
+        directory.mkdir()
+
         async def main():
-            async with asyncio.timeout(30), running(tmp_path, certificates, **changes) as sites:
+            async with asyncio.timeout(30), running(directory, certificates, **changes) as sites:
                 return await scenario(sites)
 
         return asyncio.run(main())
