@@ -187,12 +187,13 @@ class NotOffered(ValueError):
 
 
 class NestedErrors(ValueError):
-    """What was wrong in a part whose model is known only when its name has been read."""
+    """What was wrong in a part whose model is known only when its name has been read; `chooser` is the key of the name."""
 
-    def __init__(self, error: ValidationError, model: type[BaseModel]) -> None:
+    def __init__(self, error: ValidationError, model: type[BaseModel], chooser: str) -> None:
         super().__init__(str(error))
         self.error = error
         self.model = model
+        self.chooser = chooser
 
 
 def plugins_of(info: ValidationInfo) -> Any:
@@ -202,12 +203,12 @@ def plugins_of(info: ValidationInfo) -> Any:
     return info.context["plugins"]
 
 
-def validate(model: type[M], value: object, info: ValidationInfo) -> M:
-    """Validate a part inside a validator, keeping the places of its errors."""
+def validate(model: type[M], value: object, info: ValidationInfo, chooser: str) -> M:
+    """Validate a part inside a validator, keeping the places of its errors; `chooser` is the key that named its model."""
     try:
         return model.model_validate(value, context=info.context)
     except ValidationError as error:
-        raise NestedErrors(error, model) from error
+        raise NestedErrors(error, model, chooser) from error
 
 
 def choose_model(base: type[HardwareModel]) -> Any:
@@ -224,7 +225,7 @@ def choose_model(base: type[HardwareModel]) -> Any:
             raise NotOffered(
                 str(kind), f"a kind of {base.__name__.removesuffix('Model').lower()}", sorted(models), "kind"
             )
-        return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info)
+        return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info, "kind")
 
     def write(model: HardwareModel) -> dict[str, Any]:
         return {"kind": model.kind, **model.model_dump(mode="json")}
@@ -475,7 +476,7 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
         if name not in offers:
             raise NotOffered(name, what, sorted(offers), "use" if isinstance(value, Mapping) else "")
         offer = offers[name]
-        return Selection(offer, validate(offer.options, rest, info))
+        return Selection(offer, validate(offer.options, rest, info, "use"))
 
     return Annotated[
         Selection,
