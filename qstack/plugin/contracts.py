@@ -199,7 +199,7 @@ def choose_model(base: type[HardwareModel]) -> Any:
             raise NotOffered(
                 str(kind), f"a kind of {base.__name__.removesuffix('Model').lower()}", sorted(models), "kind"
             )
-        return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info)
+        return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info, "kind")
 
     def write(model: HardwareModel) -> dict[str, Any]:
         return {"kind": model.kind, **model.model_dump(mode="json")}

@@ -44,7 +44,7 @@ def _platform(value: object, info: ValidationInfo) -> object:
     if name is not None:
         base = platforms[name].model_dump(mode="json")
         rest = _merge({**base, "name": f"{name}-changed"}, rest)
-    return validate(Platform, rest, info)
+    return validate(Platform, rest, info, "like")
 
 
 def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
