@@ -363,7 +363,7 @@ OPTIONS = [
     (["--seed", str(1 << 63)], "--seed"),
     (["--nope"], "No such option"),
     (["--out", "good.yaml"], "--out"),
-    (["--out", "good.yaml/below"], "--out good.yaml/below.jsonl", "cannot be written"),
+    (["--out", "good.yaml/below"], "--out good.yaml/below", "cannot be written"),
     (["--trace", "good.yaml/below.jsonl"], "--trace good.yaml/below.jsonl", "cannot be written"),
 ]
 
