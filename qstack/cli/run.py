@@ -13,14 +13,13 @@ import click
 from qstack import api
 from qstack.cli.report import report
 from qstack.hosts.build import Network
-from qstack.study.experiment import Experiment, Progress, write
+from qstack.study.experiment import Experiment, Progress, prepare, write
 from qstack.study.result import Result
-from qstack.trace.sinks import JsonLines
 
 
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the run, instead of the scenario's.")
+@click.option("--seed", type=click.IntRange(0, (1 << 63) - 1), help="Seed of the run, instead of the scenario's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value, such as run.seed=7.")
 @click.option("--until", metavar="T", help="How long to run, such as '2 s', instead of the scenario's.")
 @click.option(
@@ -41,24 +40,28 @@ def command(
     quiet: bool,
 ) -> int:
     """Run a scenario.  The seed decides everything: the same seed gives the same bytes."""
-    changed = (*settings, f"run.until={until}") if until else settings
-    experiment = api.load(file, seed=seed, settings=changed)
-    result, seconds = execute(experiment, trace=trace, quiet=quiet)
-    written = write(out, result, experiment.manifest(result)) if out else ()
+    experiment = api.load(file, seed=seed, until=until, settings=settings)
+    result = execute(experiment, out=out, trace=trace, quiet=quiet)
+    return 1 if result.failures or result.interrupted else 0
+
+
+def execute(
+    experiment: Experiment, *, shot: int = 0, out: Path | None = None, trace: Path | None = None, quiet: bool = False
+) -> Result:
+    """Run with a progress bar where somebody is looking, write what is asked for, and print what came of it."""
+    begin = perf_counter()
+    if out:
+        prepare(out)
+    sink = experiment.manager.sink(trace) if trace else None
+    with _progress(quiet=quiet) as progress:
+        result = experiment.run(shot=shot, trace=sink, progress=progress)
+    seconds = perf_counter() - begin
+    written = write(out, result, experiment.manifest(result), experiment.manager.files()) if out else ()
     if not quiet:
         report(experiment, result, seconds, [*written, *([trace] if trace else [])])
     for failure in result.failures:
         click.echo(f"failed  {failure}", err=True)
-    return 1 if result.failures or result.interrupted else 0
-
-
-def execute(experiment: Experiment, *, trace: Path | None, quiet: bool) -> tuple[Result, float]:
-    """Run with a progress bar where somebody is looking; return the result and the seconds it took."""
-    begin = perf_counter()
-    sink = JsonLines(trace) if trace else None
-    with _progress(quiet=quiet) as progress:
-        result = experiment.run(trace=sink, progress=progress)
-    return result, perf_counter() - begin
+    return result
 
 
 @contextmanager
@@ -82,13 +85,13 @@ def _progress(*, quiet: bool) -> Iterator[Progress | None]:
         def show(network: Network, end: int) -> None:
             done = network.simulation.now / end
             shares = [
-                len(r.times) / f.flow.number
+                len(r.pairs) / f.flow.number
                 for r, f in zip(network.recorder.flows, network.plan.flows, strict=True)
                 if f.flow.number
             ]
             if len(shares) == len(network.plan.flows):
                 done = max(done, min(shares))
-            pairs = sum(len(record.times) for record in network.recorder.flows)
+            pairs = sum(len(record.pairs) for record in network.recorder.flows)
             bar.update(
                 task, completed=min(1.0, done), description=f"{network.simulation.now * 1e-12:.3g} s, {pairs} pairs"
             )

@@ -108,12 +108,13 @@ class Medium:
         self.numbers = itertools.count(1).__next__
         self.schemes: Mapping[str, Combine] = {"bbpssw": bbpssw, "dejmps": dejmps}
 
-    def add_node(self, number: int, device: Device, feed: Callable[[Noun, int], None]) -> None:
-        """Take up a node."""
+    def add_node(self, number: int, device: Device, feed: Callable[[Noun, int], None] | None = None) -> None:
+        """Take up a node; `feed` gives it an indication, and may be told later, before its links are added."""
         self.qubits[number] = {}
         self.ports[number] = {}
         self.devices[number] = device
-        self.feeds[number] = feed
+        if feed is not None:
+            self.feeds[number] = feed
 
     def add_link(
         self,
@@ -162,7 +163,6 @@ class NodeDevice:
         self.qubits = medium.qubits[node]
         self.ports = medium.ports[node]
         self.device = medium.devices[node]
-        self.feed = medium.feeds[node]
         self.swaps = 0
         self.discards = 0
         self.busy = 0  # [ps], of all memories together
@@ -288,4 +288,4 @@ class NodeDevice:
         halves, answer, now = event
         for half in halves:
             half.place.release(half.side, now)
-        self.feed(answer, now)
+        self.medium.feeds[self.node](answer, now)

@@ -15,6 +15,7 @@ from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Arm, Decay, Herald, InterfaceModel, MemoryModel, Outcome
 from qstack.plugin.units import FOR_EVER, Duration, Fraction, PositiveDuration
 from qstack.quantum import heralding
+from qstack.services.strategies import Storage
 
 Interface = TypeVar("Interface", bound=InterfaceModel)
 
@@ -40,6 +41,13 @@ class RelaxingMemory(MemoryModel):
         t1, t2 = (_seconds(time) for time in (self.relaxation_time, self.coherence_time))
         kept = exp(-age_s / t1)
         return Decay(xy=exp(-age_s / t2), z=kept, shift=1 - kept)
+
+    def survival(self) -> Storage:
+        """Return (2 exp(-t/T2) + exp(-t/T1)) / 3 of an age [ps]."""
+        a, b = (-1e-12 / _seconds(time) for time in (self.relaxation_time, self.coherence_time))
+        if a == 0:
+            return lambda age: (2 * exp(age * b) + 1) / 3
+        return lambda age: (2 * exp(age * b) + exp(age * a)) / 3
 
 
 def _seconds(time: int) -> float:

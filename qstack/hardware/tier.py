@@ -64,18 +64,19 @@ class CorrelatorTier(Medium):
     ) -> None:
         super().__init__(clock, seed, shot, attempts=attempts, midpoint=midpoint)
 
-    def place(self, number: int, platform: Platform, feed: Callable[[Noun, int], None]) -> None:
-        """Add a node."""
-        self.add_node(number, device_of(platform), feed)
+    def place(self, number: int, name: str, platform: Platform) -> dict[type[Noun], Handler]:
+        """Add a node and return the table that answers its device requests."""
+        self.add_node(number, device_of(platform))
+        return self.effects(number, name)
+
+    def connect(self, number: int, feed: Callable[[Noun, int], None]) -> None:
+        """Say what gives a node an indication."""
+        self.feeds[number] = feed
 
     def join(self, ends: tuple[int, int], name: str, sheet: LinkSheet) -> None:
         """Add a link between two nodes that are known."""
         settings = [Setting(sheet.period, herald.probability, herald.outcomes) for herald in sheet.heralds]
         self.add_link(ends, sheet.lanes, settings, sheet.emit, sheet.reply, name)
-
-    def device(self, number: int, name: str) -> dict[type[Noun], Handler]:
-        """Return the table that answers a node's device requests."""
-        return self.effects(number, name)
 
     def overlap(self, number: int, qubit: int, bell: int, now: int) -> float:
         """Return the overlap of a qubit's pair with a Bell state, and stop this half's ageing: it is consumed."""
@@ -84,6 +85,8 @@ class CorrelatorTier(Medium):
         half.law = None
         half.consumed = True
         pair = half.pair
+        if pair.bell == bell:
+            return (1 + pair.x + pair.y + pair.z) / 4
         return bell_from_correlators((pair.x, pair.y, pair.z))[pair.bell ^ bell]
 
     def counts(self, number: int) -> Mapping[str, float]:

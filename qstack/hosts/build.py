@@ -10,10 +10,10 @@ import rustworkx
 
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.node import Node
-from qstack.core.nouns import Noun
 from qstack.hosts.record import Recorder
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.contracts import Medium
+from qstack.plugin.distilling import combine_of, distillation_of
 from qstack.plugin.sites import FlowEnd, Neighbour, Site
 from qstack.scenario.plan import Plan
 from qstack.services.l2_link import Create
@@ -45,37 +45,34 @@ def build(plan: Plan, *, seed: int, shot: int = 0, node_class: Callable[..., Nod
     """
     simulation = Simulation(node_class)
     run = plan.scenario.run
-    medium: Medium = run.tier.make(clock=simulation, seed=seed, shot=shot, attempts=run.attempts)
+    scheme = distillation_of(plan.scenario.stack.link.options)
+    medium: Medium = run.tier.make(
+        clock=simulation,
+        seed=seed,
+        shot=shot,
+        attempts=run.attempts,
+        schemes={scheme.name: combine_of(scheme)} if scheme else {},
+    )
     recorder = Recorder(plan, simulation, medium)
     requests: dict[frozenset[int], int] = {frozenset(link.ends): 0 for link in plan.links}
-    for number, platform in enumerate(plan.platforms):
-        medium.place(number, platform, _feed(simulation, number))
-    for link in plan.links:
-        medium.join(link.ends, "--".join(sorted(plan.names[end] for end in link.ends)), link.sheet)
     delays = _delays(plan)
     ends = _ends(plan)
     shared: dict[str, Any] = {}
-    for number, name in enumerate(plan.names):
+    for number, (name, platform) in enumerate(zip(plan.names, plan.platforms, strict=True)):
         site = _site(plan, number, ends.get(number, {}), shared)
         layers: list[Layer] = []
         for level in plan.scenario.stack.layers():
             made = level.make(site=site)
             layers.extend(made if isinstance(made, tuple) else (made,))
-        node = simulation.add_node(number, layers, medium.device(number, name), delays, recorder.user(number))
+        device = medium.place(number, name, platform)
+        node = simulation.add_node(number, layers, device, delays, recorder.user(number))
+        medium.connect(number, node.feed)
         _count(node, number, requests)
+    for link in plan.links:
+        medium.join(link.ends, "--".join(sorted(plan.names[end] for end in link.ends)), link.sheet)
     for flow in plan.flows:
         simulation.at(flow.flow.start, _start, (simulation, flow.source, flow.number))
     return Network(plan, simulation, medium, recorder, requests)
-
-
-def _feed(simulation: Simulation, number: int) -> Callable[[Noun, int], None]:
-    """Return what gives a node an indication; nodes are built after the medium that feeds them."""
-    nodes = simulation.nodes
-
-    def feed(noun: Noun, now: int) -> None:
-        nodes[number].feed(noun, now)
-
-    return feed
 
 
 def _start(event: tuple[Simulation, int, int]) -> None:
@@ -104,6 +101,8 @@ def _site(plan: Plan, number: int, applications: dict[int, Any], shared: dict[st
         storage=view.storage[number],
         swap_factor=view.swap_factors[number],
         view=view,
+        gate_noise=plan.platforms[number].gate_noise,
+        readout_error=plan.platforms[number].readout_error,
         applications=tuple(applications.values()),
         shared=shared,
     )

@@ -18,13 +18,24 @@ from qstack.services.l5_application import Consumed, Finished, Sifted
 
 @dataclass(slots=True)
 class FlowRecord:
-    """What happened to one flow; lists have one entry per delivered pair, in order of delivery."""
+    """What happened to one flow.
 
-    half: dict[int, tuple[float, int]] = field(default_factory=dict)
-    times: list[int] = field(default_factory=list)
-    latencies: list[int] = field(default_factory=list)
-    fidelities: list[float] = field(default_factory=list)
-    estimates: list[float] = field(default_factory=list)
+    Attributes
+    ----------
+    half
+        Pairs that one end has consumed: the noun it told.
+    pairs
+        Delivered pairs in order: time [ps], latency [ps], true fidelity, the lower of both ends' estimates.
+    sifted
+        By basis: bits, and errors among them.
+    finished
+        Reason by end.
+    ended
+        When the last end finished [ps].
+    """
+
+    half: dict[int, Consumed] = field(default_factory=dict)
+    pairs: list[tuple[int, int, float, float]] = field(default_factory=list)
     sifted: dict[int, list[int]] = field(default_factory=dict)
     finished: dict[int, int] = field(default_factory=dict)
     ended: int = -1
@@ -51,12 +62,11 @@ class Recorder:
             true = overlap(node, noun.qubit, noun.bell, now)
             first = record.half.pop(noun.pair, None)
             if first is None:
-                record.half[noun.pair] = (noun.estimate, noun.asked)
+                record.half[noun.pair] = noun
             else:
-                record.times.append(now)
-                record.fidelities.append(true)
-                record.estimates.append(min(first[0], noun.estimate))
-                record.latencies.append(now - max(first[1], noun.asked))
+                asked = noun.asked if noun.asked >= 0 else first.asked
+                estimate = min(first.estimate, noun.estimate)
+                record.pairs.append((now, now - asked, true, estimate))
             return ()
 
         def sifted(noun: Sifted, ctx: Context) -> Outputs:

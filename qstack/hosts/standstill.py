@@ -14,8 +14,8 @@ def explain(network: Network) -> str:
         f"{planned.flow.name} ({record_count} pairs so far, the last at {last})"
         for planned, record in zip(plan.flows, network.recorder.flows, strict=True)
         if len(record.finished) < 2
-        for record_count in [len(record.times)]
-        for last in [f"{record.times[-1] * 1e-12:.6g} s" if record.times else "never"]
+        for record_count in [len(record.pairs)]
+        for last in [f"{record.pairs[-1][0] * 1e-12:.6g} s" if record.pairs else "never"]
     ]
     waiting = [
         f"{names[number]} waits for {wait.what} from {names[wait.peer]} since {wait.since * 1e-12:.6g} s"
