@@ -8,7 +8,7 @@ each half has its own clock, because each ages from its own emission and stops w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
+from math import exp, inf
 from typing import Any, Protocol
 
 from qstack.core.errors import PhysicsError
@@ -47,8 +47,8 @@ class Exponential:
 
     def survival(self, start: int, end: int) -> tuple[float, float]:
         """Return the factors on (x and y, z) between two ages [ps]."""
-        age = end - start
-        return exp(-age / self.t2), exp(-age / self.t1)
+        age = start - end
+        return exp(age / self.t2), exp(age / self.t1) if self.t1 != inf else 1.0
 
 
 class Pair:
@@ -84,7 +84,7 @@ class Half:
     Attributes
     ----------
     pair
-        The pair it belongs to now.
+        The pair it belongs to now; gone when the half has left its memory, so that pairs are no cycles for the collector.
     law
         Decay of its memory, or None.
     born, touched
@@ -163,7 +163,9 @@ def swap(left: Half, right: Half, factors: tuple[float, float, float], draw: Str
     pair.bell ^= other.bell ^ outcome
     pair.a = inner
     pair.b = outer
-    outer.pair = pair
+    if outer.basis < 0:  # a measured half has let go of its pair
+        outer.pair = pair
+    del left.pair, right.pair
     return outcome
 
 
