@@ -9,12 +9,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import qstack.builtins
 from qstack.plugin import manager as plugins
 from qstack.scenario.load import from_data, from_file
+from qstack.scenario.override import Setting, parse
 from qstack.study.experiment import Experiment, own_version
 
 
@@ -30,16 +32,20 @@ def manager(folder: Path | None = None) -> plugins.Manager:
 
 
 def load(
-    scenario: str | Path | Mapping[str, Any], *, seed: int | None = None, settings: Iterable[str] = ()
+    scenario: str | Path | Mapping[str, Any],
+    *,
+    seed: int | None = None,
+    until: str | None = None,
+    settings: Iterable[str] = (),
 ) -> Experiment:
     """Read a scenario and plan its network.
 
     Parameters
     ----------
     scenario
-        A file, or the same as a mapping.
-    seed
-        Instead of the scenario's.
+        A file, or the same as a mapping, whose paths are relative to the working directory.
+    seed, until
+        Instead of the scenario's; `until` is a duration with its unit.
     settings
         ``KEY=VALUE`` changes, such as ``"flows.key.number=100"``.
 
@@ -50,11 +56,14 @@ def load(
     PluginError
         If a plugin does not fit.
     """
+    changes = [parse(text) for text in settings]
+    if seed is not None:
+        changes.append(Setting("run.seed", seed, f"--seed {seed}"))
+    if until is not None:
+        changes.append(Setting("run.until", until, f"--until {until}"))
     if isinstance(scenario, Mapping):
         found = manager(Path())
-        planned = from_data(dict(scenario), found)
-    else:
-        path = Path(scenario)
-        found = manager(path.parent)
-        planned = from_file(path, found, settings)
-    return Experiment(planned, found, planned.scenario.run.seed if seed is None else seed)
+        return Experiment(from_data(deepcopy(dict(scenario)), found, changes), found)
+    path = Path(scenario)
+    found = manager(path.parent)
+    return Experiment(from_file(path, found, changes), found)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from qstack import api
-from qstack.scenario.plan import describe
+from qstack.scenario.plan import describe, slowest
 
 
 @click.command("check")
@@ -25,6 +25,5 @@ def command(file: Path, settings: tuple[str, ...]) -> None:
             walk += f"; about {route.rate:.3g} pairs/s at F = {route.expected:.3f} if it were alone"
         click.echo(f"  {flow.name}: {walk}.")
     if plan.links:
-        slow = min(plan.links, key=lambda link: link.sheet.lanes / min(row.seconds_per_pair for row in link.sheet.rows))
-        click.echo(f"Slowest link: {describe(slow)}.")
+        click.echo(f"Slowest link: {describe(slowest(plan.links))}.")
     click.echo("No errors.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from qstack.scenario.plan import describe
+from qstack.scenario.plan import describe, slowest
 from qstack.services.bell import Basis
 from qstack.study.experiment import Experiment
 from qstack.study.result import Errors, FlowResult, Result
@@ -32,8 +32,7 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
     console.print()
     links = experiment.plan.links
     if links:
-        slow = min(links, key=lambda link: link.sheet.lanes / min(row.seconds_per_pair for row in link.sheet.rows))
-        console.print(f"Slowest link: {describe(slow)}.", soft_wrap=True)
+        console.print(f"Slowest link: {describe(slowest(links))}.", soft_wrap=True)
     if written:
         console.print(f"Written: {', '.join(str(path) for path in written)}.", soft_wrap=True)
     traces = [path for path in written if path.suffix == ".jsonl"]

@@ -13,23 +13,20 @@ import click
 from qstack import api
 from qstack.cli.report import report
 from qstack.hosts.build import Network
-from qstack.study.experiment import Experiment, Progress, write
+from qstack.study.experiment import Experiment, Progress, prepare, write
 from qstack.study.result import Result
 
 
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the run, instead of the scenario's.")
+@click.option("--seed", type=click.IntRange(0, (1 << 63) - 1), help="Seed of the run, instead of the scenario's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value, such as run.seed=7.")
 @click.option("--until", metavar="T", help="How long to run, such as '2 s', instead of the scenario's.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Write summary.json and manifest.json here."
 )
 @click.option(
-    "--trace",
-    "trace",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write every noun that crosses a wall; the ending of the name says how.",
+    "--trace", "trace", type=click.Path(path_type=Path, dir_okay=False), help="Write every noun that crosses a wall."
 )
 @click.option("--quiet", is_flag=True, help="No progress and no table; errors only.")
 def command(
@@ -43,24 +40,28 @@ def command(
     quiet: bool,
 ) -> int:
     """Run a scenario.  The seed decides everything: the same seed gives the same bytes."""
-    changed = (*settings, f"run.until={until}") if until else settings
-    experiment = api.load(file, seed=seed, settings=changed)
-    result, seconds = execute(experiment, trace=trace, quiet=quiet)
+    experiment = api.load(file, seed=seed, until=until, settings=settings)
+    result = execute(experiment, out=out, trace=trace, quiet=quiet)
+    return 1 if result.failures or result.interrupted else 0
+
+
+def execute(
+    experiment: Experiment, *, shot: int = 0, out: Path | None = None, trace: Path | None = None, quiet: bool = False
+) -> Result:
+    """Run with a progress bar where somebody is looking, write what is asked for, and print what came of it."""
+    begin = perf_counter()
+    if out:
+        prepare(out)
+    sink = experiment.manager.sink(trace) if trace else None
+    with _progress(quiet=quiet) as progress:
+        result = experiment.run(shot=shot, trace=sink, progress=progress)
+    seconds = perf_counter() - begin
     written = write(out, result, experiment.manifest(result), experiment.manager.files()) if out else ()
     if not quiet:
         report(experiment, result, seconds, [*written, *([trace] if trace else [])])
     for failure in result.failures:
         click.echo(f"failed  {failure}", err=True)
-    return 1 if result.failures or result.interrupted else 0
-
-
-def execute(experiment: Experiment, *, trace: Path | None, quiet: bool) -> tuple[Result, float]:
-    """Run with a progress bar where somebody is looking; return the result and the seconds it took."""
-    begin = perf_counter()
-    sink = experiment.manager.sink(trace) if trace else None
-    with _progress(quiet=quiet) as progress:
-        result = experiment.run(trace=sink, progress=progress)
-    return result, perf_counter() - begin
+    return result
 
 
 @contextmanager

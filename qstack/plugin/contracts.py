@@ -196,8 +196,10 @@ def choose_model(base: type[HardwareModel]) -> Any:
             raise ValueError(f"expected a mapping with 'kind'; installed kinds: {', '.join(sorted(models))}.")
         kind = value["kind"]
         if not isinstance(kind, str) or kind not in models:
-            raise NotOffered(str(kind), f"a {base.__name__} kind", sorted(models))
-        return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info)
+            raise NotOffered(
+                str(kind), f"a kind of {base.__name__.removesuffix('Model').lower()}", sorted(models), "kind"
+            )
+        return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info, "kind")
 
     def write(model: HardwareModel) -> dict[str, Any]:
         return {"kind": model.kind, **model.model_dump(mode="json")}
@@ -235,7 +237,7 @@ class Platform(Options):
     assumptions: tuple[str, ...] = ()
     memory: choose_model(MemoryModel)  # type: ignore[valid-type]
     interface: choose_model(InterfaceModel)  # type: ignore[valid-type]
-    memories: int = Field(1, ge=1, le=4096)
+    memories: int = Field(1, ge=1, le=4096, strict=True)
     gate_noise: Fraction = 0.0
     readout_error: Fraction = 0.0
     swap_time: Duration = 0

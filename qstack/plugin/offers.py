@@ -33,21 +33,24 @@ class Options(BaseModel):
 
 
 class NotOffered(ValueError):
-    """A name that nothing installed answers to."""
+    """A name that nothing installed answers to; `key` if it stands there and not at the place itself."""
 
-    def __init__(self, name: str, what: str, offered: list[str]) -> None:
+    def __init__(self, name: str, what: str, offered: list[str], key: str = "") -> None:
         super().__init__(f"'{name}' is not {what}.")
         self.name = name
+        self.what = what
         self.offered = offered
+        self.key = key
 
 
 class NestedErrors(ValueError):
-    """What was wrong in a part whose model is known only when its name has been read."""
+    """What was wrong in a part whose model is known only when its name has been read; `chooser` is the key of the name."""
 
-    def __init__(self, error: ValidationError, model: type[BaseModel]) -> None:
+    def __init__(self, error: ValidationError, model: type[BaseModel], chooser: str) -> None:
         super().__init__(str(error))
         self.error = error
         self.model = model
+        self.chooser = chooser
 
 
 def plugins_of(info: ValidationInfo) -> Any:
@@ -57,8 +60,8 @@ def plugins_of(info: ValidationInfo) -> Any:
     return info.context["plugins"]
 
 
-def validate(model: type[M], value: object, info: ValidationInfo) -> M:
-    """Validate a part inside a validator, keeping the places of its errors.
+def validate(model: type[M], value: object, info: ValidationInfo, chooser: str) -> M:
+    """Validate a part inside a validator, keeping the places of its errors; `chooser` is the key that named its model.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def validate(model: type[M], value: object, info: ValidationInfo) -> M:
     try:
         return model.model_validate(value, context=info.context)
     except ValidationError as error:
-        raise NestedErrors(error, model) from error
+        raise NestedErrors(error, model, chooser) from error
     except QstackError:
         raise
     except Exception as error:
@@ -170,9 +173,9 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
         if not isinstance(name, str):
             raise ValueError(f"expected the name of {what}, or a mapping with 'use'. Installed: {_list(offers)}.")  # noqa: TRY004 - pydantic reports ValueErrors
         if name not in offers:
-            raise NotOffered(name, what, sorted(offers))
+            raise NotOffered(name, what, sorted(offers), "use" if isinstance(value, Mapping) else "")
         offer = offers[name]
-        return Selection(offer, validate(offer.options, rest, info), manager.source(kind, name, level))
+        return Selection(offer, validate(offer.options, rest, info, "use"), manager.source(kind, name, level))
 
     return Annotated[
         Selection,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -57,61 +57,69 @@ def parse(value: object, units: Mapping[str, Decimal], what: str) -> Decimal:
     if match is None:
         raise ValueError(f"{what} is a number with a unit ({allowed}), {example}.")
     number, unit = match.groups()
-    if not unit:
-        if number.lstrip("+-").startswith("inf") or Decimal(number) == 0:
-            return Decimal(number)
-        raise ValueError(f"{what} needs a unit: {allowed}.")
-    if unit not in units:
-        raise ValueError(f"'{unit}' is not a unit of {what.split(' ', 1)[-1]}; allowed: {allowed}.")
     try:
-        return Decimal(number) * units[unit]
-    except InvalidOperation:
-        raise ValueError(f"{what} is too large.") from None
+        size = Decimal(number)
+        if not unit and (size == 0 or size.is_infinite()):
+            return size
+        if not unit:
+            raise ValueError(f"{what} needs a unit: {allowed}.")
+        if unit not in units:
+            raise ValueError(f"'{unit}' is not a unit of {what.split(' ', 1)[-1]}; allowed: {allowed}.")
+        return size * units[unit]
+    except DecimalException:
+        raise ValueError(f"{what} cannot have so large a number.") from None
 
 
 def _time(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value > 1:
-        raise ValueError(f"a duration needs a unit: {', '.join(TIMES)}.")
     number = parse(value, TIMES, "a duration")
     if number < 0:
-        raise ValueError("a duration must be positive.")
-    if number.is_infinite() or number >= FOR_EVER:
+        raise ValueError("a duration must not be negative.")
+    if number >= FOR_EVER:
         return FOR_EVER
-    if number != number.to_integral_value() and number < 1:
+    if 0 < number < 1:
         raise ValueError("a duration is at least 1 ps.")
     return int(number.to_integral_value())
 
 
 def _positive_time(value: object) -> int:
-    time = _time(value)
-    if time == 0:
+    if parse(value, TIMES, "a duration") <= 0:
         raise ValueError("a duration must be positive.")
+    return _time(value)
+
+
+def _end(value: object) -> int:
+    time = _positive_time(value)
+    if time == FOR_EVER:
+        raise ValueError("a run must end: the longest is 53 days.")
     return time
 
 
-def _quantity(units: Mapping[str, Decimal], what: str, *, zero: bool) -> Any:
+def _quantity(units: Mapping[str, Decimal], what: str, unit: str, *, least: float, most: float) -> Any:
+    """Return a reader of a quantity between two values, the lower one zero or positive."""
+
     def read(value: object) -> float:
-        number = float(parse(value, units, what))
-        if number < 0 or (number == 0 and not zero):
-            raise ValueError(f"{what} must be {'zero or more' if zero else 'positive'}.")
-        if not math.isfinite(number):
-            raise ValueError(f"{what} must be finite.")
-        return number
+        number = parse(value, units, what)
+        if number < 0 or (number == 0 and least > 0):
+            raise ValueError(f"{what} must {'be positive' if least > 0 else 'not be negative'}.")
+        if number > most or number < least:
+            raise ValueError(
+                f"{what} must be at {f'most {most:.10g}' if number > most else f'least {least:g}'} {unit}."
+            )
+        return float(number)
 
     return read
 
 
 def _fraction(value: object) -> float:
     text = str(value).strip()
-    scale = 1.0
-    if text.endswith("%"):
-        text, scale = text[:-1], 0.01
+    percent = text.endswith("%")
     try:
-        number = float(text) * scale if not isinstance(value, bool) else math.nan
+        number = float(text.removesuffix("%"))
     except ValueError:
         number = math.nan
     if math.isnan(number):
         raise ValueError("expected a number from 0 to 1, or a percentage.")
+    number = number / 100 if percent else number
     if not 0 <= number <= 1:
         raise ValueError("must lie between 0 and 1.")
     return number
@@ -134,16 +142,13 @@ def parse_duration(text: str, name: str) -> int:
 def time_text(time: int) -> str:
     """Write a time so that parsing gives it back exactly.
 
-    >>> time_text(250_000_000_000)
-    '250 ms'
+    >>> time_text(250_000_000_000), time_text(62_600_000)
+    ('250 ms', '62.6 us')
     """
     if time >= FOR_EVER:
         return "inf"
-    for unit in ("s", "ms", "us", "ns"):
-        size = int(TIMES[unit])
-        if time and time % size == 0:
-            return f"{time // size} {unit}"
-    return f"{time} ps"
+    unit = next((unit for unit in ("s", "ms", "us", "ns") if time >= TIMES[unit]), "ps")
+    return f"{(Decimal(time) / TIMES[unit]).normalize():f} {unit}"
 
 
 def _text(unit: str) -> PlainSerializer:
@@ -160,22 +165,43 @@ Duration = Annotated[int, BeforeValidator(_time), *_TIME]
 """Zero or more [ps]."""
 PositiveDuration = Annotated[int, BeforeValidator(_positive_time), *_TIME]
 """More than zero [ps]."""
+EndTime = Annotated[int, BeforeValidator(_end), *_TIME]
+"""More than zero, and finite [ps]."""
+
+
+LIGHT = 299_792.458
+"""Speed of light in vacuum [km/s]."""
 Length = Annotated[
-    float, BeforeValidator(_quantity(LENGTHS, "a length", zero=False)), _text("km"), _schema(LENGTHS, "length")
+    float,
+    BeforeValidator(_quantity(LENGTHS, "a length", "km", least=1e-6, most=1e6)),
+    _text("km"),
+    _schema(LENGTHS, "length"),
 ]
 """More than zero [km]."""
-Loss = Annotated[float, BeforeValidator(_quantity(LOSSES, "a loss", zero=True)), _text("dB"), _schema(LOSSES, "loss")]
+Loss = Annotated[
+    float, BeforeValidator(_quantity(LOSSES, "a loss", "dB", least=0, most=1e6)), _text("dB"), _schema(LOSSES, "loss")
+]
 """Zero or more [dB]."""
 Attenuation = Annotated[
     float,
-    BeforeValidator(_quantity(ATTENUATIONS, "an attenuation", zero=True)),
+    BeforeValidator(_quantity(ATTENUATIONS, "an attenuation", "dB/km", least=0, most=1e3)),
     _text("dB/km"),
     _schema(ATTENUATIONS, "attenuation"),
 ]
 """Zero or more [dB/km]."""
 Speed = Annotated[
-    float, BeforeValidator(_quantity(SPEEDS, "a speed", zero=False)), _text("km/s"), _schema(SPEEDS, "speed")
+    float,
+    BeforeValidator(_quantity(SPEEDS, "a speed", "km/s", least=1, most=LIGHT)),
+    _text("km/s"),
+    _schema(SPEEDS, "speed"),
 ]
-"""More than zero [km/s]."""
-Fraction = Annotated[float, BeforeValidator(_fraction), Field(ge=0, le=1)]
+"""Up to the speed of light in vacuum [km/s]."""
+Fraction = Annotated[
+    float,
+    BeforeValidator(_fraction),
+    Field(ge=0, le=1),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": "^[0-9.eE+-]+ *%?$"}]}
+    ),
+]
 """A probability, a fidelity or an efficiency [1]."""

@@ -8,16 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from qstack.core.errors import ConfigError
 from qstack.plugin.manager import Manager
 from qstack.scenario import topology
+from qstack.scenario.override import Setting, override
 from qstack.scenario.plan import Plan, plan
-from qstack.scenario.problems import Origin, Problem, from_validation, report
+from qstack.scenario.problems import Faulty, Origin, Problem, from_validation, refusal, report
 from qstack.scenario.schema import Scenario
-from qstack.scenario.yaml import override, read
+from qstack.scenario.yaml import read
 
 
-def from_file(path: Path, manager: Manager, settings: Iterable[str] = ()) -> Plan:
+def from_file(path: Path, manager: Manager, settings: Iterable[Setting] = ()) -> Plan:
     """Read a scenario file.
 
     Parameters
@@ -27,68 +27,85 @@ def from_file(path: Path, manager: Manager, settings: Iterable[str] = ()) -> Pla
     manager
         Installed plugins.
     settings
-        ``KEY=VALUE`` changes, as of ``--set``.
+        Changes of single values.
 
     Raises
     ------
     ConfigError
         If anything is wrong with it: one line per problem.
     """
+    data, origin = read(text_of(path), str(path))
+    return from_data(data, manager, settings, origin, path.parent)
+
+
+def text_of(path: Path) -> str:
+    """Return what a text file holds.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, or is not UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}  there is no such file.") from None
+        raise refusal(str(path), "there is no such file.") from None
     except IsADirectoryError:
-        raise ConfigError(f"{path}  is a folder, not a scenario file.") from None
+        raise refusal(str(path), "is a folder, not a file.") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}  is not UTF-8 text (byte {error.start}).") from None
+        raise refusal(str(path), f"is not UTF-8 text (byte {error.start}).") from None
     except OSError as error:
-        raise ConfigError(f"{path}  cannot be read: {error.strerror}.") from None
-    data, origin = read(text, str(path))
-    data, origin = override(data, origin, settings)
-    return from_data(data, manager, origin, path.parent)
+        raise refusal(str(path), f"cannot be read: {error.strerror}.") from None
 
 
-def from_data(data: Any, manager: Manager, origin: Origin | None = None, folder: Path = Path()) -> Plan:
+def from_data(
+    data: Any,
+    manager: Manager,
+    settings: Iterable[Setting] = (),
+    origin: Origin | None = None,
+    folder: Path = Path(),
+) -> Plan:
     """Read a scenario that is plain data already: of a program, or of a manifest.
 
+    Parameters
+    ----------
+    data
+        The scenario; settings are made in place.
+    manager, settings
+        As for `from_file`.
+    origin
+        Where its parts stand.
+    folder
+        What paths inside it are relative to.
+
     Raises
     ------
     ConfigError
         If anything is wrong with it: one line per problem.
     """
-    origin = origin or Origin("scenario", {})
+    origin = override(data, origin or Origin("scenario", {}), settings)
     if not isinstance(data, dict):
         raise report([Problem((), "expected a mapping of keys; `qstack schema` prints which.")], origin)
-    problems: list[Problem] = []
-    scenario = _validated(data, manager, problems)
-    name = data["network"].get("topology") if isinstance(data.get("network"), dict) else None
-    if isinstance(name, str):
-        data, scenario = _with_topology(data, folder, scenario, manager, problems)
+    scenario, problems = _validated(data, manager)
+    network = data.get("network")
+    if isinstance(network, dict) and isinstance(network.get("topology"), str):
+        try:
+            inlined = topology.inlined(network, topology.load(network["topology"], folder))
+        except Faulty as error:
+            problems += error.problems
+        else:
+            if scenario is not None:  # the resolved scenario needs no other file
+                scenario, problems = _validated({**data, "network": inlined}, manager)
     if problems or scenario is None:
         raise report(problems, origin)
-    found, problems = plan(scenario)
-    if problems or found is None:
+    planned, problems = plan(scenario)
+    if problems or planned is None:
         raise report(problems, origin)
-    return found
+    return planned
 
 
-def _validated(data: Any, manager: Manager, problems: list[Problem]) -> Scenario | None:
+def _validated(data: Any, manager: Manager) -> tuple[Scenario | None, list[Problem]]:
     try:
-        return Scenario.model_validate(data, context={"plugins": manager})
+        return Scenario.model_validate(data, context={"plugins": manager}), []
     except ValidationError as error:
-        problems += from_validation(error, Scenario)
-        return None
-
-
-def _with_topology(
-    data: Any, folder: Path, scenario: Scenario | None, manager: Manager, problems: list[Problem]
-) -> tuple[Any, Scenario | None]:
-    """Read the topology file into the scenario, so that a manifest needs no other file."""
-    try:
-        network = topology.inlined(data["network"], folder)
-    except topology.MissingTopology as error:
-        problems.append(Problem(("network", "topology"), str(error)))
-        return data, scenario
-    data = {**data, "network": network}
-    return data, _validated(data, manager, []) if scenario is not None else None
+        return None, from_validation(error, Scenario)

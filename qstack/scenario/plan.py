@@ -7,6 +7,7 @@ not fit together, and fidelities or rates that the hardware cannot reach.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,15 @@ from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Fibre, LinkSheet, Platform, Selection
 from qstack.plugin.distilling import distillation_of, distilled_rows
 from qstack.plugin.sites import NetworkView
-from qstack.plugin.spelling import nearest
 from qstack.quantum.swapping import swap_factors
-from qstack.scenario.problems import Problem
+from qstack.scenario.problems import Problem, quoted
 from qstack.scenario.schema import Flow, Hardware, Scenario
-from qstack.scenario.topology import Graph, build
+from qstack.scenario.topology import Graph, build, some, unknown_node
 from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storage
 
 Ends = tuple[int, int]
+HOPELESS = 0.1
+"""A flow that is expected to deliver fewer pairs than this in the whole run is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,17 @@ def plan(scenario: Scenario) -> tuple[Plan | None, list[Problem]]:
 def _platforms(hardware: Hardware, graph: Graph) -> tuple[tuple[Platform, ...], list[Problem]]:
     problems = []
     special: dict[str, Platform] = {}
+    known = set(graph.nodes)
     for i, entry in enumerate(hardware.at):
-        if entry.node not in graph.nodes:
-            hint = nearest(entry.node, graph.nodes)
-            problems.append(Problem(("network", "hardware", "at", i, "node"), f"'{entry.node}' is not a node.{hint}"))
+        place = ("network", "hardware", "at", i, "node")
+        if entry.node not in known:
+            problems.append(Problem(place, unknown_node(entry.node, graph.nodes)))
+        if entry.node in special:
+            problems.append(Problem(place, f"{quoted(entry.node)}: this node has its hardware already."))
         special[entry.node] = entry.use
     bare = [name for name in graph.nodes if name not in special] if hardware.all is None else []
     if bare:
-        problems.append(
-            Problem(("network", "hardware"), f"no hardware at {_some(bare)}: give 'all', or 'at' for each.")
-        )
+        problems.append(Problem(("network", "hardware"), f"none at {some(bare)}: give 'all', or 'at' for each."))
         return (), problems
     return tuple(special.get(name) or hardware.all for name in graph.nodes), problems  # type: ignore[misc]
 
@@ -98,10 +101,11 @@ def _ends(scenario: Scenario, graph: Graph) -> list[Problem]:
     for i, flow in enumerate(scenario.flows):
         for key, end in (("from", flow.source), ("to", flow.target)):
             if end not in known:
-                hint = nearest(end, known) or f"  Nodes: {_some(list(graph.nodes))}."
-                problems.append(Problem(("flows", i, key), f"'{end}' is not a node.{hint}"))
+                problems.append(Problem(("flows", i, key), unknown_node(end, graph.nodes)))
         if flow.name in names:
-            problems.append(Problem(("flows", i, "name"), f"'{flow.name}': there is a flow of this name already."))
+            problems.append(
+                Problem(("flows", i, "name"), f"{quoted(flow.name)}: there is a flow of this name already.")
+            )
         if flow.start >= scenario.run.until:
             problems.append(Problem(("flows", i, "start"), "the flow would start after the run has ended."))
         names.add(flow.name)
@@ -111,8 +115,8 @@ def _ends(scenario: Scenario, graph: Graph) -> list[Problem]:
 def _links(
     scenario: Scenario, graph: Graph, number: dict[str, int], platforms: tuple[Platform, ...]
 ) -> tuple[tuple[PlannedLink, ...], list[Problem]]:
-    """Compute what every link can do; equal fibres between equal platforms are computed once."""
-    known: dict[Any, LinkSheet] = {}
+    """Compute what every link can do; equal fibres between equal platforms are computed, and refused, once."""
+    known: dict[Any, LinkSheet | None] = {}
     links: list[PlannedLink] = []
     problems: list[Problem] = []
     for (a, b), fibre in graph.fibres.items():
@@ -122,9 +126,11 @@ def _links(
             try:
                 known[key] = scenario.network.medium.make(a=platforms[ends[0]], b=platforms[ends[1]], fibre=fibre)
             except PhysicsError as error:
+                known[key] = None
                 problems.append(Problem(("network", "hardware"), f"link {a} - {b}: {error}."))
-                continue
-        links.append(PlannedLink(ends, f"{a} - {b}", fibre, known[key]))
+        sheet = known[key]
+        if sheet is not None:
+            links.append(PlannedLink(ends, f"{a} - {b}", fibre, sheet))
     return tuple(links), problems
 
 
@@ -185,14 +191,10 @@ def _flows(
                 )
         if why and route is not None:
             key = "min_fidelity" if isinstance(route, NoRoute) and route.path else "to"
-            hints = _worst(route.path, by_ends, platforms)
-            problems.append(Problem(("flows", i, key), f"'{flow.name}' cannot be served: {why}", hints))
+            hints = _worst(route.path, by_ends, platforms) if route.path else _dead(links)
+            problems.append(Problem(("flows", i, key), f"{quoted(flow.name)} cannot be served: {why}", hints))
         flows.append(PlannedFlow(i, flow, source, target, route if isinstance(route, Route) else None))
     return tuple(flows), problems
-
-
-HOPELESS = 0.1
-"""A flow that is expected to deliver fewer pairs than this in the whole run is refused."""
 
 
 def _walk(path: tuple[int, ...], view: NetworkView) -> str:
@@ -204,9 +206,7 @@ def _worst(
 ) -> tuple[str, ...]:
     """Name the slowest and the least faithful link of a path, and the parameters they follow from."""
     steps = [links[frozenset(step)] for step in itertools.pairwise(path)]
-    if not steps:
-        return ()
-    slow = max(steps, key=lambda link: min(row.seconds_per_pair for row in link.sheet.rows) / link.sheet.lanes)
+    slow = slowest(steps)
     poor = min(steps, key=lambda link: max(row.fidelity for row in link.sheet.rows))
     hints = [f"Slowest link: {describe(slow)}."]
     if poor is not slow:
@@ -216,11 +216,29 @@ def _worst(
     return tuple(hints)
 
 
+def _dead(links: tuple[PlannedLink, ...]) -> tuple[str, ...]:
+    """Name the links on which nothing ever succeeds."""
+    names = [link.name for link in links if not link.sheet.rows]
+    return (f"Links that can never make a pair: {some(names)}.",) if names else ()
+
+
+def slowest(links: Iterable[PlannedLink]) -> PlannedLink:
+    """Return the link with the least pairs per second, each at its fastest setting."""
+    return max(links, key=_pace)
+
+
+def _pace(link: PlannedLink) -> float:
+    """Return the least seconds per pair of a link; infinite if nothing ever succeeds."""
+    return min((row.seconds_per_pair for row in link.sheet.rows), default=float("inf")) / link.sheet.lanes
+
+
 def describe(link: PlannedLink) -> str:
     """Say in one line what a link can do."""
+    fibre = f"{link.name} ({link.fibre.length:.4g} km, {link.fibre.loss:.4g} dB)"
+    if not link.sheet.rows:
+        return f"{fibre}, never a pair"
     fast = min(link.sheet.rows, key=lambda row: row.seconds_per_pair)
     best = max(link.sheet.rows, key=lambda row: row.fidelity)
-    fibre = f"{link.name} ({link.fibre.length:g} km, {link.fibre.loss:g} dB)"
     rate = f"{link.sheet.lanes / fast.seconds_per_pair:.3g} pairs/s at F = {fast.fidelity:.3f}"
     if best == fast:
         return f"{fibre}, {rate}"
@@ -236,7 +254,3 @@ def parameters(platform: Platform) -> str:
         parts.append(f"{name}: {values}")
     parts.append(f"gate_noise {platform.gate_noise:g}, {platform.memories} memories")
     return "; ".join(parts)
-
-
-def _some(names: list[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

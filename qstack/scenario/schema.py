@@ -15,15 +15,17 @@ from qstack.plugin.contracts import NotOffered, Options, Platform, Selection, ch
 from qstack.plugin.units import (
     Attenuation,
     Duration,
+    EndTime,
     Fraction,
     Length,
     Loss,
-    PositiveDuration,
     Speed,
 )
+from qstack.scenario.problems import AtKey
 
+MOST_NODES = 100_000
 Identifier = Annotated[str, Field(min_length=1, max_length=64, strict=True)]
-Count = Annotated[int, Field(ge=1, strict=True)]
+Text = Annotated[str, Field(strict=True)]
 
 
 def _platform(value: object, info: ValidationInfo) -> object:
@@ -32,15 +34,17 @@ def _platform(value: object, info: ValidationInfo) -> object:
         return value
     platforms = plugins_of(info).platforms
     name = value.get("like") if isinstance(value, Mapping) else value
+    if not (isinstance(name, str) or (name is None and isinstance(value, Mapping))):
+        raise ValueError("expected the name of a platform, or a data sheet: a mapping.")
     if name is not None and name not in platforms:
-        raise NotOffered(str(name), "a hardware platform", sorted(platforms))
+        raise NotOffered(name, "a hardware platform", sorted(platforms), "like" if isinstance(value, Mapping) else "")
     if not isinstance(value, Mapping):
         return platforms[name]
     rest = {key: part for key, part in value.items() if key != "like"}
     if name is not None:
         base = platforms[name].model_dump(mode="json")
         rest = _merge({**base, "name": f"{name}-changed"}, rest)
-    return validate(Platform, rest, info)
+    return validate(Platform, rest, info, "like")
 
 
 def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,14 +83,14 @@ class FibreDefaults(Options):
 
     attenuation: Attenuation = 0.2
     speed: Speed = 2e5
-    station: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    station: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.5
 
 
 class NodeEntry(Options):
     """A node written inline."""
 
     id: Identifier
-    label: str = ""
+    label: Text = ""
 
 
 class LinkEntry(Options):
@@ -101,7 +105,7 @@ class LinkEntry(Options):
 class Chain(Options):
     """A row of nodes ``n0 n1 ...`` at equal distances."""
 
-    segments: Count
+    segments: Annotated[int, Field(ge=1, lt=MOST_NODES, strict=True)]
     length: Length
     loss: Loss | None = None
 
@@ -119,7 +123,7 @@ def _node(value: object) -> object:
 class Network(Options):
     """Nodes, links and hardware; the graph comes from a topology file, is written inline, or is a chain."""
 
-    topology: str | None = None
+    topology: Text | None = None
     chain: Chain | None = None
     nodes: tuple[Annotated[NodeEntry, BeforeValidator(_node)], ...] | None = None
     links: tuple[LinkEntry, ...] | None = None
@@ -163,13 +167,13 @@ class Flow(Options):
     source: Identifier = Field(alias="from")
     target: Identifier = Field(alias="to")
     min_fidelity: Fraction = 0.5
-    number: Annotated[int, Field(ge=1, strict=True)] | None = None
+    number: Annotated[int, Field(ge=1, lt=1 << 31, strict=True)] | None = None
     start: Duration = 0
 
     @model_validator(mode="after")
     def _two_ends(self) -> Self:
         if self.source == self.target:
-            raise ValueError(f"a flow needs two ends, but 'from' and 'to' are both '{self.source}'.")
+            raise AtKey("to", f"'{self.target}': a flow needs two ends, but 'from' names the same node.")
         return self
 
 
@@ -179,7 +183,7 @@ class Run(Options):
     `attempts` is ``skip`` (one draw gives the time of the next success) or ``each`` (every attempt is made).
     """
 
-    until: PositiveDuration
+    until: EndTime
     seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = 0
     tier: chosen("tiers", "a tier") = Field("correlators", validate_default=True)  # type: ignore[valid-type]
     attempts: Literal["skip", "each"] = "skip"
@@ -189,7 +193,7 @@ class Scenario(Options):
     """One experiment: a network, a stack, flows, and a run."""
 
     name: Identifier
-    description: str = ""
+    description: Text = ""
     network: Network
     stack: Stack = Field(default_factory=dict, validate_default=True)
     flows: Annotated[tuple[Flow, ...], Field(min_length=1)]

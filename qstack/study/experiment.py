@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import platform as python_platform
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field, ValidationError
 
-from qstack.core.errors import ConfigError, PluginError
+from qstack.core.errors import PluginError
 from qstack.hosts.build import Network, build
 from qstack.hosts.standstill import explain
+from qstack.plugin.contracts import Options
 from qstack.plugin.manager import Manager
-from qstack.plugin.units import parse_duration
-from qstack.scenario.load import from_data
+from qstack.plugin.units import parse_duration, time_text
+from qstack.scenario.load import from_data, text_of
 from qstack.scenario.plan import Plan
+from qstack.scenario.problems import Origin, from_validation, refusal, report
 from qstack.scenario.schema import dump
-from qstack.study.result import Result, collect, digest, to_json
+from qstack.study.interrupt import stop_on_interrupt
+from qstack.study.result import Asked, Result, collect, digest, to_json
 from qstack.trace.node import Sink, Tracer
 
 MANIFEST = "qstack/manifest/1"
@@ -40,13 +46,15 @@ class Experiment:
         What will be built.
     manager
         Plugins it was read with.
-    seed
-        Of the run.
     """
 
     plan: Plan
     manager: Manager
-    seed: int
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return self.plan.scenario.run.seed
 
     def run(
         self,
@@ -86,11 +94,9 @@ class Experiment:
         network = build(self.plan, seed=self.seed, shot=shot, **node_class)
         hooks = self.manager.observers
         hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
-        interrupted = False
         try:
-            self._advance(network, end, progress)
-        except KeyboardInterrupt:
-            interrupted = True
+            with stop_on_interrupt(network.simulation) as interrupt:
+                _advance(network, end, progress)
         except Exception as error:
             culprit = self.manager.blame(error)
             if culprit is None:
@@ -100,40 +106,40 @@ class Experiment:
             if trace is not None:
                 trace.close()
         standstill = explain(network) if network.simulation.idle and network.recorder.open else None
-        result = collect(network, seed=self.seed, interrupted=interrupted, standstill=standstill)
+        asked = Asked(self.seed, shot, end)
+        result = collect(network, asked, interrupted=interrupt.received, standstill=standstill)
         hooks("qstack_run_finished")(scenario=self.plan.scenario, summary=result.summary())
         return result
 
-    @staticmethod
-    def _advance(network: Network, end: int, progress: Progress | None) -> None:
-        simulation = network.simulation
-        for part in range(1, SLICES + 1):
-            simulation.run(end * part // SLICES)
-            if progress is not None:
-                progress(network, end)
-            if simulation.stopped or simulation.idle:
-                return
-
     def resolved(self) -> dict[str, Any]:
-        """Return the scenario as plain data, with topology and hardware inline, defaults written out, and its seed."""
-        data = dump(self.plan.scenario)
-        data["run"]["seed"] = self.seed
-        return data
+        """Return the scenario as plain data, with topology and hardware inline and defaults written out."""
+        return dump(self.plan.scenario)
 
-    def manifest(self, result: Result, until: str | None = None) -> dict[str, Any]:
+    def manifest(self, result: Result) -> dict[str, Any]:
         """Return what `replay` needs to repeat a run byte for byte."""
         data = self.resolved()
-        if until is not None:
-            data["run"]["until"] = until
+        data["run"]["until"] = time_text(result.asked.end)
         return {
             "schema": MANIFEST,
             "scenario": data,
-            "seed": self.seed,
+            "seed": result.asked.seed,
+            "shot": result.asked.shot,
             "versions": versions(),
             "plugins": self.manager.versions(),
             "digest": digest(to_json(data)),
-            "summary_sha256": digest(to_json(result.summary())),
+            "summary_sha256": None if result.interrupted else digest(to_json(result.summary())),
         }
+
+
+def _advance(network: Network, end: int, progress: Progress | None) -> None:
+    """Run to the end, or until all flows have ended, nothing is left to do, or a user has had enough."""
+    simulation = network.simulation
+    for part in range(1, SLICES + 1):
+        if simulation.stopped or simulation.idle:
+            return
+        simulation.run(end * part // SLICES)
+        if progress is not None:
+            progress(network, end)
 
 
 def versions() -> dict[str, str]:
@@ -149,28 +155,76 @@ def own_version() -> str:
         return "0+unknown"
 
 
-def from_manifest(manifest: Any, manager: Manager) -> Experiment:
-    """Return the experiment that a manifest describes.
+class Manifest(Options):
+    """A recorded run; `summary_sha256` is null if a user interrupted it."""
+
+    schema_: Literal["qstack/manifest/1"] = Field(alias="schema")
+    scenario: dict[str, Any]
+    seed: int = Field(ge=0, strict=True)
+    shot: int = Field(ge=0, strict=True)
+    versions: dict[str, str]
+    plugins: dict[str, str]
+    digest: str
+    summary_sha256: str | None
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest.
 
     Raises
     ------
     ConfigError
-        If it is not a manifest, or was changed.
+        If it is not one, or the scenario inside it was changed.
+    """
+    name = str(path)
+    try:
+        data = json.loads(text_of(path))
+    except json.JSONDecodeError as error:
+        raise refusal(f"{name}:{error.lineno}", f"broken JSON: {error.msg}.") from error
+    except (ValueError, RecursionError) as error:
+        raise refusal(name, f"broken JSON: {error}.") from error
+    if not isinstance(data, dict) or data.get("schema") != MANIFEST:
+        raise refusal(name, f"is not a manifest of a run (its 'schema' would be '{MANIFEST}').")
+    try:
+        manifest = Manifest.model_validate(data)
+    except ValidationError as error:
+        raise report(from_validation(error, Manifest), Origin(name, {})) from error
+    if digest(to_json(manifest.scenario)) != manifest.digest:
+        raise refusal(name, "the scenario inside was changed: its digest does not fit.")
+    return manifest
+
+
+def from_manifest(manifest: Manifest, manager: Manager, name: str = "manifest") -> Experiment:
+    """Return the experiment that a manifest describes; `name` is that of its file, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If its scenario cannot be used here.
     PluginError
         If a plugin that the run used is not installed.
     """
-    if not isinstance(manifest, dict) or manifest.get("schema") != MANIFEST:
-        raise ConfigError(f"this is not a manifest of a run (its 'schema' would be '{MANIFEST}').")
-    missing = {"scenario", "seed", "plugins", "digest", "summary_sha256"} - manifest.keys()
-    if missing:
-        raise ConfigError(f"the manifest lacks {', '.join(sorted(missing))}.")
-    if digest(to_json(manifest["scenario"])) != manifest["digest"]:
-        raise ConfigError("the scenario inside the manifest was changed: its digest does not fit.")
     here = manager.versions()
-    absent = [f"{name} {number}" for name, number in manifest["plugins"].items() if name not in here]
+    absent = [f"{plugin} {number}" for plugin, number in manifest.plugins.items() if plugin not in here]
     if absent:
-        raise PluginError(f"the run used plugins that are not installed here: {', '.join(absent)}.")
-    return Experiment(from_data(manifest["scenario"], manager), manager, manifest["seed"])
+        raise PluginError(f"{name}  the run used plugins that are not installed here: {', '.join(absent)}.")
+    return Experiment(from_data(manifest.scenario, manager, origin=Origin(name, {})), manager)
+
+
+def prepare(folder: Path) -> None:
+    """Make a folder for results, so that a long run does not end without one.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise refusal(f"--out {folder}", f"cannot be written: {error.strerror}.") from error
 
 
 def write(folder: Path, result: Result, manifest: dict[str, Any], plugins: Iterable[Path] = ()) -> tuple[Path, Path]:
@@ -183,14 +237,11 @@ def write(folder: Path, result: Result, manifest: dict[str, Any], plugins: Itera
     ConfigError
         If the folder cannot be written.
     """
+    prepare(folder)
     paths = (folder / "summary.json", folder / "manifest.json")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, data in zip(paths, (result.summary(), manifest), strict=True):
-            path.write_text(to_json(data), encoding="utf-8", newline="\n")
-        for plugin in plugins:
-            if (folder / plugin.name).resolve() != plugin.resolve():
-                (folder / plugin.name).write_bytes(plugin.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written: {error.strerror}.") from error
+    for path, data in zip(paths, (result.summary(), manifest), strict=True):
+        path.write_text(to_json(data), encoding="utf-8", newline="\n")
+    for plugin in plugins:
+        if (folder / plugin.name).resolve() != plugin.resolve():
+            (folder / plugin.name).write_bytes(plugin.read_bytes())
     return paths

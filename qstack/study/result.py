@@ -21,6 +21,9 @@ SCHEMA = "qstack/summary/1"
 BATCHES = 20
 """Deliveries of one continuous run are correlated: error bars come from the means of this many batches."""
 
+SIGNIFICANT = 4
+"""A mean must lie this many standard errors below a promise to break it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -73,10 +76,12 @@ class FlowResult:
         One entry per delivered pair: when the later end had it [s], time from its request [s], true overlap [1].
     errors
         Counts by basis, for key flows.
+    estimates
+        Of the fidelity, by the layers: one entry per delivered pair [1].
     seconds
         From the start of the flow to its end or to the end of the run [s].
     reason
-        Why it ended; 0 when it delivered all that was asked, None while it was still open.
+        Why it ended; `Reason.NONE` when it delivered all that was asked, None while it was still open.
     """
 
     name: str
@@ -111,13 +116,10 @@ class FlowResult:
     @property
     def failure(self) -> str | None:
         """Why this flow counts as failed, or None."""
-        if self.reason not in {None, Reason.NONE}:
-            return f"ended early: {Reason(self.reason or 0).name}"
+        if self.reason:
+            return f"ended early: {self.reason.name}"
         fidelity = self.fidelity
-        if (
-            self.delivered
-            and fidelity.mean + 4 * (fidelity.sem if fidelity.sem == fidelity.sem else 1) < self.min_fidelity
-        ):
+        if fidelity.mean + SIGNIFICANT * fidelity.sem < self.min_fidelity:  # never with NaN: too few pairs to tell
             return f"mean fidelity {fidelity.mean:.3f} is below the promised {self.min_fidelity:g}"
         return None
 
@@ -179,13 +181,24 @@ class Flows(Sequence[FlowResult]):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run was asked for: its seed, the number of its repetition, and its end [ps]."""
+
+    seed: int
+    shot: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What came of a run.
 
     Attributes
     ----------
-    name, seed
-        Of the scenario and the run.
+    name
+        Of the scenario.
+    asked
+        Seed, shot and end of the run.
     simulated_s
         Virtual time that has passed [s].
     flows
@@ -199,13 +212,18 @@ class Result:
     """
 
     name: str
-    seed: int
+    asked: Asked
     simulated_s: float
     flows: Flows
     links: list[dict[str, Any]]
     nodes: list[dict[str, Any]]
     interrupted: bool = False
     standstill: str | None = None
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return self.asked.seed
 
     @property
     def failures(self) -> list[str]:
@@ -236,14 +254,14 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def collect(network: Network, *, seed: int, interrupted: bool, standstill: str | None) -> Result:
+def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: str | None) -> Result:
     """Read a network's recorder, host and medium."""
     plan = network.plan
     now = network.simulation.now
     seconds = now * 1e-12
     return Result(
         name=plan.scenario.name,
-        seed=seed,
+        asked=asked,
         simulated_s=now / 1e12,
         flows=Flows([_flow(network, i) for i in range(len(plan.flows))]),
         links=[

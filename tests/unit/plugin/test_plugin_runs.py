@@ -190,7 +190,7 @@ def test_replay_finds_the_inline_plugin_and_notices_that_it_has_changed(beside, 
 
 def test_error_of_qstack_itself_is_not_blamed_on_a_plugin(monkeypatch):
     experiment = qstack.load(SCENARIO)
-    monkeypatch.setattr(type(experiment), "_advance", lambda *_: 1 / 0)
+    monkeypatch.setattr("qstack.study.experiment._advance", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         experiment.run()
 
