@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             failed = True
             continue
         change = found["ratio"] / before[benchmark.name] if benchmark.name in before else None
-        failed |= change is not None and change < 0.8  # noqa: PLR2004 - machines vary by 20 %
+        failed |= change is not None and change < 0.8
         print(json.dumps(found) if options.json else _line(found, change), flush=True)
     return int(failed)
 

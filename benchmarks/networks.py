@@ -112,7 +112,7 @@ def _flows(nodes: int, edges: list[tuple[int, int]], flows: int, draw: np.random
             fresh = [there for there in near[here] if there not in hops]
             hops.update((there, hops[here] + 1) for there in fresh)
             queue += fresh
-        far = [node for node, distance in sorted(hops.items()) if 2 <= distance <= 5]  # noqa: PLR2004
+        far = [node for node, distance in sorted(hops.items()) if 2 <= distance <= 5]
         if far:
             chosen.append((source, far[int(draw.integers(len(far)))]))
     return chosen

@@ -19,7 +19,8 @@ from qstack.application.layer import ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
 from qstack.core.clock import MICROSECOND, SECOND
 from qstack.core.layer import Context, Outputs
-from qstack.hardware.lanes import Outcome, Setting
+from qstack.correction.distillation import Dejmps
+from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.pairs import Exponential, Half
 from qstack.hosts.simulation import Simulation
@@ -29,6 +30,8 @@ from qstack.link.queue import Link
 from qstack.network.forwarding import ForwardingLayer
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
+from qstack.physical.midpoint import Midpoint
+from qstack.plugin.contracts import Outcome
 from qstack.services.l5_application import Consumed, Finished, Sifted, Start
 from qstack.services.strategies import NoRoute, Route, Row
 from qstack.transport.layer import TransportLayer
@@ -53,8 +56,6 @@ TABLE: dict[tuple[int, bool], tuple[float, float]] = {
 }
 """Delivered pairs per simulated second and mean fidelity by (segments, distilled)."""
 
-Correlators = tuple[float, float, float]
-
 
 @dataclass(frozen=True, slots=True)
 class Flow:
@@ -76,36 +77,6 @@ class Tally:
     errors: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-def dejmps(keep: Correlators, spare: Correlators) -> tuple[float, Correlators]:
-    """Return success probability and kept pair of a noiseless DEJMPS round (Deutsch et al., PRL 77, 2818)."""
-    x1, y1, z1 = keep
-    x2, y2, z2 = spare
-    norm = 1 + y1 * y2
-    return norm / 2, ((x1 * x2 + z1 * z2) / norm, (x1 * z2 + z1 * x2) / norm, (y1 + y2) / norm)
-
-
-class Dejmps:
-    """DEJMPS as the link layer sees it: Werner pairs in, fidelity out."""
-
-    name = "dejmps"
-
-    def output_fidelity(self, first: float, second: float) -> float:
-        """Return the fidelity expected of the kept pair."""
-        w1, w2 = (4 * first - 1) / 3, (4 * second - 1) / 3
-        _, kept = dejmps((w1, w1, w1), (w2, w2, w2))
-        return (1 + sum(kept)) / 4
-
-    def input_fidelity(self, wanted: float) -> float:
-        """Return the least fidelity of two equal pairs that gives `wanted`, by bisection; 2 if none does."""
-        if self.output_fidelity(1.0, 1.0) < wanted:
-            return 2.0
-        low, high = 0.5, 1.0
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (low, middle) if self.output_fidelity(middle, middle) >= wanted else (middle, high)
-        return high
-
-
 class Network:
     """Nodes, links and flows of P1 in the virtual-time host.
 
@@ -125,6 +96,8 @@ class Network:
         Of the halves that wait at repeaters [ps]; 0 for ever.
     settings, device
         Physics of all links and nodes.
+    attempts
+        "skip" or "each".
     """
 
     def __init__(
@@ -138,14 +111,13 @@ class Network:
         cutoff: int = CUTOFF,
         settings: Sequence[Setting] | None = None,
         device: Device | None = None,
-        **medium_options: Any,
+        attempts: str = "skip",
     ) -> None:
         werner = (4 * BORN - 1) / 3
         settings = settings or (Setting(PERIOD, PROBABILITY, (Outcome(1.0, 0, (werner, werner, werner)),)),)
         device = device or Device(Exponential(inf, T2))
         self.simulation = Simulation()
-        self.medium = Medium(self.simulation, seed)
-        self.medium.schemes = {"dejmps": dejmps}
+        self.medium = Medium(self.simulation, seed, attempts=attempts, midpoint=lambda ends: Midpoint(ends, window=1))
         self.flows = tuple(flows)
         self.tally = Tally(delivered=[0] * len(flows))
         self._half: dict[tuple[int, int], tuple[Half, int]] = {}
@@ -157,9 +129,7 @@ class Network:
         for node in sorted(self.neighbours):
             self._add_node(node, rows, device, lanes, cutoff, distilled=distilled)
         for a, b in edges:
-            self.medium.add_link(
-                (min(a, b), max(a, b)), lanes, settings, (0, 0), (HOP, HOP), f"link {a}-{b}", **medium_options
-            )
+            self.medium.add_link((min(a, b), max(a, b)), lanes, settings, (0, 0), (HOP, HOP), f"link {a}-{b}")
 
     def _add_node(
         self, node: int, rows: tuple[Row, ...], device: Device, lanes: int, cutoff: int, *, distilled: bool
@@ -192,7 +162,7 @@ class Network:
         path = [target]
         while path[-1] != source:
             path.append(before[path[-1]])
-        return Route(tuple(reversed(path)), (0.0,) * (len(path) - 1), 1.0)
+        return Route(tuple(reversed(path)), (0.0,) * (len(path) - 1), 1.0, 1.0)
 
     def _tree(self, source: int) -> dict[int, int]:
         before = {source: source}

@@ -46,7 +46,9 @@ TABLE: tuple[Benchmark, ...] = (
     Benchmark("chain_16", networks.p1, PAIRS, {"segments": 16}, 2_000, 5_000),
     Benchmark("chain_4_distilled", networks.p1, PAIRS, {"segments": 4, "distilled": True}, 4_000, 8_000),
     Benchmark("net_100_20", networks.net, PAIRS, {"nodes": 100, "flows": 20, "seconds": 2.0}, 8_000, 16_000),
-    Benchmark("net_1000_100", networks.net, PAIRS, {"nodes": 1000, "flows": 100, "seconds": 2.0}, 5_000, 12_000, slow=True),
+    Benchmark(
+        "net_1000_100", networks.net, PAIRS, {"nodes": 1000, "flows": 100, "seconds": 2.0}, 5_000, 12_000, slow=True
+    ),
     Benchmark("net_10000_1000", networks.net, PAIRS, {"nodes": 10_000, "flows": 1000, "seconds": 0.5}, slow=True),
     Benchmark("events_1", events.events, "events/CPU-s", {"depth": 1}, 2e6, 8e6),
     Benchmark("events_1000", events.events, "events/CPU-s", {"depth": 1000}, 1.2e6, 4e6),

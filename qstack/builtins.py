@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,9 @@ from pydantic import BeforeValidator, Field
 
 from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
+from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
+from qstack.correction.distillation import Bbpssw, Dejmps, Distillation
 from qstack.hardware.midpoint import midpoint
 from qstack.hardware.models import DoubleClickInterface, RelaxingMemory, SingleClickInterface, TextbookInterface
 from qstack.hardware.tier import CorrelatorTier
@@ -22,7 +25,9 @@ from qstack.link.schedulers import first_come, strict_priority, weighted_fair
 from qstack.network.forwarding import ForwardingLayer
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
+from qstack.physical.midpoint import Midpoint
 from qstack.plugin.contracts import HardwareModel, Offer, Options, Platform, chosen, load_platforms
+from qstack.plugin.distilling import Combine
 from qstack.plugin.hooks import API_VERSION, hookimpl
 from qstack.plugin.sites import FlowEnd, Site
 from qstack.plugin.units import FOR_EVER, Fraction, PositiveDuration
@@ -74,15 +79,15 @@ def _link(options: LinkOptions, site: Site) -> Layer:
     links = {
         peer: Link(peer, n.lanes, 2 * n.delay, n.rows, master=site.number < peer) for peer, n in site.neighbours.items()
     }
-    scheme = options.distillation.make()
-    return LinkLayer(links, options.scheduler.make(), Distiller(scheme) if scheme else None)
+    scheme = options.distillation.make(gate_noise=site.gate_noise, readout_error=site.readout_error)
+    return LinkLayer(links, options.scheduler.make(), Distiller(scheme, site.storage) if scheme else None)
 
 
 def _network(options: NetworkOptions, site: Site) -> tuple[Layer, Layer]:
     router: Router = site.once("router", lambda: options.routing.make(view=site.view))
     lanes = {peer: n.lanes for peer, n in site.neighbours.items()}
     return (
-        ForwardingLayer(site.storage, site.swap_factor, lanes, RECORD_LIFETIME),
+        ForwardingLayer(site.storage, site.swap_factor, lanes, RECORD_LIFETIME, options.swap.make()),
         SignallingLayer(router, site.view.cutoff, options.circuits_per_link),
     )
 
@@ -129,7 +134,7 @@ def qstack_schedulers() -> list[Offer]:
 def qstack_swap_policies() -> list[Offer]:
     """Offer ways to choose a partner."""
     return [
-        Offer("asap", _just(lambda waiting: 0), summary="swap at once, oldest with oldest"),
+        Offer("asap", _just(None), summary="swap at once, oldest with oldest"),  # the network layer's own choice
         Offer(
             "asap-youngest", _just(lambda waiting: waiting - 1), summary="swap at once, with the youngest that waits"
         ),
@@ -191,8 +196,20 @@ def qstack_routers() -> list[Offer]:
 def qstack_distillation() -> list[Offer]:
     """Offer the reference distillation schemes."""
     return [
-        Offer("none", _just(None), summary="deliver every pair as it is"),
+        Offer("none", lambda options, **noise: None, summary="deliver every pair as it is"),
+        *(Offer(scheme.name, partial(_distillation, scheme), summary=_title(scheme)) for scheme in (Bbpssw, Dejmps)),
     ]
+
+
+def _distillation(
+    scheme: type[Distillation], options: Options, *, gate_noise: float, readout_error: float
+) -> Distillation:
+    return scheme(gate_noise, readout_error)
+
+
+def _title(thing: type) -> str:
+    """Return the first line of a docstring."""
+    return (thing.__doc__ or "").splitlines()[0]
 
 
 # -- applications -----------------------------------------------------------------------------------------------------
@@ -230,13 +247,19 @@ def qstack_media() -> list[Offer]:
     ]
 
 
+def _correlators(options: Options, *, schemes: Mapping[str, Combine], **given: Any) -> CorrelatorTier:
+    tier = CorrelatorTier(**given, midpoint=lambda ends: Midpoint(ends, window=1))
+    tier.schemes = schemes
+    return tier
+
+
 @hookimpl
 def qstack_tiers() -> list[Offer]:
     """Offer the reference owner of quantum state."""
     return [
         Offer(
             "correlators",
-            lambda options, **given: CorrelatorTier(**given),
+            _correlators,
             summary="pairs as three correlators; exact for Pauli noise",
         )
     ]
@@ -246,6 +269,24 @@ def qstack_tiers() -> list[Offer]:
 def qstack_channels() -> list[Offer]:
     """Offer the ideal classical channel: light speed, no loss, no reordering."""
     return [Offer("ideal", lambda options, delay: delay, summary="the speed of light, nothing lost")]
+
+
+# -- around a run -----------------------------------------------------------------------------------------------------
+
+
+def _json_lines(options: Options, path: Path) -> Any:
+    from qstack.trace.sinks import JsonLines  # noqa: PLC0415 - traces stand above the parts that a run is built from
+
+    try:
+        return JsonLines(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}.") from error
+
+
+@hookimpl
+def qstack_sinks() -> list[Offer]:
+    """Offer JSON lines."""
+    return [Offer("jsonl", _json_lines, summary="one JSON object a line; `qstack trace` reads it")]
 
 
 @hookimpl

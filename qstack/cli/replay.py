@@ -8,8 +8,7 @@ import click
 
 from qstack import api
 from qstack.cli.run import execute
-from qstack.plugin.manager import INLINE
-from qstack.study.experiment import Manifest, from_manifest, read_manifest, versions
+from qstack.study.experiment import Experiment, Manifest, from_manifest, read_manifest, versions
 from qstack.study.result import digest, to_json
 
 
@@ -20,34 +19,27 @@ from qstack.study.result import digest, to_json
 )
 @click.option("--quiet", is_flag=True, help="No progress and no table; errors only.")
 def command(manifest: Path, *, out: Path | None, quiet: bool) -> int:
-    """Repeat the run of a manifest and tell whether its summary is the same, byte for byte.
-
-    An inline plugin (qstackfile.py) is looked for beside the manifest, in the folders above it, and here.
-    """
+    """Repeat the run of a manifest and tell whether its summary is the same, byte for byte."""
     recorded = read_manifest(manifest)
-    experiment = from_manifest(recorded, api.manager(_inline_folder(manifest)), str(manifest))
+    experiment = from_manifest(recorded, api.manager(manifest.parent), str(manifest))
     result = execute(experiment, shot=recorded.shot, out=out, quiet=quiet)
     if result.interrupted:
         return 1
     same = digest(to_json(result.summary())) == recorded.summary_sha256
     if not (same and quiet):
-        click.echo(_verdict(recorded, same=same), err=not same)
+        click.echo(_verdict(recorded, experiment, same=same), err=not same)
     return 0 if same else 1
 
 
-def _inline_folder(manifest: Path) -> Path:
-    folders = [*manifest.resolve().parents, Path()]
-    return next((folder for folder in folders if (folder / INLINE).is_file()), Path())
-
-
-def _verdict(recorded: Manifest, *, same: bool) -> str:
+def _verdict(recorded: Manifest, experiment: Experiment, *, same: bool) -> str:
     if same:
         return "The summary is the same, byte for byte."
     if recorded.summary_sha256 is None:
         return "The recorded run was interrupted, so there is nothing to compare with."
-    changed = ", ".join(
+    differences = [
         f"{name} {recorded.versions.get(name)} then, {now} now"
         for name, now in versions().items()
         if recorded.versions.get(name) != now
-    )
+    ]
+    changed = ", ".join(differences + experiment.manager.differences(recorded.plugins))
     return f"The summary differs from the recorded run ({changed or 'same versions'})."

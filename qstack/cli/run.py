@@ -15,7 +15,6 @@ from qstack.cli.report import report
 from qstack.hosts.build import Network
 from qstack.study.experiment import Experiment, Progress, prepare, write
 from qstack.study.result import Result
-from qstack.trace.sinks import JsonLines
 
 
 @click.command("run")
@@ -53,11 +52,11 @@ def execute(
     begin = perf_counter()
     if out:
         prepare(out)
-    sink = JsonLines(trace) if trace else None
+    sink = experiment.manager.sink(trace) if trace else None
     with _progress(quiet=quiet) as progress:
         result = experiment.run(shot=shot, trace=sink, progress=progress)
     seconds = perf_counter() - begin
-    written = write(out, result, experiment.manifest(result)) if out else ()
+    written = write(out, result, experiment.manifest(result), experiment.manager.files()) if out else ()
     if not quiet:
         report(experiment, result, seconds, [*written, *([trace] if trace else [])])
     for failure in result.failures:

@@ -7,11 +7,14 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from qstack.core.errors import ConfigError
-from qstack.validation import Verdict, run_file
+
+if TYPE_CHECKING:
+    from qstack.validation import Verdict
 
 
 @click.command("validate")
@@ -23,6 +26,8 @@ def command(file: Path, *, as_json: bool) -> None:
     Kinds that are not supported are listed and never counted as passed.  Exit status: 0 if at least one vector passed
     and none failed, 1 otherwise, 2 if the file cannot be used.
     """
+    from qstack.validation import run_file  # noqa: PLC0415 - numpy is for this command, not for every start
+
     try:
         verdicts = run_file(file)
     except ConfigError as error:

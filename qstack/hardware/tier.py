@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from qstack.core.clock import Clock
-from qstack.core.layer import Handler
+from qstack.core.layer import Handler, Layer
 from qstack.core.nouns import Noun
 from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
@@ -47,14 +47,22 @@ def device_of(platform: Platform) -> Device:
         readout=1 - 2 * platform.readout_error,
         swap_time=platform.swap_time,
         readout_time=platform.readout_time,
+        gate=1 - platform.gate_noise,
     )
 
 
 class CorrelatorTier(Medium):
     """All quantum state of a network as pairs of three correlators."""
 
-    def __init__(self, clock: Clock, seed: int, shot: int, attempts: str) -> None:
-        super().__init__(clock, seed, shot, attempts=attempts)
+    def __init__(
+        self,
+        clock: Clock,
+        seed: int,
+        shot: int,
+        attempts: str,
+        midpoint: Callable[[tuple[int, int]], Layer] | None = None,
+    ) -> None:
+        super().__init__(clock, seed, shot, attempts=attempts, midpoint=midpoint)
 
     def place(self, number: int, name: str, platform: Platform) -> dict[type[Noun], Handler]:
         """Add a node and return the table that answers its device requests."""

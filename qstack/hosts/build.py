@@ -13,6 +13,7 @@ from qstack.core.node import Node
 from qstack.hosts.record import Recorder
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.contracts import Medium
+from qstack.plugin.distilling import combine_of, distillation_of
 from qstack.plugin.sites import FlowEnd, Neighbour, Site
 from qstack.scenario.plan import Plan
 from qstack.services.l2_link import Create
@@ -44,7 +45,14 @@ def build(plan: Plan, *, seed: int, shot: int = 0, node_class: Callable[..., Nod
     """
     simulation = Simulation(node_class)
     run = plan.scenario.run
-    medium: Medium = run.tier.make(clock=simulation, seed=seed, shot=shot, attempts=run.attempts)
+    scheme = distillation_of(plan.scenario.stack.link.options)
+    medium: Medium = run.tier.make(
+        clock=simulation,
+        seed=seed,
+        shot=shot,
+        attempts=run.attempts,
+        schemes={scheme.name: combine_of(scheme)} if scheme else {},
+    )
     recorder = Recorder(plan, simulation, medium)
     requests: dict[frozenset[int], int] = {frozenset(link.ends): 0 for link in plan.links}
     delays = _delays(plan)
@@ -93,6 +101,8 @@ def _site(plan: Plan, number: int, applications: dict[int, Any], shared: dict[st
         storage=view.storage[number],
         swap_factor=view.swap_factors[number],
         view=view,
+        gate_noise=plan.platforms[number].gate_noise,
+        readout_error=plan.platforms[number].readout_error,
         applications=tuple(applications.values()),
         shared=shared,
     )

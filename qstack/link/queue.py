@@ -14,8 +14,8 @@ from qstack.services.l2_link import Create
 from qstack.services.strategies import Row, Scheduler
 from qstack.wire.link import Add, AddAck, AddRej
 
-QUEUE = 1 << 12
-"""Absolute queue ids: four bits of queue number, eight of place in it, counted through as one number."""
+QUEUE = 15 << 8
+"""Absolute queue ids: queue number and place in it (8 bits), counted through as one number; queue 15 means unassigned."""
 
 WINDOW = QUEUE // 4
 """Most requests that may stand in a queue: a quarter of the number space, so that serial comparison is safe."""

@@ -145,6 +145,8 @@ class Circuit:
     ----------
     slots
         At the head: wanted pairs that have no half yet, as (number, asked at).
+    epoch
+        Number of the set of requests that is being served, equal at both ends; it travels in FORWARD and TRACK.
     started, delivered
         At the head: slots opened and pairs handed up so far.
     stock
@@ -158,6 +160,7 @@ class Circuit:
     sides: tuple[Side, Side]
     fidelity: float
     cutoff: int
+    epoch: int = 0
     active: bool = False
     wanted: int = 0
     started: int = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from qstack.core.errors import RemoteProtocolError
+from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Request, Send, Set, Timer, noun, timer
 from qstack.network.circuit import Activate, Circuit, Install, Side, Uninstall
@@ -17,6 +17,9 @@ from qstack.services.device import Free
 from qstack.services.l2_link import Accepted, Create, Err, Withdraw
 from qstack.services.l3_network import Connected
 from qstack.wire.network import Complete, Forward
+
+FIRST_EPOCH = 1
+"""A circuit serves one request, so it has one epoch; 0 is left for ends that do not know theirs."""
 
 BATCH = 4096
 """Pairs asked of a link in one request; renewed when half of them have come."""
@@ -67,14 +70,19 @@ class Circuits(Layer):
     def install(self, req: Install, ctx: Context) -> Outputs:
         """Take up a circuit."""
         path, here = req.path, req.position
+        if not 0 <= here < len(path) or len(path) < 2 or req.circuit in self.circuits:
+            raise LocalProtocolError(f"circuit {req.circuit} cannot be installed at place {here} of {path}")
         before = path[here - 1] if here > 0 else -1
         behind = path[here + 1] if here + 1 < len(path) else -1
         sides = (Side(before, req.labels[0]), Side(behind, req.labels[1]))
+        there = [side for side in sides if side.peer >= 0]
+        for side in there:
+            if side.label in self.labels.get(side.peer, {side.label: None}) or before == behind:
+                raise LocalProtocolError(f"label {side.label} towards node {side.peer} is not free", "QS-L3-010")
         circuit = Circuit(req.circuit, req.session, here, path, sides, req.fidelity, req.cutoff)
         self.circuits[req.circuit] = circuit
-        for side in sides:
-            if side.peer >= 0:
-                self.labels[side.peer][side.label] = circuit
+        for side in there:
+            self.labels[side.peer][side.label] = circuit
         return ()
 
     @on(Uninstall)
@@ -96,21 +104,23 @@ class Circuits(Layer):
             lanes = self.lanes[circuit.sides[1].peer]
             for _ in range(min(lanes, req.number) or lanes):
                 circuit.open_slot(ctx.now)
-            yield from self._begin(circuit, req.number, ctx)
+            yield from self._begin(circuit, req.number, FIRST_EPOCH, ctx)
 
     @on(Forward)
     def forward(self, msg: Forward, ctx: Context) -> Outputs:
         """Begin, at every other node; nobody waits for the end of the path."""
         circuit = self._circuit(msg.circuit, ctx.sender, from_head=True)
         if circuit is not None and not circuit.active:
-            yield from self._begin(circuit, msg.number, ctx)
+            yield from self._begin(circuit, msg.number, msg.epoch, ctx)
 
-    def _begin(self, circuit: Circuit, number: int, ctx: Context) -> Iterator[Noun]:
+    def _begin(self, circuit: Circuit, number: int, epoch: int, ctx: Context) -> Iterator[Noun]:
         circuit.active = True
+        circuit.epoch = epoch
         circuit.wanted = number
         behind = circuit.sides[1]
         if behind.peer >= 0:
-            yield Send(behind.peer, Forward(circuit.number, number))
+            ends = circuit.path[0], circuit.path[-1]
+            yield Send(behind.peer, Forward(circuit.number, number, head=ends[0], tail=ends[1], epoch=epoch))
             circuit.stock = BATCH
             yield Create(behind.peer, behind.label, BATCH, circuit.fidelity)
         if circuit.is_end:
@@ -134,8 +144,13 @@ class Circuits(Layer):
             return None
         before, behind = circuit.sides
         if sender != before.peer and (from_head or sender != behind.peer):
-            raise RemoteProtocolError(f"node {sender} speaks of circuit {number}, which does not come from there")
+            raise self.stranger(number, sender)
         return circuit
+
+    @staticmethod
+    def stranger(circuit: int, sender: int) -> RemoteProtocolError:
+        """Return what is wrong with a message of a node that is not on this side of the circuit."""
+        return RemoteProtocolError(f"node {sender} speaks of circuit {circuit}, which does not come from there")
 
     def _stop(self, circuit: Circuit) -> Iterator[Noun]:
         """Withdraw from the links and free every half (QS-L3-009)."""
@@ -179,12 +194,12 @@ class Circuits(Layer):
                 continue
             for here, there in (circuit.sides, circuit.sides[::-1]):
                 if here.queue:
-                    what = f"session {circuit.session}: {len(here.queue)} pairs with node {here.peer} want a partner"
+                    what = f"partners for {len(here.queue)} pairs with node {here.peer} (session {circuit.session})"
                     yield Waiting(what, there.peer, here.queue[0].since)
             if circuit.held:
                 other = circuit.path[-1 if circuit.is_head else 0]
                 oldest = min(held.ok.since for held in circuit.held.values())
-                yield Waiting(f"session {circuit.session}: {len(circuit.held)} pairs want their TRACK", other, oldest)
+                yield Waiting(f"the TRACK of {len(circuit.held)} pairs (session {circuit.session})", other, oldest)
             if circuit.slots:
-                what = f"session {circuit.session}: {len(circuit.slots)} pairs are wanted"
+                what = f"{len(circuit.slots)} wanted pairs (session {circuit.session})"
                 yield Waiting(what, circuit.sides[1].peer, min(asked for _, asked in circuit.slots))

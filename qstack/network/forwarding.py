@@ -47,12 +47,22 @@ class ForwardingLayer(Circuits):
         Number of memories towards each neighbour: how many pairs the head asks for at a time.
     lifetime
         How long a record may wait per node of the path, beside the cutoff [ps].
+    partner
+        Chooses among a number of waiting pairs, oldest first, the one to swap with; None takes the oldest.
     """
 
     name = "network"
 
-    def __init__(self, survival: Survival, swap_factor: float, lanes: Mapping[int, int], lifetime: int) -> None:
+    def __init__(
+        self,
+        survival: Survival,
+        swap_factor: float,
+        lanes: Mapping[int, int],
+        lifetime: int,
+        partner: Callable[[int], int] | None = None,
+    ) -> None:
         super().__init__(lanes, lifetime)
+        self.partner = partner
         self.survival = survival
         self.swap_factor = swap_factor
         self.swapping: dict[int, tuple[Circuit, Ok, Ok]] = {}
@@ -69,23 +79,12 @@ class ForwardingLayer(Circuits):
             circuit = None
         if circuit is None or not circuit.active:
             return self._refuse(circuit, ind)
-        downstream = peer == circuit.sides[1].peer
+        before, behind = circuit.sides
+        downstream = peer == behind.peer
         if downstream:
             circuit.stock -= 1
             if circuit.stock == BATCH // 2:
-                circuit.stock += BATCH
-                renewal = Create(peer, ind.purpose, BATCH, circuit.fidelity)
-                return (renewal, *self._use(circuit, ind, ctx, downstream=downstream))
-        return self._use(circuit, ind, ctx, downstream=downstream)
-
-    def _refuse(self, circuit: Circuit | None, ind: Ok) -> Outputs:
-        """Free a pair that comes too early or too late; its number is remembered for a TRACK of the other end."""
-        if circuit is not None:
-            circuit.sides[ind.peer == circuit.sides[1].peer].fates[ind.sequence] = Reason.UNWANTED
-        return (Free(ind.qubit),) if ind.qubit >= 0 else ()
-
-    def _use(self, circuit: Circuit, ind: Ok, ctx: Context, *, downstream: bool) -> Outputs:
-        before, behind = circuit.sides
+                return self._renew(circuit, ind, ctx)
         if before.peer < 0 or behind.peer < 0:
             return self._hold(circuit, ind, ctx)
         mine, other = (behind, before) if downstream else (before, behind)
@@ -97,10 +96,31 @@ class ForwardingLayer(Circuits):
                 return ()
             mine.armed = True  # one timer per queue, for its oldest pair
             return (Set(Cutoff(circuit.number, int(downstream)), max(ctx.now, ind.since + circuit.cutoff)),)
-        partner = other.queue.popleft()
+        partner = other.queue.popleft() if self.partner is None else self._choose(other)
         up, down = (partner, ind) if downstream else (ind, partner)
         self.swapping[up.qubit] = (circuit, up, down)
         return (Swap(up.qubit, down.qubit),)
+
+    def _renew(self, circuit: Circuit, ind: Ok, ctx: Context) -> Iterator[Noun]:
+        """Ask the link for more before the last request is used up, then go on with the pair."""
+        circuit.stock += BATCH
+        yield Create(ind.peer, ind.purpose, BATCH, circuit.fidelity)
+        circuit.stock += 1  # the pair is counted again below
+        yield from self.ok(ind, ctx)
+
+    def _refuse(self, circuit: Circuit | None, ind: Ok) -> Outputs:
+        """Free a pair that comes too early or too late; its number is remembered for a TRACK of the other end."""
+        if circuit is not None:
+            circuit.sides[ind.peer == circuit.sides[1].peer].fates[ind.sequence] = Reason.UNWANTED
+        return (Free(ind.qubit),) if ind.qubit >= 0 else ()
+
+    def _choose(self, side: Side) -> Ok:
+        """Take the waiting pair that the swap policy names."""
+        assert self.partner is not None
+        place = self.partner(len(side.queue))
+        chosen = side.queue[place]
+        del side.queue[place]
+        return chosen
 
     @on(Swapped)
     def swapped(self, ind: Swapped, ctx: Context) -> Outputs:
@@ -177,18 +197,30 @@ class ForwardingLayer(Circuits):
         circuit.held[ind.sequence] = Held(ind, slot, asked)
         track = Send(
             side.peer,
-            Track(circuit.number, ctx.node, ind.sequence, ind.sequence, ind.bell, slot, int(ind.goodness * UNIT)),
+            Track(
+                circuit.number,
+                ctx.node,
+                ind.sequence,
+                ind.sequence,
+                ind.bell,
+                circuit.epoch,
+                int(ind.goodness * UNIT),
+                slot,
+            ),
         )
         return (track, *self._deliver(circuit, side, early, ctx)) if isinstance(early, Track) else (track,)
 
     @on(Track)
     def track(self, msg: Track, ctx: Context) -> Outputs:
         """Follow a pair: through a swap record onwards, or home."""
-        circuit = self._circuit(msg.circuit, ctx.sender)
+        circuit = self.circuits.get(msg.circuit)
         if circuit is None or not circuit.active:
             return ()
-        before, behind = circuit.sides
-        here, there = (before, behind) if ctx.sender == before.peer else (behind, before)
+        here, there = circuit.sides
+        if ctx.sender != here.peer:
+            here, there = there, here
+            if ctx.sender != here.peer:
+                raise self.stranger(msg.circuit, ctx.sender)
         if there.peer < 0 and msg.link_pair in circuit.held:
             return self._deliver(circuit, here, msg, ctx)
         fate: Fate | None = here.fates.pop(msg.link_pair, None) or here.ask(msg.link_pair)
@@ -207,7 +239,7 @@ class ForwardingLayer(Circuits):
         kept = self.survival(ctx.now - ok.since)
         estimate = (1 + (4 * msg.estimate / UNIT - 1) * kept * kept) / 4  # both ends wait about as long
         head = circuit.position == 0
-        pair = Pair(circuit.session, held.slot if head else msg.epoch, msg.bell, ok.qubit, estimate, held.asked)
+        pair = Pair(circuit.session, held.slot if head else msg.request, msg.bell, ok.qubit, estimate, held.asked)
         if not head:
             return (pair,)
         circuit.delivered += 1
@@ -254,5 +286,6 @@ def _onward(track: Track, record: Record, peer: int) -> Send:
             track.bell ^ record.bell,
             track.epoch,
             int(fidelity * UNIT),
+            track.request,
         ),
     )

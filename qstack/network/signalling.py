@@ -264,7 +264,7 @@ class SignallingLayer(Layer):
         """Return the circuits of this head that have no answer yet."""
         for entry in self.entries.values():
             if entry.asked >= 0:
-                yield Waiting(f"session {entry.session}: set-up has no answer", entry.behind, entry.asked)
+                yield Waiting(f"the answer to a set-up (session {entry.session})", entry.behind, entry.asked)
 
 
 def _simple(path: tuple[int, ...]) -> bool:

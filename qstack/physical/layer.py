@@ -16,10 +16,9 @@ from collections.abc import Mapping
 
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, on
+from qstack.physical.serial import SEQUENCES, step
 from qstack.services.device import Herald, Trigger
 from qstack.services.l1_physical import Attempt, Heralded
-
-SEQUENCES = 1 << 16
 
 
 class PhysicalLayer(Layer):
@@ -51,6 +50,8 @@ class PhysicalLayer(Layer):
         if last is None:
             raise RemoteProtocolError(f"herald of a link to node {ind.peer}, which is no neighbour")
         if ind.sequence != (last + 1) % SEQUENCES:
+            if step(last, ind.sequence, SEQUENCES) <= 0:
+                return ()  # said before
             raise RemoteProtocolError(f"success {ind.sequence} follows {last}", "QS-L1-004")
         self.last[ind.peer] = ind.sequence
         return (

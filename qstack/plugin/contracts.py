@@ -1,7 +1,8 @@
-"""Base contracts of plugins: what a hardware model is, and the named things that hooks offer.
+"""Base contracts of plugins: what a hardware model is, and what the things that hooks offer have to be.
 
 A hardware model is a frozen pydantic model (the data sheet) with one pure function.  A `Platform` is a named data
-sheet made of such models.  Everything else that a hook offers is an `Offer`: a name, a factory and its options.
+sheet made of such models.  Everything else that a hook offers is an `Offer`; see `qstack.plugin.offers`, whose names
+can be imported from here.
 """
 
 from __future__ import annotations
@@ -10,34 +11,43 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    ValidationInfo,
-    WithJsonSchema,
-)
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, ValidationInfo, WithJsonSchema
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from qstack.core.errors import PluginError
 from qstack.core.layer import Handler
 from qstack.core.nouns import Noun
+from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
 from qstack.plugin.units import Duration, Fraction
 from qstack.services.strategies import Row, Storage
 
-M = TypeVar("M", bound=BaseModel)
-
-
-class Options(BaseModel):
-    """Base of everything a user may write: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+__all__ = [
+    "Arm",
+    "Decay",
+    "DistillationScheme",
+    "Fibre",
+    "HardwareModel",
+    "Herald",
+    "InterfaceModel",
+    "LinkSheet",
+    "Medium",
+    "MemoryModel",
+    "NestedErrors",
+    "NotOffered",
+    "Offer",
+    "Options",
+    "Outcome",
+    "Platform",
+    "Selection",
+    "choose_model",
+    "chosen",
+    "load_platforms",
+    "plugins_of",
+    "validate",
+]
 
 
 # -- hardware ---------------------------------------------------------------------------------------------------------
@@ -175,42 +185,6 @@ class InterfaceModel(HardwareModel):
         return slowest + arms[0].delay, slowest + arms[1].delay
 
 
-class NotOffered(ValueError):
-    """A name that nothing installed answers to; `key` if it stands there and not at the place itself."""
-
-    def __init__(self, name: str, what: str, offered: list[str], key: str = "") -> None:
-        super().__init__(f"'{name}' is not {what}.")
-        self.name = name
-        self.what = what
-        self.offered = offered
-        self.key = key
-
-
-class NestedErrors(ValueError):
-    """What was wrong in a part whose model is known only when its name has been read; `chooser` is the key of the name."""
-
-    def __init__(self, error: ValidationError, model: type[BaseModel], chooser: str) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.model = model
-        self.chooser = chooser
-
-
-def plugins_of(info: ValidationInfo) -> Any:
-    """Return the plugin manager that a validation runs under."""
-    if not info.context or "plugins" not in info.context:
-        raise RuntimeError("validate with context={'plugins': manager}")
-    return info.context["plugins"]
-
-
-def validate(model: type[M], value: object, info: ValidationInfo, chooser: str) -> M:
-    """Validate a part inside a validator, keeping the places of its errors; `chooser` is the key that named its model."""
-    try:
-        return model.model_validate(value, context=info.context)
-    except ValidationError as error:
-        raise NestedErrors(error, model, chooser) from error
-
-
 def choose_model(base: type[HardwareModel]) -> Any:
     """Return a pydantic type for a data sheet's part: a mapping whose ``kind`` names an installed model."""
 
@@ -278,7 +252,7 @@ class _Models:
 
 
 def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[Platform]:
-    """Return the platforms of a folder of data sheets (``*.yaml``).
+    """Return the platforms of a folder of data sheets (``*.yaml``), each named like its file.
 
     Parameters
     ----------
@@ -297,10 +271,25 @@ def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[
     for path in sorted(folder.glob("*.yaml")):
         try:
             sheet = YAML(typ="safe", pure=True).load(path)
-            platforms.append(Platform.model_validate(sheet, context=context))
-        except (YAMLError, ValueError) as error:
-            raise PluginError(f"{path.name} is not a platform: {error}") from error
+            platform = Platform.model_validate(sheet, context=context)
+        except ValidationError as error:
+            raise PluginError(f"{path.name} is not a platform: {_first(error)}") from error
+        except YAMLError as error:
+            raise PluginError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from error
+        if platform.name != path.stem:
+            raise PluginError(f"{path.name} is not a platform: its name is '{platform.name}', not '{path.stem}'")
+        platforms.append(platform)
     return platforms
+
+
+def _first(error: ValidationError, prefix: str = "") -> str:
+    """Return the first thing that pydantic found, with the keys that lead to it."""
+    found = error.errors(include_url=False)[0]
+    where = prefix + ".".join(str(part) for part in found["loc"])
+    cause = found.get("ctx", {}).get("error")
+    if isinstance(cause, NestedErrors):
+        return _first(cause.error, f"{where}.")
+    return f"{where}: {cause or found['msg']}".lstrip(": ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,102 +380,27 @@ class Medium(Protocol):
         ...
 
 
-# -- everything else that hooks offer ---------------------------------------------------------------------------------
+class DistillationScheme(Protocol):
+    """A two-to-one distillation scheme, made for the noise of the two ends of a link.
 
-
-class NoOptions(Options):
-    """For offers that have nothing to choose."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A named thing that a plugin offers.
-
-    Parameters
+    Attributes
     ----------
     name
-        By which a scenario chooses it.
-    make
-        Factory, called as ``make(options, **what its hook gives)``; see the hook.
-    options
-        Pydantic model of what a user may set.
-    summary
-        One line for people.
-    level
-        Layers only: physical, link, network, transport or application.
+        By which both ends and the medium know it.
     """
 
     name: str
-    make: Callable[..., Any]
-    options: type[Options] = NoOptions
-    summary: str = ""
-    level: str = ""
 
+    def combine(
+        self, first: tuple[float, float, float], second: tuple[float, float, float]
+    ) -> tuple[float, tuple[float, float, float]]:
+        """Return the probability that the bits agree, and the kept pair; all pairs in the frame of Phi+."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """An offer a user has chosen, with its options validated."""
+    def output_fidelity(self, first: float, second: float) -> float:
+        """Return the fidelity expected of the kept pair."""
+        ...
 
-    offer: Offer
-    options: Options
-
-    @property
-    def name(self) -> str:
-        """The offer's name."""
-        return self.offer.name
-
-    def make(self, **given: Any) -> Any:
-        """Call the factory."""
-        return self.offer.make(self.options, **given)
-
-    def dump(self) -> str | dict[str, Any]:
-        """Return what a user would write: the name alone, or a mapping with ``use``."""
-        options = self.options.model_dump(mode="json")
-        return {"use": self.name, **options} if options else self.name
-
-
-def chosen(kind: str, what: str, level: str = "") -> Any:
-    """Return a pydantic type for the name of an offer, or a mapping with ``use`` and its options.
-
-    Parameters
-    ----------
-    kind
-        Which offers, such as ``routers``.
-    what
-        With its article, for messages: ``a router``.
-    level
-        Layers only.
-    """
-
-    def read(value: object, info: ValidationInfo) -> Selection:
-        if isinstance(value, Selection):
-            return value
-        offers = plugins_of(info).offers(kind, level)
-        rest: dict[str, Any] = {}
-        if isinstance(value, Mapping):
-            rest = dict(value)
-            default = "reference" if level else None
-            name = rest.pop("use", default)
-            if name is None:
-                raise ValueError(f"which one? Write its name, or a mapping with 'use'. Installed: {_list(offers)}.")
-        else:
-            name = value
-        if not isinstance(name, str):
-            raise ValueError(f"expected the name of {what}, or a mapping with 'use'. Installed: {_list(offers)}.")  # noqa: TRY004 - pydantic reports ValueErrors
-        if name not in offers:
-            raise NotOffered(name, what, sorted(offers), "use" if isinstance(value, Mapping) else "")
-        offer = offers[name]
-        return Selection(offer, validate(offer.options, rest, info, "use"))
-
-    return Annotated[
-        Selection,
-        BeforeValidator(read),
-        PlainSerializer(lambda selection: selection.dump()),
-        WithJsonSchema(
-            {"anyOf": [{"type": "string"}, {"type": "object"}], "description": what, "offers": [kind, level]}
-        ),
-    ]
-
-
-def _list(offers: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(offers))
+    def input_fidelity(self, wanted: float) -> float:
+        """Return the least fidelity of two equal pairs that gives `wanted`; above 1 if none does."""
+        ...

@@ -1,8 +1,10 @@
 """Hook specifications: what a plugin may offer.
 
 A hook is asked once, at start-up, and answers with a list of named things.  Built-in parts come through the same hooks
-(`qstack.builtins`).  Implement any of these functions in a module, mark it with `qstack.hookimpl`, and name the module
-in the entry-point group ``qstack`` of a distribution, or write it into a ``qstackfile.py`` beside a scenario.
+(`qstack.builtins`).  Implement any of these functions in a module, mark it with `qstack.hookimpl`, set ``QSTACK_API``
+to the version of this interface that you wrote it for, and name the module in the entry-point group ``qstack`` of a
+distribution, or write it into a ``qstackfile.py`` beside a scenario.  What each hook is called with, and what uses it,
+is told in ``docs/hooks.md``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from qstack.plugin.contracts import HardwareModel, Offer, Platform
 
 PROJECT = "qstack"
 API_VERSION = (1, 0)
-"""Version of the hooks and of the contracts.  A plugin's major number must be equal, its minor one not larger."""
+"""Version of the hooks and of the contracts.  A plugin's major number must be equal, its minor number not larger."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -78,7 +80,11 @@ def qstack_routers() -> list[Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def qstack_distillation() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer purification: ``make(options)`` returns a `qstack.plugin.contracts.DistillationScheme`."""
+    """Offer purification.
+
+    ``make(options, gate_noise=float, readout_error=float)`` returns a `qstack.plugin.contracts.DistillationScheme` for
+    two ends with this noise, or None to deliver every pair as it is.
+    """
 
 
 @hookspec
@@ -93,7 +99,7 @@ def qstack_reconciliation() -> list[Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def qstack_channels() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer classical channels: ``make(options, delay=int)`` returns a `qstack.plugin.contracts.Channel`."""
+    """Offer classical channels: ``make(options, delay=int)`` returns the time of a message [ps]; `delay` is light's."""
 
 
 @hookspec
@@ -113,7 +119,10 @@ def qstack_eavesdroppers() -> list[Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def qstack_sinks() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer trace sinks: ``make(options, path=Path)`` returns a `qstack.plugin.contracts.Sink`."""
+    """Offer trace sinks, each named by the ending of its files.
+
+    ``make(options, path=Path)`` returns an object with ``write(record)`` and ``close()``; see `qstack.trace.node.Sink`.
+    """
 
 
 @hookspec

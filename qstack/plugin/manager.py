@@ -2,73 +2,40 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
-import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import inspect
+import reprlib
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import click
 import pluggy
+from pydantic import BaseModel
 
-from qstack.core.errors import PluginError
+from qstack.core.errors import ConfigError, PluginError, QstackError
 from qstack.plugin import hooks
-from qstack.plugin.contracts import HardwareModel, Offer, Platform
+from qstack.plugin.contracts import HardwareModel, Platform, Selection
+from qstack.plugin.discovery import GROUP, INLINE, Plugin, inline, installed
+from qstack.plugin.kinds import KINDS, LEVELS, MODEL, Kind, WrongThing
 from qstack.plugin.spelling import nearest
+from qstack.plugin.trouble import told
 
-GROUP = "qstack"
-INLINE = "qstackfile.py"
-LEVELS = ("physical", "link", "network", "transport", "application")
+__all__ = ["GROUP", "HOOKS", "INLINE", "KINDS", "LEVELS", "Found", "Kind", "Manager", "Plugin", "load"]
 
+REFERENCE = "qstack-reference"
+"""Distribution of the built-in parts."""
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a hook may answer with, and what its things are called in messages."""
-
-    hook: str
-    types: tuple[type, ...]
-    noun: str
-
-
-KINDS: Mapping[str, Kind] = {
-    name: Kind(f"qstack_{name}", types, noun)
-    for name, types, noun in [
-        ("hardware", (type, Platform), "hardware"),
-        ("media", (Offer,), "a link medium"),
-        ("tiers", (Offer,), "a tier"),
-        ("drivers", (Offer,), "a driver"),
-        ("layers", (Offer,), "a layer"),
-        ("schedulers", (Offer,), "a scheduler"),
-        ("swap_policies", (Offer,), "a swap policy"),
-        ("cutoffs", (Offer,), "a cutoff policy"),
-        ("routers", (Offer,), "a router"),
-        ("distillation", (Offer,), "a distillation scheme"),
-        ("codes", (Offer,), "a quantum code"),
-        ("reconciliation", (Offer,), "a reconciliation scheme"),
-        ("channels", (Offer,), "a classical channel"),
-        ("adapters", (Offer,), "an adapter"),
-        ("applications", (Offer,), "an application"),
-        ("eavesdroppers", (Offer,), "an eavesdropper"),
-        ("sinks", (Offer,), "a trace sink"),
-        ("commands", (click.Command,), "a command"),
-        ("specs", (Path,), "a directory of requirements"),
-    ]
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(inspect.signature(function).parameters)
+    for name, function in vars(hooks).items()
+    if hasattr(function, f"{hooks.PROJECT}_spec")
 }
-OBSERVERS = ("qstack_run_started", "qstack_run_finished")
-HOOKS = frozenset({kind.hook for kind in KINDS.values()} | set(OBSERVERS))
+"""Every hook, and what it is called with."""
 
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """Where offers come from: a distribution (or a file), its version, and its module."""
-
-    distribution: str
-    version: str
-    module: ModuleType = field(repr=False, compare=False)
+OBSERVERS = tuple(name for name, parameters in HOOKS.items() if parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +45,15 @@ class Found:
     name: str
     thing: Any
     plugin: Plugin
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """A plugin's function for one hook, and the arguments that it wants."""
+
+    plugin: Plugin
+    function: Callable[..., Any]
+    wants: tuple[str, ...]
 
 
 class Manager:
@@ -96,56 +72,32 @@ class Manager:
     """
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
-        self.plugins = sorted(plugins, key=lambda plugin: plugin.distribution)
-        self._pluggy = pluggy.PluginManager(hooks.PROJECT)
-        self._pluggy.add_hookspecs(hooks)
+        self.plugins = sorted(plugins, key=lambda plugin: (plugin.distribution, plugin.version))
+        self._implementations: dict[str, list[Implementation]] = {hook: [] for hook in HOOKS}
+        known: set[str] = set()
         for plugin in self.plugins:
-            self._register(plugin)
-        self.found = {name: self._ask(name, kind) for name, kind in KINDS.items()}
+            if plugin.distribution in known:
+                raise PluginError(f"there are two plugins named '{plugin.distribution}'.")
+            known.add(plugin.distribution)
+            _check_version(plugin)
+            for hook, implementation in _implementations(plugin):
+                self._implementations[hook].append(implementation)
+        self.found = {name: self._ask(kind) for name, kind in KINDS.items()}
 
-    def _register(self, plugin: Plugin) -> None:
-        who = f"plugin '{plugin.distribution}' {plugin.version}"
-        wanted = getattr(plugin.module, "QSTACK_API", None)
-        if not (isinstance(wanted, tuple) and len(wanted) == 2 and all(isinstance(n, int) for n in wanted)):
-            raise PluginError(f"{who} does not say which API it was written for: set QSTACK_API = {hooks.API_VERSION}.")
-        if wanted[0] != hooks.API_VERSION[0] or wanted[1] > hooks.API_VERSION[1]:
-            raise PluginError(
-                f"{who} was written for plugin API {wanted[0]}.{wanted[1]}, but this qstack has "
-                f"{hooks.API_VERSION[0]}.{hooks.API_VERSION[1]}: install a version of one that fits the other."
-            )
-        implemented = [name for name in dir(plugin.module) if name.startswith("qstack_")]
-        for name in implemented:
-            if name not in HOOKS and callable(getattr(plugin.module, name)):
-                hint = nearest(name, HOOKS)
-                raise PluginError(f"{who} implements an unknown hook '{name}'.{hint}")
-        try:
-            self._pluggy.register(plugin.module, name=plugin.distribution)
-        except (pluggy.PluginValidationError, ValueError) as error:
-            raise PluginError(f"{who}: {str(error).splitlines()[-1].strip()}") from error
-
-    def _ask(self, name: str, kind: Kind) -> dict[tuple[str, str], Found]:
+    def _ask(self, kind: Kind) -> dict[tuple[str, str], Found]:
         """Ask one hook of every plugin; keys are (level, name)."""
         found: dict[tuple[str, str], Found] = {}
-        hook = getattr(self._pluggy.hook, kind.hook)
-        implementations = {impl.plugin_name: impl.function for impl in hook.get_hookimpls()}
-        for plugin in self.plugins:
-            function = implementations.get(plugin.distribution)
-            if function is None:
-                continue
-            who = f"plugin '{plugin.distribution}' {plugin.version}"
-            try:
-                things = list(function())
-            except Exception as error:
-                raise PluginError(f"{who}: {kind.hook} failed: {type(error).__name__}: {error}") from error
-            for thing in things:
-                if not isinstance(thing, kind.types):
-                    raise PluginError(f"{who}: {kind.hook} answered {thing!r}, which is not {kind.noun}.")
-                key = (_level(thing, who), _name(thing))
-                if key in found:
-                    other = found[key].plugin.distribution
+        for implementation in self._implementations[kind.hook]:
+            plugin = implementation.plugin
+            for thing in _answer(implementation, kind):
+                try:
+                    key = kind.place(thing)
+                except WrongThing as wrong:
                     raise PluginError(
-                        f"'{key[1]}' is offered as {kind.noun} by both '{other}' and '{plugin.distribution}'."
-                    )
+                        f"{plugin}: {kind.hook} answered {reprlib.repr(thing)}, which is not {kind.noun}: {wrong}."
+                    ) from wrong
+                if key in found:
+                    raise _twice(kind, key, found[key].plugin, plugin)
                 found[key] = Found(key[1], thing, plugin)
         return dict(sorted(found.items()))
 
@@ -153,87 +105,174 @@ class Manager:
         """Return everything of a kind by name (of a level: layers only)."""
         return {name: f.thing for (at, name), f in self.found[kind].items() if at == level}
 
+    def source(self, kind: str, name: str, level: str = "") -> str:
+        """Return who offers a thing, in words."""
+        return str(self.found[kind][level, name].plugin)
+
     @cached_property
     def models(self) -> dict[str, type[HardwareModel]]:
         """Hardware model classes by kind."""
-        return {name: found.thing for (at, name), found in self.found["hardware"].items() if at == "model"}
+        return self.offers("hardware", MODEL)
 
     @cached_property
     def platforms(self) -> dict[str, Platform]:
         """Named data sheets."""
         return self.offers("hardware")
 
-    def observers(self, name: str) -> Any:
-        """Return the hook caller of an observer."""
-        return getattr(self._pluggy.hook, name)
+    def observers(self, name: str) -> Callable[..., None]:
+        """Return what tells all observers of a hook, in the order of their plugins' names.
+
+        It raises PluginError if one of them fails.
+        """
+
+        def tell(**given: Any) -> None:
+            for implementation in self._implementations[name]:
+                try:
+                    implementation.function(**{want: given[want] for want in implementation.wants})
+                except QstackError:
+                    raise
+                except Exception as error:
+                    raise PluginError(f"{implementation.plugin}: {name} failed: {told(error)}") from error
+
+        return tell
+
+    def sink(self, path: Path) -> Any:
+        """Return the trace sink for a file, chosen by the ending of its name.
+
+        Raises
+        ------
+        ConfigError
+            If nobody offers a sink for such files.
+        PluginError
+            If the sink cannot be made.
+        """
+        ending = path.suffix.removeprefix(".").lower()
+        offers = self.offers("sinks")
+        if ending not in offers:
+            allowed = ", ".join(f".{name}" for name in offers)
+            raise ConfigError(f"{path}: no trace can be written to such a file; allowed endings: {allowed or 'none'}.")
+        return Selection(offers[ending], offers[ending].options(), self.source("sinks", ending)).make(path=path)
 
     def versions(self) -> dict[str, str]:
         """Return every plugin's version by distribution."""
         return {plugin.distribution: plugin.version for plugin in self.plugins}
 
+    def differences(self, recorded: Mapping[str, str]) -> list[str]:
+        """Return how the plugins differ from those of a recorded run, one clause each; empty if they are the same.
 
-def _level(thing: object, who: str) -> str:
-    if isinstance(thing, type):
-        return "model"
-    level = getattr(thing, "level", "")
-    if level and level not in LEVELS:
-        raise PluginError(f"{who}: '{level}' is not a level; allowed: {', '.join(LEVELS)}.")
-    return str(level)
+        Parameters
+        ----------
+        recorded
+            As `versions` gave it then.
+        """
+        here = self.versions()
+        return [
+            f"{name} {recorded.get(name, 'absent')} then, {here.get(name, 'absent')} now"
+            for name in sorted(recorded.keys() | here.keys())
+            if recorded.get(name) != here.get(name)
+        ]
+
+    def blame(self, error: BaseException) -> PluginError | None:
+        """Return the error that names the plugin from whose code an exception came, or None if it came from qstack."""
+        folders = {p: _home(p.module) for p in self.plugins if p.distribution != REFERENCE}
+        for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+            file = Path(frame.f_code.co_filename)
+            for plugin, home in folders.items():
+                if home is not None and (file == home or home in file.parents):
+                    return PluginError(f"{plugin} failed: {told(error)}")
+        return None
+
+    def files(self) -> list[Path]:
+        """Return the files of inline plugins: what a run needs beside its scenario."""
+        return [Path(str(p.module.__file__)) for p in self.plugins if p.distribution == INLINE]
 
 
-def _name(thing: Any) -> str:
-    if isinstance(thing, type):
-        return str(getattr(thing, "kind", thing.__name__))
-    return str(getattr(thing, "name", thing))
+def _home(module: ModuleType) -> Path | None:
+    """Return the folder of a plugin's package, or the file of its only module."""
+    if module.__file__ is None:
+        return None
+    file = Path(module.__file__)
+    return file.parent if module.__package__ else file
 
 
-def installed() -> list[Plugin]:
-    """Return the plugins of all installed distributions.
-
-    Raises
-    ------
-    PluginError
-        If one cannot be imported.
-    """
-    plugins = []
-    for entry in importlib.metadata.entry_points(group=GROUP):
-        distribution = entry.dist.name if entry.dist else entry.name
-        version = entry.dist.version if entry.dist else "?"
-        try:
-            module = entry.load()
-        except Exception as error:
-            raise PluginError(
-                f"plugin '{distribution}' {version} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
-        plugins.append(
-            Plugin(distribution if entry.name == distribution else f"{distribution}:{entry.name}", version, module)
+def _check_version(plugin: Plugin) -> None:
+    wanted = getattr(plugin.module, "QSTACK_API", None)
+    if not (isinstance(wanted, tuple) and len(wanted) == 2 and all(type(n) is int for n in wanted)):
+        raise PluginError(f"{plugin} does not say which API it was written for: set QSTACK_API = {hooks.API_VERSION}.")
+    major, minor = hooks.API_VERSION
+    if wanted[0] != major or wanted[1] > minor:
+        old = "plugin" if wanted < hooks.API_VERSION else "qstack"
+        raise PluginError(
+            f"{plugin} was written for plugin API {wanted[0]}.{wanted[1]}, but this qstack has {major}.{minor}: "
+            f"install a newer {old}."
         )
-    return plugins
 
 
-def inline(folder: Path) -> list[Plugin]:
-    """Return the plugin in a folder's ``qstackfile.py``, if there is one.
+def _implementations(plugin: Plugin) -> list[tuple[str, Implementation]]:
+    """Return what a plugin implements, by hook, every function checked against the hook's signature."""
+    marks = pluggy.PluginManager(hooks.PROJECT)
+    found = []
+    for name in sorted(vars(plugin.module)):
+        function = getattr(plugin.module, name)
+        options = marks.parse_hookimpl_opts(plugin.module, name)
+        if options is None:
+            _check_unmarked(plugin, name, function)
+            continue
+        hook = options.get("specname") or name
+        if hook not in HOOKS:
+            raise PluginError(f"{plugin} implements an unknown hook '{hook}'.{nearest(hook, HOOKS)}")
+        if options.get("wrapper") or options.get("hookwrapper"):
+            raise PluginError(f"{plugin}: {hook} is a wrapper; hooks are asked for what they offer, not wrapped.")
+        wants = tuple(inspect.signature(function).parameters)
+        for want in wants:
+            if want not in HOOKS[hook]:
+                given = ", ".join(HOOKS[hook]) or "nothing"
+                raise PluginError(
+                    f"{plugin}: {hook} wants '{want}', but is called with {given}.{nearest(want, HOOKS[hook])}"
+                )
+        found.append((hook, Implementation(plugin, function, wants)))
+    return found
 
-    Raises
-    ------
-    PluginError
-        If the file cannot be imported.
-    """
-    path = folder / INLINE
-    if not path.is_file():
-        return []
-    spec = importlib.util.spec_from_file_location(f"qstackfile_{len(sys.modules)}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+
+def _check_unmarked(plugin: Plugin, name: str, function: Any) -> None:
+    """Refuse a function of the plugin itself that looks like a hook and would be passed over."""
+    if not (name.startswith("qstack_") and inspect.isfunction(function)):
+        return
+    if function.__module__ != plugin.module.__name__:
+        return
+    if name in HOOKS:
+        raise PluginError(f"{plugin} defines {name}, but does not mark it with @qstack.hookimpl.")
+    raise PluginError(f"{plugin} implements an unknown hook '{name}'.{nearest(name, HOOKS)}")
+
+
+def _answer(implementation: Implementation, kind: Kind) -> list[Any]:
+    """Return what one plugin answers to one hook."""
+    plugin = implementation.plugin
     try:
-        spec.loader.exec_module(module)
+        answer = implementation.function()
+        if isinstance(answer, Iterable) and not isinstance(answer, (str, bytes, Mapping, BaseModel)):
+            return list(answer)
     except Exception as error:
-        raise PluginError(f"{path}: {type(error).__name__}: {error}") from error
-    return [Plugin(INLINE, "inline", module)]
+        raise PluginError(f"{plugin}: {kind.hook} failed: {told(error)}") from error
+    raise PluginError(
+        f"{plugin}: {kind.hook} answered {reprlib.repr(answer)}, not a list of things that are {kind.noun}."
+    )
+
+
+def _twice(kind: Kind, key: tuple[str, str], first: Plugin, second: Plugin) -> PluginError:
+    what = f"'{key[1]}' is offered as {kind.called(key[0])}"
+    if first is second:
+        return PluginError(f"{what} twice by '{first.distribution}'.")
+    return PluginError(f"{what} by both '{first.distribution}' and '{second.distribution}'.")
 
 
 def load(builtins: ModuleType, version: str, folder: Path | None = None) -> Manager:
-    """Return a manager with the built-in parts, all installed plugins and the inline plugin of a folder."""
-    plugins = [Plugin("qstack-reference", version, builtins), *installed()]
-    return Manager([*plugins, *(inline(folder) if folder else [])])
+    """Return a manager with the built-in parts, all installed plugins and the inline plugin of a folder.
+
+    Raises
+    ------
+    PluginError
+        If one of them does not fit; the message names it.
+    """
+    plugins = [Plugin(REFERENCE, version, builtins), *installed()]
+    return Manager([*plugins, *([] if folder is None else inline(folder))])

@@ -87,6 +87,8 @@ class Site:
         Factor on the Werner parameter of one of its swaps [1].
     view
         The network as a router sees it.
+    gate_noise, readout_error
+        Of the node's two-qubit gates and of its bits, as on its data sheet [1].
     applications
         Ends of flows at this node, built.
     shared
@@ -99,6 +101,8 @@ class Site:
     storage: Storage
     swap_factor: float
     view: NetworkView
+    gate_noise: float = 0.0
+    readout_error: float = 0.0
     applications: tuple[Any, ...] = ()
     shared: dict[str, Any] = field(default_factory=dict)
 

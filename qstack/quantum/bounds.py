@@ -40,7 +40,7 @@ def binary_entropy(x: float) -> float:
 def hashing_bound(correlators: Correlators) -> float:
     """Return 1 - S(rho), the ebits per pair of one-way hashing; negative when it gives none.
 
-    Bennett, DiVincenzo, Smolin and Wootters, Phys. Rev. A 54, 3824 (1996), section III.B.
+    Bennett, DiVincenzo, Smolin and Wootters, Phys. Rev. A 54, 3824 (1996).
     """
     return 1 - entropy(bell_from_correlators(correlators))
 

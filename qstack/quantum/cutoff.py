@@ -59,6 +59,11 @@ def swap_asap_cutoff(segments: int, p: float, ps: float, cutoff: int) -> tuple[f
         raise PhysicsError(f"segments = {segments}, cutoff = {cutoff}: both are at least 1")
     success("p", p)
     success("ps", ps)
+    if p < 1 and count_states(segments, cutoff) > MAX_STATES:
+        raise PhysicsError(
+            f"{segments} segments with a cutoff of {cutoff} slots have {count_states(segments, cutoff)} states: "
+            f"an exact solution takes at most {MAX_STATES}"
+        )
     states, entries = _explore(segments, p, ps, cutoff)
     size = len(states)
     rows, columns = np.array([entry[:2] for entry in entries], np.int64).T
@@ -75,6 +80,14 @@ def swap_asap_cutoff(segments: int, p: float, ps: float, cutoff: int) -> tuple[f
     onward: Real = np.bincount(rows, weights * means[columns], size).astype(np.float64)
     squares = _solve(rows[kept], columns[kept], weights[kept], (1 + 2 * onward)[:, None])[:, 0]
     return float(mean), float(squares[0] / end[0] - mean * mean)
+
+
+def count_states(segments: int, cutoff: int) -> int:
+    """Return in how many states a chain can be between slots: links apart from each other, ages 1 to cutoff - 1."""
+    ways = [1, 1]  # chains of -1 and 0 segments
+    for n in range(1, segments + 1):
+        ways.append(ways[n] + (cutoff - 1) * sum(ways[:n]))
+    return ways[-1] - (cutoff - 1)  # a link that spans the chain is delivered
 
 
 def _explore(segments: int, p: float, ps: float, cutoff: int) -> tuple[list[State], list[tuple[int, int, float]]]:
@@ -96,10 +109,10 @@ def _explore(segments: int, p: float, ps: float, cutoff: int) -> tuple[list[Stat
                     states.append(aged)
             after[target] = after.get(target, 0.0) + weight
         entries += [(numbers[state], target, weight) for target, weight in after.items()]
-        if len(states) > MAX_STATES or branches > MAX_BRANCHES:
+        if branches > MAX_BRANCHES:
             raise PhysicsError(
-                f"{segments} segments with a cutoff of {cutoff} slots have too many states for an exact solution "
-                f"(limit: {MAX_STATES} states, {MAX_BRANCHES} transitions)"
+                f"{segments} segments with a cutoff of {cutoff} slots have too many transitions: "
+                f"an exact solution takes at most {MAX_BRANCHES}"
             )
     return states, entries
 

@@ -27,7 +27,7 @@ def gllp_rate(
 ) -> float:
     """Return the secret bits per pulse of GLLP with the single-photon terms known exactly, sifting factor 1/2.
 
-    Ma, Qi, Zhao and Lo, Phys. Rev. A 72, 012326 (2005), equations 8 to 18; the small term -Y0 eta of Y1 is left out.
+    Ma, Qi, Zhao and Lo, Phys. Rev. A 72, 012326 (2005); the small term -Y0 eta of Y1 is left out.
 
     Parameters
     ----------

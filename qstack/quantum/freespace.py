@@ -36,7 +36,7 @@ def slant_range(altitude_km: float, elevation_deg: float) -> float:
 def aperture_share(distance_km: float, half_divergence_rad: float, diameter_m: float) -> float:
     """Return the share of a far-field Gaussian beam inside a centred circular aperture.
 
-    The beam has the 1/e^2 intensity radius w = half divergence times distance: Siegman, Lasers (1986), section 17.1.
+    The beam has the 1/e^2 intensity radius w = half divergence times distance: Siegman, Lasers (1986), chapter 17.
 
     Parameters
     ----------

@@ -54,6 +54,10 @@ class Detectors:
         probability("dark clicks", self.dark)
 
 
+READY = Detectors()
+"""Threshold detectors without dark clicks or dead time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One node and its fibre to the station.
@@ -107,12 +111,20 @@ class Announcement:
         Per attempt.
     state
         T[i, j] = <s_i x s_j> of the two nodes, given this outcome.
+    leak
+        Population outside the two qubits, counted in `state` as the fully mixed state.
     """
 
     pattern: str
     bell: Bell
     probability: float
     state: Rows = field(repr=False)
+    leak: float = 0.0
+
+    @classmethod
+    def of(cls, pattern: str, bell: Bell, probability: float, matrix: exact.Real, leak: float = 0.0) -> Announcement:
+        """Return an outcome whose state is given as an array of shape (4, 4)."""
+        return cls(pattern, bell, probability, tuple(map(tuple, matrix.tolist())), leak)
 
     @property
     def matrix(self) -> exact.Real:
@@ -181,7 +193,7 @@ def single_click(
     alpha: tuple[float, float],
     arms: tuple[Arm, Arm],
     visibility: float = 1.0,
-    detectors: Detectors = Detectors(),
+    detectors: Detectors = READY,
     sigma: float = 0.0,
 ) -> tuple[Announcement, ...]:
     """Return the outcomes of one attempt with one photon.
@@ -222,7 +234,7 @@ def single_click(
         bright_a * bright_b * window.both(a, b),
     )
     amplitude = sqrt(bright_a * (1 - bright_a) * bright_b * (1 - bright_b)) * window.interference
-    coherence = amplitude * _overlap(arms) * sqrt(visibility) * _phase(sigma)
+    coherence = amplitude * _overlap(arms) * sqrt(visibility) * phase_factor(sigma)
     return (
         _announce("+", Bell.PSI_PLUS, populations, coherence, arms),
         _announce("-", Bell.PSI_MINUS, populations, -coherence, arms),
@@ -232,7 +244,7 @@ def single_click(
 def double_click(
     arms: tuple[Arm, Arm],
     visibility: float = 1.0,
-    detectors: Detectors = Detectors(),
+    detectors: Detectors = READY,
     sigma: float = 0.0,
 ) -> tuple[Announcement, ...]:
     """Return the outcomes of one attempt with two photons: time bins, or the two rounds of Barrett and Kok.
@@ -270,7 +282,7 @@ def double_click(
         early.apart[0] * late.both(a, b) / 4,
     )
     both_bins = early.interference * late.interference / 4
-    coherence = both_bins * _overlap(arms) ** 2 * visibility * _phase(sigma)
+    coherence = both_bins * _overlap(arms) ** 2 * visibility * phase_factor(sigma)
     different = tuple(_announce(p, Bell.PSI_MINUS, populations, -coherence, arms) for p in ("+-", "-+"))
     if detectors.dead_between_bins:
         return different
@@ -296,7 +308,14 @@ def _overlap(arms: tuple[Arm, Arm]) -> float:
     return sqrt(a.transmission * b.transmission * clean)
 
 
-def _phase(sigma: float) -> float:
+def phase_factor(sigma: float) -> float:
+    """Return exp(-sigma^2/2), what a Gaussian phase of standard deviation sigma [rad] leaves of a coherence.
+
+    Raises
+    ------
+    PhysicsError
+        If sigma is negative or not finite.
+    """
     if not 0 <= sigma < inf:
         raise PhysicsError(f"sigma = {sigma} rad: a standard deviation is not negative")
     return exp(-sigma * sigma / 2)
@@ -313,4 +332,4 @@ def _announce(
     rho[1, 2] = rho[2, 1] = coherence
     state = exact.from_density((rho / total).astype(complex))
     depolarised = exact.apply(state, *(exact.depolarising(1 - arm.goodness) for arm in arms))
-    return Announcement(pattern, bell, total, tuple(map(tuple, depolarised.tolist())))
+    return Announcement.of(pattern, bell, total, depolarised)

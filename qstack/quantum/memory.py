@@ -93,6 +93,37 @@ def depolarising_gate(p: float) -> Decay:
     return Decay(factor, factor)
 
 
+def stretched(t: float, t1: float, t2: float, exponent: float) -> Decay:
+    """Return the decay of a memory whose coherence falls as exp(-(t/T2)^exponent), damping included.
+
+    Exponent 2 is the free decay in slow noise, 3 that after one echo: de Sousa, Top. Appl. Phys. 115, 183 (2009).
+
+    Raises
+    ------
+    PhysicsError
+        If a time or the exponent is not positive, the age negative, or the coherence exceeds what T1 allows.
+    """
+    if not (t1 > 0 and t2 > 0 and exponent > 0):
+        raise PhysicsError(f"T1 = {t1}, T2 = {t2}, exponent = {exponent}: all are positive")
+    survival = exp(-_age(t) / t1)
+    return Decay(exp(-((t / t2) ** exponent)), survival, 1 - survival).check()
+
+
+def attempts(number: int, p: float) -> Decay:
+    """Return the decay that a stored half suffers while its node makes attempts: each applies Z with probability p.
+
+    The reset of a communication qubit disturbs its neighbours: Reiserer et al., Phys. Rev. X 6, 021040 (2016).
+
+    Raises
+    ------
+    PhysicsError
+        If the number is negative or p no probability.
+    """
+    if number < 0:
+        raise PhysicsError(f"attempts = {number}: a number of attempts is not negative")
+    return Decay((1 - 2 * probability("dephasing per attempt", p)) ** number, 1.0)
+
+
 def between(earlier: Decay, later: Decay) -> Decay:
     """Return the decay between two ages of the same law: what turns the earlier total into the later one.
 

@@ -51,27 +51,14 @@ def bbpssw(kept: Correlators, spare: Correlators, gate: float = 1.0, readout: fl
 
 
 def dejmps(kept: Correlators, spare: Correlators, gate: float = 1.0, readout: float = 1.0) -> tuple[float, Correlators]:
-    """Return the probability to keep and the kept pair of DEJMPS.
+    """Return the probability to keep and the kept pair of DEJMPS: the rotations about X exchange y and z, then BBPSSW.
 
-    Deutsch et al., Phys. Rev. Lett. 77, 2818 (1996): the rotations about X exchange y and z of both pairs, then
-    BBPSSW follows.  Plain arithmetic, because media call it for every distillation.
-
-    Parameters
-    ----------
-    kept, spare
-        Pairs 1 and 2, both in the frame of Phi+.
-    gate, readout
-        From `purification_factors`.
+    Deutsch et al., Phys. Rev. Lett. 77, 2818 (1996).  Arguments as of `bbpssw`; plain arithmetic, because media call
+    it for every distillation.
     """
     x, y, z = kept
     u, v, w = spare
-    parity = 1 + gate * readout * y * v
-    scale = gate / parity if parity > 0 else 0.0
-    return parity / 2, (
-        (x * u + readout * z * w) * scale,
-        (z * u + readout * x * w) * scale,
-        (y + readout * v) * scale,
-    )
+    return bbpssw((x, z, y), (u, w, v), gate, readout)
 
 
 def pumping(
@@ -79,7 +66,7 @@ def pumping(
 ) -> tuple[float, Correlators]:
     """Return the probability that all rounds keep, and the pair, when DEJMPS is fed one fresh pair a round.
 
-    Dür, Briegel, Cirac and Zoller, Phys. Rev. A 59, 169 (1999), section III.
+    Dür, Briegel, Cirac and Zoller, Phys. Rev. A 59, 169 (1999).
 
     Raises
     ------

@@ -55,7 +55,7 @@ def mean_max_geometric(segments: int, p: float) -> float:
     return total
 
 
-GRID = 1 << 17
+GRID = 1 << 19
 """Points on which `mean_nested_restart` keeps a distribution."""
 
 SPAN = 45
@@ -67,9 +67,9 @@ def mean_nested_restart(levels: int, p: float, ps: float) -> float:
 
     T_0 is geometric; T_(k+1) adds up G copies of the larger of two T_k, G geometric(ps).  Distributions stand on an
     even grid: the larger of two is a square of the distribution function, the sum a quotient of transforms (Brand,
-    Coopmans and Elkouss, IEEE J. Sel. Areas Commun. 38, 619 (2020), section V).  While the grid holds single slots the
-    result is exact; where it must be coarser, mass moves to its neighbours so that means stay, and the relative error
-    is below 1e-7.
+    Coopmans and Elkouss, IEEE J. Sel. Areas Commun. 38, 619 (2020)).  While the grid holds single slots the
+    result is exact; where it must be coarser, mass moves to its neighbours so that mean and variance stay, and the
+    relative error is below 1e-7.
 
     Raises
     ------
@@ -85,15 +85,16 @@ def mean_nested_restart(levels: int, p: float, ps: float) -> float:
     step = _step(1 / p)
     mass = _geometric_on_grid(p, step)
     for level in range(levels):
-        larger = np.diff(np.cumsum(mass) ** 2, prepend=0.0)
+        reached = np.cumsum(mass)
+        larger = np.diff((reached / reached[-1]) ** 2, prepend=0.0)
         mean = step * float(np.arange(len(larger)) @ larger) / ps
         if level == levels - 1:
             break
         while step < _step(mean):
             larger, step = _coarser(larger), 2 * step
+        larger /= larger.sum()  # or rounding would grow by 1/ps at each level
         transform = np.fft.rfft(larger, GRID)
-        mass = np.maximum(np.fft.irfft(ps * transform / (1 - (1 - ps) * transform), GRID), 0.0)
-        mass /= mass.sum()
+        mass = np.fft.irfft(ps * transform / (1 - (1 - ps) * transform), GRID)
     return mean
 
 
@@ -122,12 +123,17 @@ def _geometric_on_grid(p: float, step: int) -> Real:
 
 
 def _coarser(mass: Real) -> Real:
-    """Return a distribution on every second point, odd points shared by their neighbours."""
-    even, odd = mass[0::2].copy(), mass[1::2] / 2
-    even[: len(odd)] += odd
-    even[1:] += odd[: len(even) - 1]
+    """Return a distribution on every second point; odd points are shared so that mean and variance stay.
+
+    The shares are those of cubic interpolation at the middle, of quadratic interpolation at the edge.
+    """
+    half = len(mass) // 2
+    odd = mass[1::2]
     coarse = np.zeros(len(mass))
-    coarse[: len(even)] = even
+    coarse[:half] = mass[0::2]
+    coarse[:3] += odd[0] * np.array([3, 6, -1]) / 8
+    for offset, share in ((-1, -1 / 16), (0, 9 / 16), (1, 9 / 16), (2, -1 / 16)):
+        coarse[1 + offset : half + offset] += share * odd[1:]
     return coarse
 
 

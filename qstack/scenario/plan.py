@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from qstack.core.errors import PhysicsError
-from qstack.plugin.contracts import Fibre, LinkSheet, Platform
+from qstack.plugin.contracts import Fibre, LinkSheet, Platform, Selection
+from qstack.plugin.distilling import distillation_of, distilled_rows
 from qstack.plugin.sites import NetworkView
 from qstack.quantum.swapping import swap_factors
 from qstack.scenario.problems import Problem, quoted
 from qstack.scenario.schema import Flow, Hardware, Scenario
 from qstack.scenario.topology import Graph, build, some, unknown_node
-from qstack.services.strategies import Edge, NoRoute, Route, Router, Storage
+from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storage
 
 Ends = tuple[int, int]
 HOPELESS = 0.1
@@ -141,8 +142,11 @@ def _view(
         kinds.setdefault(id(platform), platform.memory.survival())
     storage = tuple(kinds[id(platform)] for platform in platforms)
     policy = getattr(scenario.stack.network.options, "cutoff", None)
+    distillation = distillation_of(scenario.stack.link.options)
     edges = tuple(
-        Edge(*link.ends, link.sheet.rows, link.sheet.lanes, link.sheet.delay) for link in links if link.sheet.rows
+        Edge(*link.ends, rows, link.sheet.lanes, link.sheet.delay)
+        for link in links
+        if (rows := _rows(link, distillation, platforms))
     )
     return NetworkView(
         names=graph.nodes,
@@ -151,6 +155,15 @@ def _view(
         storage=storage,
         cutoff=policy.make()(storage) if policy is not None else 0,
     )
+
+
+def _rows(link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...]) -> tuple[Row, ...]:
+    """Return what a link delivers at each setting, as the node that is asked for a path knows it."""
+    if distillation is None:
+        return link.sheet.rows
+    here = platforms[link.ends[0]]
+    scheme = distillation.make(gate_noise=here.gate_noise, readout_error=here.readout_error)
+    return distilled_rows(link.sheet.rows, scheme)
 
 
 def _flows(

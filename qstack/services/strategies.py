@@ -117,13 +117,13 @@ class Route:
     expected
         Predicted mean fidelity of the delivered pairs.
     rate
-        Predicted rate [pairs/s].
+        Predicted rate [pairs/s]; infinite where a router does not predict it.
     """
 
     path: tuple[int, ...]
     fidelities: tuple[float, ...]
     expected: float
-    rate: float
+    rate: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform as python_platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -86,6 +86,8 @@ class Experiment:
         ------
         ConfigError
             If the duration cannot be read.
+        PluginError
+            If the code of a plugin fails; the message names it.
         """
         end = self.plan.scenario.run.until if until is None else parse_duration(until, "until")
         node_class = {"node_class": Tracer(self.plan.names, trace).node} if trace is not None else {}
@@ -95,6 +97,11 @@ class Experiment:
         try:
             with stop_on_interrupt(network.simulation) as interrupt:
                 _advance(network, end, progress)
+        except Exception as error:
+            culprit = self.manager.blame(error)
+            if culprit is None:
+                raise
+            raise culprit from error
         finally:
             if trace is not None:
                 trace.close()
@@ -220,8 +227,10 @@ def prepare(folder: Path) -> None:
         raise refusal(f"--out {folder}", f"cannot be written: {error.strerror}.") from error
 
 
-def write(folder: Path, result: Result, manifest: dict[str, Any]) -> tuple[Path, Path]:
+def write(folder: Path, result: Result, manifest: dict[str, Any], plugins: Iterable[Path] = ()) -> tuple[Path, Path]:
     """Write ``summary.json`` and ``manifest.json`` into a folder, which is made if need be.
+
+    The files of inline plugins are copied to their side, so that a replay finds them there.
 
     Raises
     ------
@@ -232,4 +241,7 @@ def write(folder: Path, result: Result, manifest: dict[str, Any]) -> tuple[Path,
     paths = (folder / "summary.json", folder / "manifest.json")
     for path, data in zip(paths, (result.summary(), manifest), strict=True):
         path.write_text(to_json(data), encoding="utf-8", newline="\n")
+    for plugin in plugins:
+        if (folder / plugin.name).resolve() != plugin.resolve():
+            (folder / plugin.name).write_bytes(plugin.read_bytes())
     return paths

@@ -364,7 +364,8 @@ OPTIONS = [
     (["--nope"], "No such option"),
     (["--out", "good.yaml"], "--out"),
     (["--out", "good.yaml/below"], "--out good.yaml/below", "cannot be written"),
-    (["--trace", "good.yaml/below"], "--trace good.yaml/below", "cannot be written"),
+    (["--trace", "good.yaml/below.jsonl"], "--trace good.yaml/below.jsonl", "cannot be written"),
+    (["--trace", "trace.txt"], "trace.txt", "allowed endings: .jsonl"),
 ]
 
 
