@@ -47,6 +47,10 @@ def _field(default: str) -> Any:
     return Field(default, validate_default=True)
 
 
+_A_TIME = Field(json_schema_extra={"also": [{"type": "string", "pattern": "^[+0-9.]"}]})
+"""Tells the JSON Schema of what `_fixed` reads."""
+
+
 def _fixed(value: object) -> object:
     """Read a bare time as a fixed cutoff."""
     is_time = isinstance(value, str) and value[:1] in "+-.0123456789"
@@ -68,7 +72,7 @@ class NetworkOptions(Options):
 
     routing: chosen("routers", "a router") = _field("shortest")  # type: ignore[valid-type]
     swap: chosen("swap_policies", "a swap policy") = _field("asap")  # type: ignore[valid-type]
-    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed)] = _field("never")  # type: ignore[valid-type]
+    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed), _A_TIME] = _field("never")  # type: ignore[valid-type]
     circuits_per_link: int = Field(1 << 15, ge=1, le=1 << 15, strict=True)
 
 
