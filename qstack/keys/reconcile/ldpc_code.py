@@ -1,8 +1,8 @@
 """Quasi-cyclic low-density parity-check codes of our own, made on demand, the same for everybody.
 
 A code is a base matrix of rows and columns whose entries are cyclic shifts by Z places.  Columns are given the degrees
-of a table, degree-2 columns form one chain over the rows (so that they close no short cycle), every other edge goes to
-the emptiest rows, and shifts are drawn until no cycle of length four is left in the lifted graph.  The random stream is
+of a table, degree-2 columns form one open chain over the rows (a cycle of them would be a codeword of low weight), every
+other edge goes to the emptiest rows, and shifts are drawn until no cycle of length four is left in the lifted graph.  The random stream is
 fixed, so the code follows from its size.
 
 Rows can be *split*: once the parity of half of a row's edges is known, the row counts as two.  That is how a code
@@ -28,10 +28,18 @@ TRIES = 200
 Integers = NDArray[np.int32]
 
 DEGREES: dict[float, dict[int, float]] = {
-    0.1: {2: 0.1824, 3: 0.2934, 4: 0.06, 5: 0.05, 6: 0.197, 8: 0.0781, 12: 0.02, 16: 0.03, 20: 0.0892},
-    0.217: {2: 0.3599, 3: 0.3275, 6: 0.1981, 8: 0.0162, 20: 0.0983},
-    0.42: {2: 0.4458, 3: 0.2852, 6: 0.1925, 20: 0.0759},
+    0.098: {2: 0.094, 3: 0.406, 4: 0.06, 5: 0.13, 6: 0.09, 8: 0.06, 10: 0.02, 12: 0.03, 20: 0.11},
+    0.133: {2: 0.129, 3: 0.531, 6: 0.09, 10: 0.14, 20: 0.11},
+    0.164: {2: 0.160, 3: 0.510, 5: 0.02, 6: 0.07, 8: 0.02, 10: 0.10, 20: 0.12},
+    0.223: {2: 0.219, 3: 0.491, 5: 0.04, 6: 0.07, 10: 0.05, 16: 0.08, 20: 0.05},
+    0.324: {2: 0.320, 3: 0.440, 8: 0.11, 10: 0.05, 16: 0.03, 20: 0.05},
+    0.449: {2: 0.430, 3: 0.360, 5: 0.06, 8: 0.07, 12: 0.01, 20: 0.07},
 }
+"""Shares of column degrees by syndrome rate.
+
+Found by a search of our own that minimised the edges visited until the decoder of this package had converged, at
+efficiencies of 1.12 to 1.22; the starting point was a linear programme on EXIT functions in the Gaussian approximation.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +133,8 @@ def make(rows: int, lift: int) -> Code:
     edges: list[tuple[int, int, int]] = []
     chain = 0
     for column, degree in enumerate(_column_degrees(rows)):
-        if degree == 2 and chain < rows:
-            chosen = [chain, (chain + 1) % rows]
+        if degree == 2:
+            chosen = [chain, chain + 1]
             chain += 1
         else:
             chosen = np.argsort(load + generator.random(rows) / 2, kind="stable")[:degree].tolist()
@@ -146,7 +154,8 @@ def _column_degrees(rows: int) -> list[int]:
     for degree, share in sorted(degrees(rows / COLUMNS).items()):
         reached += share
         result += [min(degree, rows)] * (round(reached * COLUMNS) - len(result))
-    return result
+    spare = result.count(2) - (rows - 1)
+    return sorted([3] * spare + result[spare:]) if spare > 0 else result
 
 
 def _shifts(rows: list[int], lift: int, taken: set[tuple[int, int, int]], generator: np.random.Generator) -> list[int]:
