@@ -267,7 +267,8 @@ class KeyManager:
         """Offer blocks, tell of dead keys, expire old ones; for as long as the key manager lives."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.woken.wait(), TEND_S)
+                async with asyncio.timeout(TEND_S):  # not wait_for: it can swallow a cancellation
+                    await self.woken.wait()
             self.woken.clear()
             for kme, peer in self.peers.items():
                 try:
