@@ -29,7 +29,7 @@ from qstack.study.result import Asked, Result, collect, digest, to_json
 from qstack.trace.node import Sink, Tracer
 
 MANIFEST = "qstack/manifest/1"
-SLICES = 200
+SLICES = 2000
 """Into how many parts a run is cut, so that progress can be shown and a user can stop it."""
 
 Progress = Callable[[Network, int], None]
