@@ -91,17 +91,13 @@ class Experiment:
         """
         end = self.plan.scenario.run.until if until is None else parse_duration(until, "until")
         node_class = {"node_class": Tracer(self.plan.names, trace).node} if trace is not None else {}
-        network = build(self.plan, seed=self.seed, shot=shot, **node_class)
         hooks = self.manager.observers
-        hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
         try:
-            with stop_on_interrupt(network.simulation) as interrupt:
-                _advance(network, end, progress)
-        except Exception as error:
-            culprit = self.manager.blame(error)
-            if culprit is None:
-                raise
-            raise culprit from error
+            with self.manager.blaming():
+                network = build(self.plan, seed=self.seed, shot=shot, **node_class)
+                hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
+                with stop_on_interrupt(network.simulation) as interrupt:
+                    _advance(network, end, progress)
         finally:
             if trace is not None:
                 trace.close()
