@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import click
 from pydantic import BeforeValidator, Field
 
+from qstack.application.bbm92 import Bbm92
 from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
 from qstack.core.errors import ConfigError
@@ -219,11 +220,23 @@ def _pairs(options: Options, end: FlowEnd) -> Application:
     return Pairs(end.flow, Wish(end.peer, end.min_fidelity, end.number))
 
 
+class KeyOptions(Options):
+    """Options of the key application."""
+
+    sample: Fraction = Field(0.5, description="share of the sifted Z bits that is revealed to count errors")
+
+
+def _bbm92(options: KeyOptions, end: FlowEnd) -> Application:
+    wish = Wish(end.peer, end.min_fidelity, end.number)
+    return Bbm92(end.flow, wish, initiator=end.initiator, sample=options.sample)
+
+
 @hookimpl
 def qstack_applications() -> list[Offer]:
     """Offer the reference applications."""
     return [
         Offer("pairs", _pairs, summary="take entangled pairs as they come"),
+        Offer("bbm92", _bbm92, KeyOptions, "a sifted key from measured pairs, errors counted by both ends"),
     ]
 
 
