@@ -22,6 +22,7 @@ from qstack.core.layer import Handler
 from qstack.core.nouns import Noun
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
 from qstack.plugin.units import Duration, Fraction
+from qstack.quantum.memory import Decay
 from qstack.services.strategies import Row, Storage
 
 __all__ = [
@@ -51,23 +52,6 @@ __all__ = [
 
 
 # -- hardware ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Decay:
-    """What storage has done to one half since it was stored.
-
-    Parameters
-    ----------
-    xy, z
-        Factors on the coherences and on the population difference [1].
-    shift
-        Drift of <Z> towards |0>; zero for a Pauli channel [1].
-    """
-
-    xy: float
-    z: float
-    shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +183,7 @@ def choose_model(base: type[HardwareModel]) -> Any:
             raise NotOffered(
                 str(kind), f"a kind of {base.__name__.removesuffix('Model').lower()}", sorted(models), "kind"
             )
-        return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info)
+        return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info, "kind")
 
     def write(model: HardwareModel) -> dict[str, Any]:
         return {"kind": model.kind, **model.model_dump(mode="json")}

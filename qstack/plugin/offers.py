@@ -44,12 +44,13 @@ class NotOffered(ValueError):
 
 
 class NestedErrors(ValueError):
-    """What was wrong in a part whose model is known only when its name has been read."""
+    """What was wrong in a part whose model is known only when its name has been read; `chooser` is the key of the name."""
 
-    def __init__(self, error: ValidationError, model: type[BaseModel]) -> None:
+    def __init__(self, error: ValidationError, model: type[BaseModel], chooser: str) -> None:
         super().__init__(str(error))
         self.error = error
         self.model = model
+        self.chooser = chooser
 
 
 def plugins_of(info: ValidationInfo) -> Any:
@@ -59,8 +60,8 @@ def plugins_of(info: ValidationInfo) -> Any:
     return info.context["plugins"]
 
 
-def validate(model: type[M], value: object, info: ValidationInfo) -> M:
-    """Validate a part inside a validator, keeping the places of its errors.
+def validate(model: type[M], value: object, info: ValidationInfo, chooser: str) -> M:
+    """Validate a part inside a validator, keeping the places of its errors; `chooser` is the key that named its model.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def validate(model: type[M], value: object, info: ValidationInfo) -> M:
     try:
         return model.model_validate(value, context=info.context)
     except ValidationError as error:
-        raise NestedErrors(error, model) from error
+        raise NestedErrors(error, model, chooser) from error
     except QstackError:
         raise
     except Exception as error:
@@ -174,7 +175,7 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
         if name not in offers:
             raise NotOffered(name, what, sorted(offers), "use" if isinstance(value, Mapping) else "")
         offer = offers[name]
-        return Selection(offer, validate(offer.options, rest, info), manager.source(kind, name, level))
+        return Selection(offer, validate(offer.options, rest, info, "use"), manager.source(kind, name, level))
 
     return Annotated[
         Selection,

@@ -108,7 +108,9 @@ def refusal(place: str, message: str) -> ConfigError:
     return report([Problem((), message)], Origin(place, {}))
 
 
-def from_validation(error: ValidationError, model: type[BaseModel], prefix: Loc = ()) -> list[Problem]:
+def from_validation(
+    error: ValidationError, model: type[BaseModel], prefix: Loc = (), chooser: str = ""
+) -> list[Problem]:
     """Turn pydantic's findings into problems.
 
     Parameters
@@ -119,17 +121,22 @@ def from_validation(error: ValidationError, model: type[BaseModel], prefix: Loc 
         The model that was validated, to name the keys that are allowed.
     prefix
         Place of the model.
+    chooser
+        Key beside the model's own that named it.
     """
     problems: list[Problem] = []
     for item in error.errors(include_url=False):
         loc = _written(item["loc"])
         cause = item.get("ctx", {}).get("error")
+        if item["type"] == "too_short" and item["input"]:
+            continue  # entries that are wrong themselves do not count for pydantic
         if isinstance(cause, NestedErrors):
-            problems += from_validation(cause.error, cause.model, (*prefix, *loc))
+            problems += from_validation(cause.error, cause.model, (*prefix, *loc), cause.chooser)
         elif isinstance(cause, AtKey):
             problems.append(Problem((*prefix, *loc, cause.key), str(cause)))
         else:
-            problems.append(_problem(item, cause, model, (*prefix, *loc), loc))
+            allowed = [*_keys(model, loc[:-1]), *([chooser] if chooser and len(loc) == 1 else [])]
+            problems.append(_problem(item, cause, (*prefix, *loc), sorted(allowed)))
     return problems
 
 
@@ -138,7 +145,7 @@ def _written(loc: Loc) -> Loc:
     return tuple(part for i, part in enumerate(loc) if i == len(loc) - 1 or not (isinstance(part, str) and "[" in part))
 
 
-def _problem(item: Any, cause: object, model: type[BaseModel], place: Loc, loc: Loc) -> Problem:
+def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Problem:
     value = item["input"]
     kind = item["type"]
     if isinstance(cause, NotOffered):
@@ -146,16 +153,15 @@ def _problem(item: Any, cause: object, model: type[BaseModel], place: Loc, loc: 
         place = (*place, cause.key) if cause.key else place
         return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", (installed,))
     if kind == "extra_forbidden":
-        allowed = sorted(_keys(model, loc[:-1]))
-        hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(loc[-1]), allowed)}"
+        hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(place[-1]), allowed)}"
         return Problem(place, "is not a key here.", (hint,))
     if kind == "missing":
         return Problem(place, "is missing.")
     if kind == "value_error":
         return Problem(place, f"{_shown(value)}{cause}")
     if kind == "literal_error":
-        allowed = [word.strip("' ") for word in item["ctx"]["expected"].replace(" or ", ",").split(",")]
-        return Problem(place, f"{_shown(value)}is not one of: {', '.join(allowed)}.{nearest(str(value), allowed)}")
+        words = [word.strip("' ") for word in item["ctx"]["expected"].replace(" or ", ",").split(",")]
+        return Problem(place, f"{_shown(value)}is not one of: {', '.join(words)}.{nearest(str(value), words)}")
     sentence = _SENTENCES.get(kind, "{msg}.").format(msg=item["msg"], **item.get("ctx", {}))
     return Problem(place, f"{_shown(value) or _NOUNS.get(type(value), '')}{sentence}")
 

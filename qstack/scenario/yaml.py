@@ -32,12 +32,30 @@ def read(text: str, name: str) -> tuple[Any, Origin]:
     ConfigError
         If it is not YAML, or empty.
     """
+    data, origin = _read(text, name)
+    if data is None:
+        raise refusal(name, "is empty; `qstack schema` prints what it may hold.")
+    return data, origin
+
+
+def value(text: str, name: str) -> Any:
+    """Return the value that an option's text stands for; nothing is the empty text.
+
+    Raises
+    ------
+    ConfigError
+        If it is not YAML.
+    """
+    return _read(text, name)[0] if text.strip() else ""
+
+
+def _read(text: str, name: str) -> tuple[Any, Origin]:
     try:
+        if "*" in text and "&" in text:
+            _no_loops(YAML(typ="rt").compose(StringIO(text)), name, set(), set())
         tree = YAML(typ="rt").load(StringIO(text))
-        if tree is None:
-            raise refusal(name, "is empty; `qstack schema` prints what it may hold.")
         reader = _Reader(name)
-        return reader.plain(tree, (), frozenset()), Origin(name, reader.lines)
+        return reader.plain(tree, ()), Origin(name, reader.lines)
     except MarkedYAMLError as error:
         raise _broken(error, name) from error
     except RecursionError as error:
@@ -51,17 +69,6 @@ def read(text: str, name: str) -> tuple[Any, Origin]:
         IndexError,
     ) as error:  # ruamel lets these through
         raise refusal(name, f"broken YAML: {_first_line(error)}.") from error
-
-
-def value(text: str, name: str) -> Any:
-    """Return the value that an option's text stands for; nothing is the empty text.
-
-    Raises
-    ------
-    ConfigError
-        If it is not YAML.
-    """
-    return read(text, name)[0] if text.strip() else ""
 
 
 def _broken(error: MarkedYAMLError, name: str) -> ConfigError:
@@ -78,6 +85,20 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
+def _no_loops(node: Any, name: str, above: set[int], done: set[int]) -> None:
+    """Refuse an alias inside its own anchor, which ruamel would read as nothing."""
+    if node is None or id(node) in done or not isinstance(node.value, list):
+        return
+    if id(node) in above:
+        raise refusal(f"{name}:{node.start_mark.line + 1}", "broken YAML: what this anchor names contains itself.")
+    above.add(id(node))
+    for part in node.value:
+        for inner in part if isinstance(part, tuple) else (part,):
+            _no_loops(inner, name, above, done)
+    above.discard(id(node))
+    done.add(id(node))
+
+
 class _Reader:
     """Strips what ruamel adds, noting the line of every key and list entry."""
 
@@ -86,26 +107,22 @@ class _Reader:
         self.lines: dict[Loc, int] = {(): 1}
         self.count = 0
 
-    def plain(self, tree: Any, loc: Loc, above: frozenset[int]) -> Any:
-        """Return a part as plain data; `above` holds the identities of what contains it."""
+    def plain(self, tree: Any, loc: Loc) -> Any:
+        """Return a part as plain data."""
         self.count += 1
         if self.count > MOST_VALUES:
             raise refusal(self.name, f"holds more than {MOST_VALUES} values.")
-        if not isinstance(tree, (CommentedMap, CommentedSeq)):
-            return _scalar(tree)
-        if id(tree) in above:
-            line = self.lines.get(loc, 1)
-            raise refusal(f"{self.name}:{line}", "broken YAML: an alias contains itself.")
-        above |= {id(tree)}
         if isinstance(tree, CommentedSeq):
-            return [self._entry((*loc, i), tree.lc.item(i), part, above) for i, part in enumerate(tree)]
+            return [self._entry((*loc, i), tree.lc.item(i), part) for i, part in enumerate(tree)]
+        if not isinstance(tree, CommentedMap):
+            return _scalar(tree)
         marks = tree.lc.data or {}
-        return {str(key): self._entry((*loc, str(key)), marks.get(key), part, above) for key, part in tree.items()}
+        return {str(key): self._entry((*loc, str(key)), marks.get(key), part) for key, part in tree.items()}
 
-    def _entry(self, loc: Loc, mark: Any, part: Any, above: frozenset[int]) -> Any:
+    def _entry(self, loc: Loc, mark: Any, part: Any) -> Any:
         if mark is not None:
             self.lines[loc] = mark[0] + 1
-        return self.plain(part, loc, above)
+        return self.plain(part, loc)
 
 
 def _scalar(tree: Any) -> Any:
