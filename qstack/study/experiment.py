@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
@@ -29,11 +30,12 @@ from qstack.study.result import Asked, Result, collect, digest, to_json
 from qstack.trace.node import Sink, Tracer
 
 MANIFEST = "qstack/manifest/1"
-SLICES = 2000
-"""Into how many parts a run is cut, so that progress can be shown and a user can stop it."""
+PARTS = 10_000
+SHOWN_EVERY = 0.1
+"""A run whose progress is shown is cut into parts: at first so many, then such that each takes about so long [s]."""
 
 Progress = Callable[[Network, int], None]
-"""Called between slices with the network and the end of the run [ps]."""
+"""Called between the parts of a run with the network and the end of the run [ps]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,13 @@ class Experiment:
 def _advance(network: Network, end: int, progress: Progress | None) -> None:
     """Run to the end, or until all flows have ended, nothing is left to do, or a user has had enough."""
     simulation = network.simulation
-    for part in range(1, SLICES + 1):
-        if simulation.stopped or simulation.idle:
-            return
-        simulation.run(end * part // SLICES)
+    part = end if progress is None else max(1, end // PARTS)
+    while simulation.now < end and not (simulation.stopped or simulation.idle):
+        begin = perf_counter()
+        simulation.run(min(end, simulation.now + part))
         if progress is not None:
             progress(network, end)
+            part = part * 2 if perf_counter() - begin < SHOWN_EVERY else max(1, part // 2)
 
 
 def versions() -> dict[str, str]:
