@@ -357,9 +357,18 @@ class Unwrap:
 
 @dataclass(slots=True)
 class Depth:
-    """Ask how many keys Get key could hand out of a pool, both halves together; answered by an int."""
+    """Ask how many keys Get key could hand out of a pool, both halves together; answered by an int.
+
+    Parameters
+    ----------
+    peer
+        Key manager at the other end.
+    coming
+        Count those too that wait for the peer: what a source must not make a second time.
+    """
 
     peer: str
+    coming: bool = False
 
 
 @dataclass(slots=True)
@@ -413,7 +422,10 @@ Call = (
 
 
 class KeyStore(Protocol):
-    """Whatever keeps keys: answers calls in the order given, each whole or not at all, durable before it returns."""
+    """Whatever keeps keys: answers calls in the order given, each whole or not at all.
+
+    An answer that lets a key out is durable before it is given: no power cut makes a key come twice.
+    """
 
     def batch(self, calls: Sequence[Call]) -> list[Any]:
         """Answer every call; raises `StoreError` when nothing could be made durable, and then nothing has changed."""

@@ -191,6 +191,10 @@ def sweep(tx: Transaction, call: Sweep) -> int:  # noqa: ARG001  # handlers shar
         (tx.now,),
     )
     if number:
+        tx.db.run(
+            "UPDATE blocks SET state = 'expired' WHERE state = 'generated' AND NOT EXISTS (SELECT 1 FROM keys "
+            "WHERE keys.peer = blocks.peer AND keys.block = blocks.block AND keys.state = 'generated')"
+        )
         tx.log("expired", keys=number)
     return number
 

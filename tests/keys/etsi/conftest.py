@@ -102,6 +102,18 @@ async def running(tmp_path, certificates, kmes=("kme-1", "kme-2"), **changes):
 
 
 @pytest.fixture
+def second_rig(tmp_path, certificates):
+    """Two more key managers, beside those of `rig`: ``async with second_rig() as sites``."""
+
+    def start(**changes):
+        directory = tmp_path / "second"
+        directory.mkdir()
+        return running(directory, certificates, **changes)
+
+    return start
+
+
+@pytest.fixture
 def rig(tmp_path, certificates):
     """Run a coroutine function against two running key managers: ``rig(scenario, keys={...})``."""
 
