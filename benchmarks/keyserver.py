@@ -102,7 +102,8 @@ def measure() -> Result:
 def _serve(directory: Path, kme: str, ports: dict[str, tuple[int, int]], block: bytes) -> None:
     from qstack.cli.keys_serve import running  # noqa: PLC0415  # paid in the process that needs it
     from qstack.integration.kme.settings import read_settings  # noqa: PLC0415  # paid in the process that needs it
-    from qstack.services.key_delivery import Deposit, Secret  # noqa: PLC0415  # paid in the process that needs it
+    from qstack.services.key_delivery import Deposit  # noqa: PLC0415  # paid in the process that needs it
+    from qstack.services.secret import Secret  # noqa: PLC0415  # paid in the process that needs it
 
     other = next(name for name in ports if name != kme)
     settings = read_settings(

@@ -17,12 +17,12 @@ from qstack.services.key_delivery import (
     Reason,
     Refused,
     Reserve,
-    Secret,
     Sweep,
     Told,
     Untold,
     Void,
 )
+from qstack.services.secret import Secret
 
 DELIVERED = "UPDATE keys SET state = 'delivered' WHERE id = ?"
 CONSUMED = "UPDATE keys SET state = 'consumed', material = NULL, seal = NULL WHERE id = ?"

@@ -13,7 +13,8 @@ from qstack.integration.etsi014.client import Etsi014Error, Southbound
 from qstack.integration.etsi014.service import Request
 from qstack.integration.kme.peer_service import PeerService
 from qstack.integration.kme.settings import Listen, SouthboundSettings
-from qstack.services.key_delivery import Count, Deposit, Fetch, Secret
+from qstack.services.key_delivery import Count, Deposit, Fetch
+from qstack.services.secret import Secret
 
 THREE = ("kme-1", "kme-2", "kme-3")
 

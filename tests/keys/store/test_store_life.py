@@ -26,12 +26,12 @@ from qstack.services.key_delivery import (
     Reason,
     Refused,
     Reserve,
-    Secret,
     Settle,
     Sweep,
     Unconfirmed,
     Void,
 )
+from qstack.services.secret import Secret
 
 
 def order(number=1, bits=256, **more):
