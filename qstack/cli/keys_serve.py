@@ -69,7 +69,7 @@ def open_for(settings: KmeSettings) -> SqlKeyStore:
 
 
 @contextlib.asynccontextmanager
-async def running(all_settings: Sequence[KmeSettings]) -> Any:  # noqa: ANN401  # an async iterator of dict
+async def running(all_settings: Sequence[KmeSettings]) -> Any:  # an async iterator of dict
     """Run key managers; yields them by identifier."""
     async with contextlib.AsyncExitStack() as stack:
         sites: dict[str, Site] = {}

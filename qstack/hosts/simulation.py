@@ -1,7 +1,7 @@
 """The virtual-time host: one heap, deterministic.
 
 Events fire in the order (time, sequence): at equal times, first asked is first served.  Everything random comes from
-the medium.  A run stops at a time, when nothing is left to do, or when it is told to.
+the medium.  A run stops at a time, when nothing is left to do, when only housekeeping is left, or when it is told to.
 """
 
 from __future__ import annotations
@@ -30,15 +30,24 @@ class Simulation:
         Nodes by number.
     events
         How many events have fired.
+    messages
+        How many messages each node has sent.
+    stopped
+        Set to True to stop after the present event.
+    idle
+        True when a run ended because nothing but housekeeping was left to do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, node_class: Callable[..., Node] = Node) -> None:
         self.now = 0
         self.nodes: dict[int, Node] = {}
         self.heap: list[Event] = []
         self.events = 0
         self.messages: dict[int, int] = {}
         self.stopped = False
+        self.idle = False
+        self._node_class = node_class
+        self._housekeeping = 0
         self._next = itertools.count().__next__
 
     def at(self, time: int, call: Callable[[Any], None], argument: Any) -> None:
@@ -76,16 +85,23 @@ class Simulation:
         user
             What takes the indications that leave the top.
         """
-        node = Node(number, layers, {**device, **user, **self._effects(number, delays)})
+        node = self._node_class(number, layers, {**device, **user, **self._effects(number, delays)})
         self.nodes[number] = node
         return node
 
     def _effects(self, number: int, delays: Callable[[int, int], int]) -> dict[type[Noun], Handler]:
         """Return what this host does for `Send`, `Set`, `Cancel` and `Note` of one node."""
+
+        def note(noun: Note, context: Context) -> Outputs:
+            return ()
+
+        return {Send: self._sender(number, delays), Note: note, **self._timers(number)}
+
+    def _sender(self, number: int, delays: Callable[[int, int], int]) -> Handler:
+        """Return what delivers a node's messages."""
         push, heap, following = heappush, self.heap, self._next
         nodes = self.nodes
         routes: dict[int, tuple[int, Callable[[Message], None]]] = {}
-        armed: dict[Timer, int] = {}
         messages = self.messages
         messages[number] = 0
 
@@ -105,25 +121,34 @@ class Simulation:
             push(heap, (context.now + delay, following(), arrive, noun.message))
             return ()
 
+        return send
+
+    def _timers(self, number: int) -> dict[type[Noun], Handler]:
+        """Return what keeps a node's timers: one that was cancelled or armed anew stays on the heap, and is passed over."""
+        nodes, following = self.nodes, self._next
+        armed: dict[Timer, int] = {}
+
         def fire(entry: tuple[Timer, int]) -> None:
             timer, token = entry
+            if timer.housekeeping:
+                self._housekeeping -= 1
             if armed.get(timer) == token:
                 del armed[timer]
                 nodes[number].feed(timer, self.now)
 
         def arm(noun: Set, context: Context) -> Outputs:
-            armed[noun.timer] = token = following()
-            self.at(noun.at, fire, (noun.timer, token))
+            timer = noun.timer
+            armed[timer] = token = following()
+            if timer.housekeeping:
+                self._housekeeping += 1
+            self.at(noun.at, fire, (timer, token))
             return ()
 
         def cancel(noun: Cancel, context: Context) -> Outputs:
             armed.pop(noun.timer, None)
             return ()
 
-        def note(noun: Note, context: Context) -> Outputs:
-            return ()
-
-        return {Send: send, Set: arm, Cancel: cancel, Note: note}
+        return {Set: arm, Cancel: cancel}
 
     def run(self, until: int) -> None:
         """Fire events up to and including a time.
@@ -131,22 +156,23 @@ class Simulation:
         Parameters
         ----------
         until
-            Where virtual time stands afterwards, unless the run was stopped [ps].
+            Where virtual time stands afterwards, unless the run was stopped or nothing is left to do [ps].
         """
         heap, pop = self.heap, heappop
         fired = 0
         try:
-            while heap:
+            while len(heap) > self._housekeeping:
                 event = pop(heap)
                 time = event[0]
                 if time > until:
                     heappush(heap, event)
-                    break
+                    self.now = until
+                    return
                 self.now = time
                 event[2](event[3])
                 fired += 1
                 if self.stopped:
                     return
-            self.now = until
+            self.idle = True
         finally:
             self.events += fired

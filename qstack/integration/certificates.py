@@ -41,10 +41,10 @@ def make_certificates(
     directory.mkdir(parents=True, exist_ok=True)
     start = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)
 
-    def subject(name: str) -> Any:  # noqa: ANN401  # of an extra
+    def subject(name: str) -> Any:  # of an extra
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
 
-    def builder(name: str, key: Any) -> Any:  # noqa: ANN401  # of an extra
+    def builder(name: str, key: Any) -> Any:  # of an extra
         return (
             x509.CertificateBuilder()
             .subject_name(subject(name))
@@ -86,7 +86,7 @@ def make_certificates(
     return files
 
 
-def _usage(x509: Any, *, sign_certificates: bool) -> Any:  # noqa: ANN401  # of an extra
+def _usage(x509: Any, *, sign_certificates: bool) -> Any:  # of an extra
     return x509.KeyUsage(
         digital_signature=not sign_certificates,
         key_cert_sign=sign_certificates,
@@ -100,13 +100,13 @@ def _usage(x509: Any, *, sign_certificates: bool) -> Any:  # noqa: ANN401  # of 
     )
 
 
-def _pem(certificate: Any) -> bytes:  # noqa: ANN401  # of an extra
+def _pem(certificate: Any) -> bytes:  # of an extra
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415  # an extra
 
     return bytes(certificate.public_bytes(Encoding.PEM))
 
 
-def _private_pem(key: Any) -> bytes:  # noqa: ANN401  # of an extra
+def _private_pem(key: Any) -> bytes:  # of an extra
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # an extra
 
     return bytes(

@@ -92,7 +92,7 @@ class KeyManager:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.woken = asyncio.Event()
 
-    async def query(self, call: ask.Call) -> Any:  # noqa: ANN401  # each call has its own answer
+    async def query(self, call: ask.Call) -> Any:  # each call has its own answer
         """Return the store's answer to a call."""
         return await self.calls.ask(call)
 
@@ -298,7 +298,7 @@ class KeyManager:
         """Begin tending."""
         self._later(self.tend())
 
-    def _later(self, work: Any) -> None:  # noqa: ANN401  # any coroutine
+    def _later(self, work: Any) -> None:  # any coroutine
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)

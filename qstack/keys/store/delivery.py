@@ -183,7 +183,7 @@ def told(tx: Transaction, call: Told) -> None:
     tx.db.run_many("UPDATE keys SET told = 1 WHERE id = ?", [(name,) for name in call.keys])
 
 
-def sweep(tx: Transaction, call: Sweep) -> int:  # noqa: ARG001  # handlers share a signature
+def sweep(tx: Transaction, call: Sweep) -> int:  # handlers share a signature
     """Expire and wipe. Both ends do it by their own clocks; what one end has expired it refuses to the other."""
     number = tx.db.run(
         "UPDATE keys SET state = 'expired', material = NULL, seal = NULL WHERE expires <= ? "

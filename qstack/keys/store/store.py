@@ -103,7 +103,7 @@ class SqlKeyStore:
                     return answers
         raise AssertionError("unreachable")
 
-    def call(self, call: ask.Call) -> Any:  # noqa: ANN401  # each call has its own answer
+    def call(self, call: ask.Call) -> Any:  # each call has its own answer
         """Answer one call; raises what `batch` would have given as its answer, if that is an exception."""
         (answer,) = self.batch([call])
         if isinstance(answer, Exception):
@@ -115,7 +115,7 @@ class SqlKeyStore:
         with self.turn:
             self.db.close()
 
-    def _answer(self, tx: Transaction, call: ask.Call) -> Any:  # noqa: ANN401  # each call has its own answer
+    def _answer(self, tx: Transaction, call: ask.Call) -> Any:  # each call has its own answer
         mark = len(tx.records)
         try:
             with self.db.savepoint():

@@ -1,0 +1,97 @@
+"""The recorder: takes what leaves the top of every pile and keeps what a result needs.
+
+A pair counts as delivered when both ends have consumed it.  Its fidelity is the medium's true overlap, each half aged
+to its own consumption; its latency runs from the request for it to the later end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from qstack.core.layer import Context, Handler, Outputs
+from qstack.core.nouns import Noun
+from qstack.hosts.simulation import Simulation
+from qstack.plugin.contracts import Medium
+from qstack.scenario.plan import Plan
+from qstack.services.l5_application import Consumed, Finished, Kept, Sifted
+
+
+@dataclass(slots=True)
+class FlowRecord:
+    """What happened to one flow.
+
+    Attributes
+    ----------
+    half
+        Pairs that one end has consumed: the noun it told.
+    pairs
+        Delivered pairs in order: time [ps], latency [ps], true fidelity, the lower of both ends' estimates.
+    sifted
+        By basis: revealed bits, and errors among them.
+    kept
+        By basis: sifted bits that stay secret.
+    finished
+        Reason by end.
+    ended
+        When the last end finished [ps].
+    """
+
+    half: dict[int, Consumed] = field(default_factory=dict)
+    pairs: list[tuple[int, int, float, float]] = field(default_factory=list)
+    sifted: dict[int, list[int]] = field(default_factory=dict)
+    kept: dict[int, int] = field(default_factory=dict)
+    finished: dict[int, int] = field(default_factory=dict)
+    ended: int = -1
+
+
+class Recorder:
+    """Keeps a `FlowRecord` for each flow and stops the simulation when all flows have ended."""
+
+    def __init__(self, plan: Plan, simulation: Simulation, medium: Medium) -> None:
+        self.simulation = simulation
+        self.medium = medium
+        self.flows = [FlowRecord() for _ in plan.flows]
+        self.sources = [flow.source for flow in plan.flows]
+        self.open = 2 * len(plan.flows)
+
+    def user(self, node: int) -> dict[type[Noun], Handler]:
+        """Return the table for the indications that leave the top of a node."""
+        flows, sources = self.flows, self.sources
+        overlap = self.medium.overlap
+
+        def consume(noun: Consumed, ctx: Context) -> Outputs:
+            record = flows[noun.flow]
+            now = ctx.now
+            true = overlap(node, noun.qubit, noun.bell, now)
+            first = record.half.pop(noun.pair, None)
+            if first is None:
+                record.half[noun.pair] = noun
+            else:
+                asked = noun.asked if noun.asked >= 0 else first.asked
+                estimate = min(first.estimate, noun.estimate)
+                record.pairs.append((now, now - asked, true, estimate))
+            return ()
+
+        def sifted(noun: Sifted, ctx: Context) -> Outputs:
+            if node == sources[noun.flow]:
+                counts = flows[noun.flow].sifted.setdefault(noun.basis, [0, 0])
+                counts[0] += 1
+                counts[1] += noun.error
+            return ()
+
+        def kept(noun: Kept, ctx: Context) -> Outputs:
+            if node == sources[noun.flow]:
+                counts = flows[noun.flow].kept
+                counts[noun.basis] = counts.get(noun.basis, 0) + 1
+            return ()
+
+        def finished(noun: Finished, ctx: Context) -> Outputs:
+            record = flows[noun.flow]
+            if node not in record.finished:
+                record.finished[node] = noun.reason
+                record.ended = ctx.now
+                self.open -= 1
+                self.simulation.stopped = self.open == 0
+            return ()
+
+        return {Consumed: consume, Sifted: sifted, Kept: kept, Finished: finished}

@@ -1,0 +1,57 @@
+"""Detector blinding with faked states (Lydersen et al., Nature Photonics 4, 686 (2010))."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from qstack.keys.eve.attack import Notes
+from qstack.keys.ledger import Assumption
+from qstack.keys.light import BASIS_ANGLE, Light
+from qstack.keys.models import Setup, Sheet
+
+
+class Blinding(Sheet):
+    """Hold the detectors blind with bright light and make them click at will.
+
+    Eve measures every pulse in a random basis of the receiver's and repeats her result with light so bright that one
+    blinded detector answers, and only if Bob chose her basis.  Every sifted bit is hers, without an error.  A receiver
+    that shines light of its own on its detectors at random times notices, because they do not answer.
+
+    Attributes
+    ----------
+    share
+        Share of the pulses with a photon that she repeats; lower it to match the click rate of a longer line.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    @property
+    def name(self) -> str:
+        """Name, for reports."""
+        return "detector blinding"
+
+    @property
+    def breaks(self) -> Assumption | None:
+        """The detectors no longer answer to single photons."""
+        return Assumption.DETECTORS
+
+    @property
+    def blinds(self) -> bool:
+        """They do not see anything else."""
+        return True
+
+    def tap(self, light: Light, setup: Setup, generator: np.random.Generator) -> Notes:
+        """Measure, repeat bright."""
+        notes = Notes.blank(len(light))
+        where = (light.photons > 0) & (generator.random(len(light)) < self.share)
+        size = int(np.count_nonzero(where))
+        basis = (generator.random(size) >= setup.receiver.p_key).astype(np.uint8)
+        outcome = light.measure(where, BASIS_ANGLE[basis], generator)
+        light.block(np.ones(len(light), bool))
+        light.steer(where, basis, outcome)
+        notes.angle[where] = BASIS_ANGLE[basis]
+        notes.outcome[where] = outcome
+        return notes

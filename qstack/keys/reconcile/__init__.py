@@ -1,0 +1,1 @@
+"""Reconciliation: two strings that nearly agree become one."""
