@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from qstack.core.errors import PluginError
+from qstack.core.node import Node
 from qstack.hosts.build import Network, build
 from qstack.hosts.standstill import explain
 from qstack.plugin.contracts import Options
@@ -90,8 +91,8 @@ class Experiment:
             If the code of a plugin fails; the message names it.
         """
         end = self.plan.scenario.run.until if until is None else parse_duration(until, "until")
-        node_class = {"node_class": Tracer(self.plan.names, trace).node} if trace is not None else {}
-        network = build(self.plan, seed=self.seed, shot=shot, **node_class)
+        node_class = Node if trace is None else Tracer(self.plan.names, trace).node
+        network = build(self.plan, seed=self.seed, shot=shot, node_class=node_class)
         hooks = self.manager.observers
         hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
         try:
