@@ -15,7 +15,8 @@ from math import exp, inf
 from time import process_time
 from typing import Any
 
-from qstack.application.layer import ApplicationLayer
+from qstack.application.bbm92 import Bbm92
+from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
 from qstack.core.clock import MICROSECOND, SECOND
 from qstack.core.layer import Context, Outputs
@@ -32,7 +33,7 @@ from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
 from qstack.physical.midpoint import Midpoint
 from qstack.plugin.contracts import Outcome
-from qstack.services.l5_application import Consumed, Finished, Sifted, Start
+from qstack.services.l5_application import Consumed, Finished, Kept, Sifted, Start
 from qstack.services.strategies import NoRoute, Route, Row
 from qstack.transport.layer import TransportLayer
 
@@ -59,11 +60,12 @@ TABLE: dict[tuple[int, bool], tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Pairs wanted between two nodes; number 0 is without end."""
+    """Pairs wanted between two nodes; number 0 is without end; `key` makes a key of them."""
 
     source: int
     target: int
     number: int = 0
+    key: bool = False
 
 
 @dataclass(slots=True)
@@ -122,6 +124,7 @@ class Network:
         self.tally = Tally(delivered=[0] * len(flows))
         self._half: dict[tuple[int, int], tuple[Half, int]] = {}
         self.neighbours: dict[int, list[int]] = {}
+        self.applications: dict[int, list[Application]] = {}
         for a, b in edges:
             self.neighbours.setdefault(a, []).append(b)
             self.neighbours.setdefault(b, []).append(a)
@@ -138,10 +141,11 @@ class Network:
         links = {peer: Link(peer, lanes, 2 * HOP, rows, master=node < peer) for peer in self.neighbours[node]}
         counts = dict.fromkeys(links, lanes)
         applications = [
-            Pairs(number, Wish(flow.target, 0.0, flow.number))
+            self._application(number, flow, initiator=node == flow.source)
             for number, flow in enumerate(self.flows)
             if node in {flow.source, flow.target}
         ]
+        self.applications[node] = applications
         layers = (
             PhysicalLayer(counts),
             LinkLayer(links, distiller=Distiller(Dejmps()) if distilled else None),
@@ -151,8 +155,17 @@ class Network:
             ApplicationLayer(applications),
         )
         medium.add_node(node, device, lambda noun, now, node=node: simulation.nodes[node].feed(noun, now))
-        user = {Consumed: self._consumed, Finished: self._finished, Sifted: self._sifted}
+        user = {
+            Consumed: self._consumed,
+            Finished: self._finished,
+            Sifted: self._sifted,
+            Kept: lambda noun, context: (),
+        }
         simulation.add_node(node, layers, medium.effects(node, f"node {node}"), lambda a, b: HOP, user)
+
+    def _application(self, number: int, flow: Flow, *, initiator: bool) -> Application:
+        wish = Wish(flow.target if initiator else flow.source, 0.0, flow.number)
+        return Bbm92(number, wish, initiator=initiator) if flow.key else Pairs(number, wish)
 
     def route(self, source: int, target: int, min_fidelity: float) -> Route | NoRoute:
         """Return the path of fewest hops."""
@@ -192,7 +205,8 @@ class Network:
         return ()
 
     def _sifted(self, ind: Sifted, context: Context) -> Outputs:
-        self.tally.errors.append((ind.pair, ind.basis, ind.error))
+        if context.node == self.flows[ind.flow].source:
+            self.tally.errors.append((ind.pair, ind.basis, ind.error))
         return ()
 
     def start(self) -> None:
@@ -205,9 +219,9 @@ class Network:
         self.simulation.run(int(until * SECOND))
 
 
-def chain(segments: int, seed: int = 1, *, number: int = 0, **options: Any) -> Network:
+def chain(segments: int, seed: int = 1, *, number: int = 0, key: bool = False, **options: Any) -> Network:
     """Return a chain of this many links with one flow from end to end."""
-    return Network([(i, i + 1) for i in range(segments)], [Flow(0, segments, number)], seed, **options)
+    return Network([(i, i + 1) for i in range(segments)], [Flow(0, segments, number, key)], seed, **options)
 
 
 def mesh(nodes: int, flows: int, seed: int = 1, lanes: int = 4) -> Network:

@@ -15,9 +15,11 @@ from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Arm, Decay, Herald, InterfaceModel, MemoryModel, Outcome
 from qstack.plugin.units import FOR_EVER, Duration, Fraction, PositiveDuration
 from qstack.quantum import heralding
+from qstack.quantum.memory import t1_t2
 from qstack.services.strategies import Storage
 
 Interface = TypeVar("Interface", bound=InterfaceModel)
+Sigma = Annotated[float, Field(ge=0)]
 
 
 class RelaxingMemory(MemoryModel):
@@ -39,8 +41,7 @@ class RelaxingMemory(MemoryModel):
     def decay(self, age_s: float) -> Decay:
         """Return exp(-t/T2) on the coherences and exp(-t/T1) on the population (amplitude and phase damping)."""
         t1, t2 = (_seconds(time) for time in (self.relaxation_time, self.coherence_time))
-        kept = exp(-age_s / t1)
-        return Decay(xy=exp(-age_s / t2), z=kept, shift=1 - kept)
+        return t1_t2(age_s, t1, t2)
 
     def survival(self) -> Storage:
         """Return (2 exp(-t/T2) + exp(-t/T1)) / 3 of an age [ps]."""
@@ -94,7 +95,6 @@ class PhotonInterface(InterfaceModel):
     emitter_fidelity: Annotated[Fraction, Field(ge=0.25)] = Field(1.0, description="fidelity of qubit and photon [1]")
     dark_click: Annotated[Fraction, Field(lt=1)] = Field(0.0, description="per detector and window [1]")
     double_excitation: Fraction = Field(0.0, description="an excited emitter sends two photons [1]")
-    phase_noise: Annotated[float, Field(ge=0)] = Field(0.0, description="standard deviation between the arms [rad]")
     detectors: Literal["threshold", "number"] = Field("threshold", description="number: tells one photon from two")
     overhead: Duration = Field(0, description="of every cycle, beside the light's way [ps]")
 
@@ -125,20 +125,22 @@ class DoubleClickInterface(PhotonInterface):
     """Two-photon heralding, one click in each of two bins (Barrett and Kok, Phys. Rev. A 71, 060310, 2005)."""
 
     kind: ClassVar[str] = "double-click"
+    phase_drift: Sigma = Field(
+        0.0, description="standard deviation of the change of the arms' phase from bin to bin [rad]; a constant cancels"
+    )
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting: equal or different detectors announce Psi+ or Psi-."""
         peer = _same(self, other)
-        found = heralding.double_click(
-            self.ends(peer, arms), min(self.visibility, peer.visibility), self.station(peer), self.phase_noise
-        )
-        return (_herald(0.0, found),)
+        visibility, drift = min(self.visibility, peer.visibility), max(self.phase_drift, peer.phase_drift)
+        return (_herald(0.0, heralding.double_click(self.ends(peer, arms), visibility, self.station(peer), drift)),)
 
 
 class SingleClickInterface(PhotonInterface):
     """One-photon heralding with a bright-state population (Cabrillo et al., Phys. Rev. A 59, 1025, 1999)."""
 
     kind: ClassVar[str] = "single-click"
+    phase_noise: Sigma = Field(0.0, description="standard deviation of the phase between the arms [rad]")
     bright_states: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5), min_length=1, description="populations to choose from [1]"
     )

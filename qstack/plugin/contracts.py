@@ -23,6 +23,7 @@ from qstack.core.layer import Handler
 from qstack.core.nouns import Noun
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
 from qstack.plugin.units import Duration, Fraction
+from qstack.quantum.memory import Decay
 from qstack.services.strategies import Row, Storage
 
 __all__ = [
@@ -53,23 +54,6 @@ __all__ = [
 
 
 # -- hardware ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Decay:
-    """What storage has done to one half since it was stored.
-
-    Parameters
-    ----------
-    xy, z
-        Factors on the coherences and on the population difference [1].
-    shift
-        Drift of <Z> towards |0>; zero for a Pauli channel [1].
-    """
-
-    xy: float
-    z: float
-    shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

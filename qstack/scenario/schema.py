@@ -53,8 +53,10 @@ def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in change.items():
         old = merged.get(key)
-        same = isinstance(value, Mapping) and isinstance(old, dict) and value.get("kind") in {None, old.get("kind")}
-        merged[key] = _merge(old, value) if same and old is not None else value
+        if isinstance(value, Mapping) and isinstance(old, dict) and value.get("kind") in (None, old.get("kind")):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
     return merged
 
 
@@ -121,12 +123,15 @@ def _node(value: object) -> object:
     return {"id": value} if isinstance(value, str) else value
 
 
+NamedNode = Annotated[NodeEntry, BeforeValidator(_node), Field(json_schema_extra={"also": [{"type": "string"}]})]
+
+
 class Network(Options):
     """Nodes, links and hardware; the graph comes from a topology file, is written inline, or is a chain."""
 
     topology: Text | None = None
     chain: Chain | None = None
-    nodes: tuple[Annotated[NodeEntry, BeforeValidator(_node)], ...] | None = None
+    nodes: tuple[NamedNode, ...] | None = None
     links: tuple[LinkEntry, ...] | None = None
     repeaters: Repeaters | None = None
     fibre: FibreDefaults = FibreDefaults()

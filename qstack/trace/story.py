@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Record = Mapping[str, Any]
+JOINS: Mapping[str, tuple[str, ...]] = {"Swap": ("left", "right"), "Distil": ("keep", "spare"), "Pair": ("qubit",)}
+"""What goes back to the arrival of qubits beside its cause, and the fields that name them."""
 
 
 def flows_of(records: Iterable[Record]) -> dict[int, set[int]]:
@@ -28,7 +30,8 @@ def story(records: Sequence[Record], pair: int, flow: int) -> list[Record]:
         Numbers of the pair and of its flow.
     """
     by_id = {record["id"]: record for record in records}
-    wanted = [
+    arrivals = {(r["node"], r["fields"]["qubit"]): r["id"] for r in records if r["noun"] == "Ok"}
+    wanted: list[int | None] = [
         record["id"]
         for record in records
         if record["noun"] == "Consumed" and record["fields"]["pair"] == pair and record["fields"]["flow"] == flow
@@ -36,26 +39,14 @@ def story(records: Sequence[Record], pair: int, flow: int) -> list[Record]:
     told: set[int] = set()
     while wanted:
         identifier = wanted.pop()
-        if identifier in told or identifier not in by_id:
+        if identifier is None or identifier in told or identifier not in by_id:
             continue
         told.add(identifier)
-        cause = by_id[identifier]["cause"]
-        if cause is not None:
-            wanted.append(cause)
-        wanted.extend(_joined(records, by_id[identifier]))
+        record = by_id[identifier]
+        wanted.append(record["cause"])
+        qubits = (record["fields"][name] for name in JOINS.get(record["noun"], ()))
+        wanted.extend(arrivals.get((record["node"], qubit)) for qubit in qubits)
     return [record for record in records if record["id"] in told]
-
-
-def _joined(records: Sequence[Record], record: Record) -> list[int]:
-    """Return what a swap goes back to beside its cause: the arrival of the other pair it joins."""
-    if record["noun"] != "Swap":
-        return []
-    qubits = {record["fields"]["left"], record["fields"]["right"]}
-    return [
-        other["id"]
-        for other in records
-        if other["noun"] == "Ok" and other["node"] == record["node"] and other["fields"]["qubit"] in qubits
-    ]
 
 
 def line(record: Record) -> str:

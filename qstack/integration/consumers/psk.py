@@ -123,7 +123,7 @@ def stunnel_config(accept: int, connect: int, secrets: Path, *, client: bool, id
     identity
         Which key of the file the client uses; None takes the first.
     """
-    lines = ["foreground = yes", "pid =", "debug = notice", "[qkd]"]
+    lines = ["foreground = yes", "pid =", "debug = info", "[qkd]"]
     lines += ["client = yes"] if client else []
     lines += [f"accept = 127.0.0.1:{accept}", f"connect = 127.0.0.1:{connect}"]
     lines += ["sslVersion = TLSv1.3", "ciphers = PSK", f"PSKsecrets = {secrets}"]

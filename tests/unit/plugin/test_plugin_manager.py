@@ -8,6 +8,7 @@ import pytest
 from plugin_kit import plugin
 
 import qstack.builtins
+from qstack.cli.plugins import listing
 from qstack.core.errors import ConfigError, PluginError
 from qstack.plugin.discovery import Plugin
 from qstack.plugin.hooks import API_VERSION
@@ -120,6 +121,21 @@ def test_culprit_is_named(case):
         Manager([plugin(source)])
     assert "acme" in str(caught.value)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("hook", ["qstack_drivers", "qstack_adapters", "qstack_eavesdroppers", "qstack_codes"])
+def test_offers_that_nothing_consumes_yet_are_checked_and_listed(hook):
+    kind = hook.removeprefix("qstack_")
+    offer = "@hookimpl\ndef {}(): return [{}]"
+    manager = Manager([plugin(offer.format(hook, "Offer('x', lambda options: 7, summary='seven')"))])
+    assert [(o["kind"], o["name"], o["summary"]) for o in listing(manager)["offers"]] == [(kind, "x", "seven")]
+    with pytest.raises(PluginError, match=f"{hook} answered 5"):
+        Manager([plugin(offer.format(hook, "5"))])
+
+
+def test_directory_of_requirements_is_listed(tmp_path):
+    source = f"@hookimpl\ndef qstack_specs(): return [Path({str(tmp_path)!r})]"
+    assert [offer["name"] for offer in listing(Manager([plugin(source)]))["offers"]] == [str(tmp_path)]
 
 
 def test_older_minor_version_is_welcome():
