@@ -192,6 +192,18 @@ class Simulation:
 
         return {Set: arm, Cancel: cancel}
 
+    def step(self, until: int) -> bool:
+        """Fire one event, as `run` would; return whether there may be another.  For hosts that wait between events."""
+        heap = self.heap
+        if len(heap) <= self._housekeeping or heap[0][0] > until:
+            self.run(until)
+            return False
+        time, _, call, argument = heappop(heap)
+        self.now = time
+        call(argument)
+        self.events += 1
+        return not self.stopped
+
     def run(self, until: int) -> None:
         """Fire events up to and including a time.
 

@@ -90,3 +90,8 @@ def three() -> Any:
 @pytest.fixture
 def run() -> Any:
     return simulate
+
+
+@pytest.fixture
+def lines() -> Any:
+    return by_node
