@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from qstack.application.bbm92 import Bbm92
 from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
+from qstack.channels import models as channels
 from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
 from qstack.correction.codes import FIVE_QUBIT, SHOR, STEANE
@@ -354,8 +355,15 @@ def qstack_tiers() -> list[Offer]:
 
 @hookimpl
 def qstack_channels() -> list[Offer]:
-    """Offer the ideal classical channel: light speed, no loss, no reordering."""
-    return [Offer("ideal", lambda options, delay: delay, summary="the speed of light, nothing lost")]
+    """Offer the reference classical channels."""
+    return [
+        Offer("ideal", channels.ideal, summary="the speed of light, nothing lost"),
+        Offer("lossy", channels.conditioned, channels.Lossy, "loses datagrams"),
+        Offer("delayed", channels.conditioned, channels.Delayed, "slower than light"),
+        Offer("jittered", channels.conditioned, channels.Jittered, "now faster, now slower"),
+        Offer("reordered", channels.conditioned, channels.Reordered, "datagrams overtake each other"),
+        Offer("rate-limited", channels.conditioned, channels.RateLimited, "so many bits per second"),
+    ]
 
 
 # -- around a run -----------------------------------------------------------------------------------------------------
