@@ -86,7 +86,7 @@ async def join(source: Source, first: Site, second: Site, tell: Callable[[str], 
     room = first.settings.keys.max_key_count * LOW_WATER
     blocks = source.blocks()
     while True:
-        while await first.manager.depth(names[1]) < room:
+        while await first.manager.depth(names[1], coming=True) < room:
             block = await asyncio.to_thread(next, blocks, None)
             if block is None:
                 return
@@ -108,7 +108,7 @@ async def pull(site: Site, peer: str, settings: SouthboundSettings) -> None:
         while True:
             room = site.settings.keys.max_key_count * LOW_WATER
             try:
-                while settings.pulls and await site.manager.depth(peer) < room:
+                while settings.pulls and await site.manager.depth(peer, coming=True) < room:
                     block, announce = await device.pull()
                     await site.manager.deposit(block, announce)
             except QstackError as error:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qstack.core.errors import ConfigError
-from qstack.services.key_delivery import Secret
+from qstack.services.secret import Secret
 
 SUITES = {"TLS_AES_128_GCM_SHA256": 0x1301, "TLS_AES_256_GCM_SHA384": 0x1302, "TLS_CHACHA20_POLY1305_SHA256": 0x1303}
 """Code points of RFC 8446, appendix B.4."""

@@ -147,9 +147,9 @@ class KeyManager:
             raise RefusalError(keys)
         return tuple(keys)
 
-    async def depth(self, peer: str) -> int:
-        """Return the number of keys that could be handed out now."""
-        return int(await self.query(ask.Depth(peer)))
+    async def depth(self, peer: str, *, coming: bool = False) -> int:
+        """Return the number of keys that could be handed out now, or soon."""
+        return int(await self.query(ask.Depth(peer, coming)))
 
     async def _reserve(self, order: Order) -> tuple[tuple[ask.Assignment, ...], list[Callable[[], Awaitable[None]]]]:
         """Reserve keys; return them with the calls that make them known to each key manager concerned."""

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from qstack.core.errors import ConfigError
 from qstack.integration.consumers import combiner
 from qstack.integration.consumers.combiner import KemPair, Leg, MissingLegError, Mode, combine, hkdf, kem_send
-from qstack.services.key_delivery import Secret
+from qstack.services.secret import Secret
 
 NAMES = ("A", "B")
 

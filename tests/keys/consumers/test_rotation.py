@@ -6,7 +6,7 @@ import pytest
 
 from qstack.integration.consumers.psk import Psk
 from qstack.integration.consumers.rotation import KeyRing, NoKeyError
-from qstack.services.key_delivery import Secret
+from qstack.services.secret import Secret
 
 
 def psk(name):

@@ -22,7 +22,7 @@ from qstack.integration.consumers.psk import (
 )
 from qstack.integration.consumers.rotation import KeyRing
 from qstack.integration.files import wipe_file, write_private
-from qstack.services.key_delivery import Secret
+from qstack.services.secret import Secret
 
 SHA256 = "TLS_CHACHA20_POLY1305_SHA256"
 

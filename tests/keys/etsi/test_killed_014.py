@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 from qstack.integration.etsi014.client import Etsi014Client, Etsi014Error
 from qstack.integration.tls import client_context
 from qstack.keys.store import Policy, open_store, verify
-from qstack.services.key_delivery import CONTROL_OCTETS, Confirm, Count, Deposit, Secret, Settle
+from qstack.services.key_delivery import CONTROL_OCTETS, Confirm, Count, Deposit, Settle
+from qstack.services.secret import Secret
 
 ROOT = str(Path(__file__).parents[3])
 KEYS = 2000
