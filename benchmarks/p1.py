@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, inf
 from time import process_time
@@ -70,13 +70,18 @@ class Flow:
 
 @dataclass(slots=True)
 class Tally:
-    """What both ends have had of the flows."""
+    """What both ends have had of the flows.
+
+    `open` are the pairs that one end has had; `strangers` counts pairs whose two halves did not belong together.
+    """
 
     delivered: list[int] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     fidelities: list[float] = field(default_factory=list)
     finished: list[tuple[int, int, int]] = field(default_factory=list)
     errors: list[tuple[int, int, int]] = field(default_factory=list)
+    open: dict[tuple[int, int], Half] = field(default_factory=dict)
+    strangers: int = 0
 
 
 class Network:
@@ -100,6 +105,10 @@ class Network:
         Physics of all links and nodes.
     attempts
         "skip" or "each".
+    hop
+        Time of a message to a neighbour, and of a herald [ps].
+    partner
+        Swap policy, as in `qstack.network.forwarding.ForwardingLayer`.
     """
 
     def __init__(
@@ -114,15 +123,18 @@ class Network:
         settings: Sequence[Setting] | None = None,
         device: Device | None = None,
         attempts: str = "skip",
+        hop: int = HOP,
+        partner: Callable[[int], int] | None = None,
     ) -> None:
         werner = (4 * BORN - 1) / 3
         settings = settings or (Setting(PERIOD, PROBABILITY, (Outcome(1.0, 0, (werner, werner, werner)),)),)
         device = device or Device(Exponential(inf, T2))
+        self.hop = hop
+        self.partner = partner
         self.simulation = Simulation()
         self.medium = Medium(self.simulation, seed, attempts=attempts, midpoint=lambda ends: Midpoint(ends, window=1))
         self.flows = tuple(flows)
         self.tally = Tally(delivered=[0] * len(flows))
-        self._half: dict[tuple[int, int], tuple[Half, int]] = {}
         self.neighbours: dict[int, list[int]] = {}
         self.applications: dict[int, list[Application]] = {}
         for a, b in edges:
@@ -132,13 +144,13 @@ class Network:
         for node in sorted(self.neighbours):
             self._add_node(node, rows, device, lanes, cutoff, distilled=distilled)
         for a, b in edges:
-            self.medium.add_link((min(a, b), max(a, b)), lanes, settings, (0, 0), (HOP, HOP), f"link {a}-{b}")
+            self.medium.add_link((min(a, b), max(a, b)), lanes, settings, (0, 0), (hop, hop), f"link {a}-{b}")
 
     def _add_node(
         self, node: int, rows: tuple[Row, ...], device: Device, lanes: int, cutoff: int, *, distilled: bool
     ) -> None:
         simulation, medium = self.simulation, self.medium
-        links = {peer: Link(peer, lanes, 2 * HOP, rows, master=node < peer) for peer in self.neighbours[node]}
+        links = {peer: Link(peer, lanes, 2 * self.hop, rows, master=node < peer) for peer in self.neighbours[node]}
         counts = dict.fromkeys(links, lanes)
         applications = [
             self._application(number, flow, initiator=node == flow.source)
@@ -149,7 +161,7 @@ class Network:
         layers = (
             PhysicalLayer(counts),
             LinkLayer(links, distiller=Distiller(Dejmps()) if distilled else None),
-            ForwardingLayer(lambda age: (2 * exp(-age / T2) + 1) / 3, 1.0, counts, lifetime=SECOND),
+            ForwardingLayer(lambda age: (2 * exp(-age / T2) + 1) / 3, 1.0, counts, SECOND, self.partner),
             SignallingLayer(self.route, cutoff),
             TransportLayer(),
             ApplicationLayer(applications),
@@ -161,7 +173,12 @@ class Network:
             Sifted: self._sifted,
             Kept: lambda noun, context: (),
         }
-        simulation.add_node(node, layers, medium.effects(node, f"node {node}"), lambda a, b: HOP, user)
+        simulation.add_node(node, layers, medium.effects(node, f"node {node}"), self.delay, user)
+
+    def delay(self, source: int, target: int) -> int:
+        """Return the time of a message along the path of fewest hops [ps]."""
+        route = self.route(source, target, 0.0)
+        return self.hop * (len(route.path) - 1) if isinstance(route, Route) else 0
 
     def _application(self, number: int, flow: Flow, *, initiator: bool) -> Application:
         wish = Wish(flow.target if initiator else flow.source, 0.0, flow.number)
@@ -191,13 +208,18 @@ class Network:
     def _consumed(self, ind: Consumed, context: Context) -> Outputs:
         half = self.medium.qubits[context.node][ind.qubit]
         half.age(context.now)
+        half.consumed = True
+        tally = self.tally
         key = (ind.flow, ind.pair)
-        if self._half.pop(key, None) is None:
-            self._half[key] = (half, ind.bell)
+        first = tally.open.pop(key, None)
+        if first is None:
+            tally.open[key] = half
         else:
-            self.tally.delivered[ind.flow] += 1
-            self.tally.times.append(context.now)
-            self.tally.fidelities.append(half.pair.fidelity_with(ind.bell))
+            pair = half.pair
+            tally.strangers += first is not (pair.b if pair.a is half else pair.a)
+            tally.delivered[ind.flow] += 1
+            tally.times.append(context.now)
+            tally.fidelities.append(pair.fidelity_with(ind.bell))
         return ()
 
     def _finished(self, ind: Finished, context: Context) -> Outputs:

@@ -240,7 +240,7 @@ def test_a_flow_that_breaks_its_promise_fails_the_run(qstack, scenario, tmp_path
 ENDLESS = ["--set", "flows.0.number=null", "--until", "100 h"]
 
 
-def wait_for(stream: int, words: bytes, seconds: float = 20) -> bytes:
+def wait_for(stream: int, words: bytes, seconds: float = 40) -> bytes:
     seen = b""
     end = time.monotonic() + seconds
     while words not in seen and time.monotonic() < end:
@@ -253,21 +253,21 @@ def wait_for(stream: int, words: bytes, seconds: float = 20) -> bytes:
 def test_an_interrupted_run_keeps_what_was_finished(scenario, tmp_path):
     """Progress is shown on a terminal; ^C ends the run cleanly, with its results, and exit code 1."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*PROGRAM, "run", str(scenario), *ENDLESS, "--out", str(tmp_path / "out")],
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=theirs,
         text=True,
-    )
-    os.close(theirs)
-    try:
-        wait_for(ours, b" pairs ")
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
-    finally:
-        process.kill()
-        os.close(ours)
+    ) as process:
+        os.close(theirs)
+        try:
+            wait_for(ours, b" pairs ")
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
+            os.close(ours)
     assert process.returncode == 1
     assert "interrupted" in out
     found = summary(tmp_path / "out")
@@ -283,14 +283,12 @@ def test_no_progress_where_nobody_looks(scenario, tmp_path):
 
 
 def test_a_closed_pipe_is_no_traceback(scenario):
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*PROGRAM, "run", str(scenario)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    process.stdout.close()
-    assert "Traceback" not in process.stderr.read()
-    process.wait(timeout=20)
-    process.stderr.close()
+    ) as process:
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()

@@ -14,6 +14,9 @@ import pytest
 
 import qstack
 import qstack.plugin
+from qstack.plugin.contracts import DistillationScheme, LinkSheet, Medium
+from qstack.plugin.offers import MADE
+from qstack.trace.node import Sink
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
@@ -77,6 +80,17 @@ def hidden(name):
     return {"qstack.plugin.offers": {"chosen", "plugins_of"}, "qstack.plugin.contracts": {"choose_model"}}.get(
         name, set()
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "contract"),
+    [("tiers", Medium), ("distillation", DistillationScheme), ("sinks", Sink), ("media", LinkSheet)],
+)
+def test_what_is_asked_of_made_things_is_what_the_contract_says(kind, contract):
+    members = {name for name in dir(contract) if not name.startswith("_")} | set(inspect.get_annotations(contract))
+    assert set(MADE[kind]) <= members
+    if kind != "media":
+        assert set(MADE[kind]) == members
 
 
 def test_there_are_plugin_distributions():

@@ -226,12 +226,20 @@ def test_observer_that_fails_is_named():
 
 
 def test_sink_is_chosen_by_the_ending(tmp_path):
-    manager = Manager(
-        [plugin("@hookimpl\ndef qstack_sinks(): return [Offer('txt', lambda options, path: ('sink', path))]")]
-    )
-    assert manager.sink(tmp_path / "a.TXT") == ("sink", tmp_path / "a.TXT")
-    with pytest.raises(ConfigError, match=r"allowed endings: \.txt"):
+    source = """
+    class Sink:
+        def __init__(self, options, path): self.path = path
+        def write(self, record): ...
+        def close(self): ...
+    @hookimpl
+    def qstack_sinks(): return [Offer('txt', Sink), Offer('bad', lambda options, path: 5)]
+    """
+    manager = Manager([plugin(source)])
+    assert manager.sink(tmp_path / "a.TXT").path == tmp_path / "a.TXT"
+    with pytest.raises(ConfigError, match=r"allowed endings: \.bad, \.txt"):
         manager.sink(tmp_path / "a.xyz")
+    with pytest.raises(PluginError, match=r"plugin 'acme' 1.0: 'bad' makes 5, which lacks write, close"):
+        manager.sink(tmp_path / "a.bad")
 
 
 def test_differences_name_what_changed_came_and_went():
