@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from qstack_atoms import plugin
 from ruamel.yaml import YAML
 
+import qstack
 from qstack.plugin.contracts import Fibre
 from qstack.plugin.discovery import Plugin
 from qstack.plugin.manager import Manager
@@ -17,7 +19,8 @@ from qstack.plugin.sheet import parameters
 
 PLATFORMS = Manager([Plugin("qstack-atoms", "1", plugin)]).platforms
 PUBLISHED = {
-    path.stem: json.loads(path.read_text())["parameters"] for path in (plugin.DATA / "parameters").glob("*.json")
+    path.stem: json.loads(path.read_text())["parameters"]
+    for path in (Path(qstack.__file__).parent / "data" / "hardware" / "published").glob("*.json")
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from math import exp, factorial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from qstack_photonics import BenchInterface, Detector, parts, plugin
 from ruamel.yaml import YAML
 
+import qstack
 from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Fibre
 from qstack.plugin.discovery import Plugin
@@ -20,7 +22,8 @@ from qstack.quantum.states import bell_from_correlators, werner
 
 PLATFORMS = Manager([Plugin("qstack-photonics", "1", plugin)]).platforms
 PUBLISHED = {
-    path.stem: json.loads(path.read_text())["parameters"] for path in (plugin.DATA / "parameters").glob("*.json")
+    path.stem: json.loads(path.read_text())["parameters"]
+    for path in (Path(qstack.__file__).parent / "data" / "hardware" / "published").glob("*.json")
 }
 NEAR = Fibre(0.001, 0.0, 2e5).arms
 
