@@ -10,7 +10,20 @@ from hypothesis import strategies as st
 
 WORDS = [
     *("null", "true", "-1", "0", "1e999", ".nan", ".inf", "''", "[]", "{}", "[[]]", "{a: b}", "~", "- x", "*a", "&a x"),
-    *("9" * 30, "0x10", "0o7", "2020-01-01", "!!binary aGk=", "!x y", "'\\0'", '"\\u0000"', "<<: {}", "? k", ": v", "|"),
+    *(
+        "9" * 30,
+        "0x10",
+        "0o7",
+        "2020-01-01",
+        "!!binary aGk=",
+        "!x y",
+        "'\\0'",
+        '"\\u0000"',
+        "<<: {}",
+        "? k",
+        ": v",
+        "|",
+    ),
     *("-5 km", "5 parsec", "1e-300 km", "1e6 km", "1000 dB", "100 %", "101 %", "inf", "1 ps", "53 days", "0 s", "\t"),
     *("textbook", "wfq", "Alice", "alice", "n0", "each", "topologies/zoo_esnet.json", "never", "dejmps", "asap"),
 ]
@@ -27,7 +40,9 @@ def spoilt(draw, texts):
         if kind == "value" and ":" in line:
             lines[at] = line.split(":")[0] + ": " + draw(st.sampled_from(WORDS))
         elif kind == "key":
-            lines[at] = line.replace(line.strip().split(":")[0], draw(st.sampled_from(WORDS)), 1) if line.strip() else "x"
+            lines[at] = (
+                line.replace(line.strip().split(":")[0], draw(st.sampled_from(WORDS)), 1) if line.strip() else "x"
+            )
         elif kind == "delete" and len(lines) > 1:
             del lines[at]
         elif kind == "double":
@@ -75,7 +90,17 @@ def test_random_settings_give_a_clean_answer(qstack, tmp_path, good):
     path = tmp_path / "good.yaml"
     path.write_text(good)
     draw = random.Random(6)  # noqa: S311 - not a secret
-    keys = ["run", "run.until", "flows", "flows.0", "flows.0.from", "flows.x", "network", "network.hardware", "stack.link"]
+    keys = [
+        "run",
+        "run.until",
+        "flows",
+        "flows.0",
+        "flows.0.from",
+        "flows.x",
+        "network",
+        "network.hardware",
+        "stack.link",
+    ]
     keys += ["network.hardware.all", "network.hardware.all.memory.kind", "network.links.0.length", "name", "x.y.z", "."]
     for _ in range(150):
         setting = f"{draw.choice(keys)}={draw.choice(WORDS)}"

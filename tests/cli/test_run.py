@@ -52,7 +52,12 @@ def test_the_summary_has_every_key_and_nothing_else(qstack, scenario, tmp_path):
     assert (found["schema"], found["name"], found["seed"]) == ("qstack/summary/1", "two links", 7)
     (flow,) = found["flows"]
     assert list(flow) == FLOW_KEYS
-    assert (flow["name"], flow["application"], flow["source"], flow["destination"]) == ("pairs", "pairs", "Alice", "Carol")
+    assert (flow["name"], flow["application"], flow["source"], flow["destination"]) == (
+        "pairs",
+        "pairs",
+        "Alice",
+        "Carol",
+    )
     assert flow["requested"] == flow["delivered"] == 3
     assert 0.75 < flow["fidelity"]["mean"] <= 1
     assert set(flow["fidelity"]) == {"mean", "sem"}
@@ -104,7 +109,9 @@ def test_replay_of_a_packaged_topology_needs_no_file(qstack, tmp_path, good):
 def test_same_seed_same_bytes_in_every_process_and_folder(scenario, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    first = outside("run", scenario, "--out", tmp_path / "a", "--trace", tmp_path / "a.jsonl", cwd="/", PYTHONHASHSEED="1")
+    first = outside(
+        "run", scenario, "--out", tmp_path / "a", "--trace", tmp_path / "a.jsonl", cwd="/", PYTHONHASHSEED="1"
+    )
     second = outside(
         *("run", "../scenario.yaml", "--out", "../b", "--trace", "../b.jsonl"), cwd=elsewhere, PYTHONHASHSEED="99"
     )
@@ -156,7 +163,9 @@ def test_paths_are_relative_to_the_scenario_then_to_packaged_data(qstack, tmp_pa
     ],
 )
 def test_set_changes_one_value(qstack, scenario, tmp_path, setting, place, value):
-    said = qstack("run", scenario, "--set", setting, "--set", "flows.0.min_fidelity=0.5", "--quiet", "--out", tmp_path / "out")
+    said = qstack(
+        "run", scenario, "--set", setting, "--set", "flows.0.min_fidelity=0.5", "--quiet", "--out", tmp_path / "out"
+    )
     if place is None:
         assert (said.code, setting in said.err) == (2, True)
         return
