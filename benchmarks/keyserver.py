@@ -1,6 +1,6 @@
 """How many keys a key manager hands out: ETSI GS QKD 014 over mutual TLS, by a load generator on loopback.
 
-Two key managers run in a process each; every Get key is agreed with the other one and durable (SQLite, synchronous=FULL)
+Two key managers run in a process each; every Get key is agreed with the other one and durable on disk (SQLite)
 before it is answered. The figure is requests per second of processor time of the key manager that is asked, at a paced
 load of 500 requests/s; the 99th percentile of the latency at that load must stay below 20 ms, every key must come once,
 and the other end must have it.
@@ -42,11 +42,14 @@ class Result:
         Processor time of the key manager asked [s].
     latencies_ms
         Sorted [ms].
+    lateness_ms
+        By how much the load generator's own timers were late, sorted [ms]: what the machine's other work costs.
     """
 
     requests: int
     cpu_s: float
     latencies_ms: Sequence[float]
+    lateness_ms: Sequence[float]
 
     @property
     def per_core(self) -> float:
@@ -58,12 +61,20 @@ class Result:
         """99th percentile of the latency [ms]."""
         return self.latencies_ms[int(0.99 * len(self.latencies_ms))]
 
+    @property
+    def late_ms(self) -> float:
+        """99th percentile of the lateness [ms]."""
+        return self.lateness_ms[int(0.99 * len(self.lateness_ms))]
+
 
 def etsi014_requests_per_core() -> tuple[float, str]:
     """Return the figure and its unit; raises `RuntimeError` when the latency or the keys are not as they must be."""
     result = measure()
     if result.p99_ms >= 20:
-        raise RuntimeError(f"p99 is {result.p99_ms:.1f} ms, must stay below 20 ms")
+        hint = f"; the load generator was late by {result.late_ms:.1f} ms itself: is the machine busy?"
+        raise RuntimeError(
+            f"p99 is {result.p99_ms:.1f} ms, must stay below 20 ms" + (hint if result.late_ms > 5 else "")
+        )
     return result.per_core, "requests/s per core"
 
 
@@ -91,7 +102,8 @@ def measure() -> Result:
 def _serve(directory: Path, kme: str, ports: dict[str, tuple[int, int]], block: bytes) -> None:
     from qstack.cli.keys_serve import running  # noqa: PLC0415  # paid in the process that needs it
     from qstack.integration.kme.settings import read_settings  # noqa: PLC0415  # paid in the process that needs it
-    from qstack.services.key_delivery import Deposit, Secret  # noqa: PLC0415  # paid in the process that needs it
+    from qstack.services.key_delivery import Deposit  # noqa: PLC0415  # paid in the process that needs it
+    from qstack.services.secret import Secret  # noqa: PLC0415  # paid in the process that needs it
 
     other = next(name for name in ports if name != kme)
     settings = read_settings(
@@ -150,6 +162,7 @@ async def _load(directory: Path, ports: dict[str, tuple[int, int]], pid: int) ->
     for one in masters:
         free.put_nowait(one)
     latencies: list[float] = []
+    lateness: list[float] = []
     keys: dict[str, str] = {}
 
     async def once(due: float) -> None:
@@ -171,6 +184,7 @@ async def _load(directory: Path, ports: dict[str, tuple[int, int]], pid: int) ->
             # Open loop: a slow answer does not slow the load down, and waiting for a connection counts as latency.
             due = start + n / RATE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            lateness.append((time.perf_counter() - due) * 1e3)
             group.create_task(once(due))
     spent = _cpu_s(pid) - before
     slave = _Connection(directory, "SAE_B", ports["kme-2"][0])
@@ -179,7 +193,7 @@ async def _load(directory: Path, ports: dict[str, tuple[int, int]], pid: int) ->
         _, data = await slave.get(f"/api/v1/keys/SAE_A/dec_keys?key_ID={name}")
         if data.get("keys", [{}])[0].get("key") != key:
             raise RuntimeError("the other end has not the same key")
-    return Result(len(keys), spent, sorted(latencies))
+    return Result(len(keys), spent, sorted(latencies), sorted(lateness))
 
 
 async def _ready(connection: _Connection) -> None:
@@ -208,4 +222,6 @@ def _free_port() -> int:
 
 if __name__ == "__main__":
     found = measure()
-    sys.stdout.write(f"{found.per_core:.0f} requests/s per core, p99 {found.p99_ms:.1f} ms at {RATE} requests/s\n")
+    sys.stdout.write(
+        f"{found.per_core:.0f} requests/s per core, p99 {found.p99_ms:.1f} ms at {RATE} requests/s, generator late {found.late_ms:.1f} ms\n"
+    )

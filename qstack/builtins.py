@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import click
 from pydantic import BeforeValidator, Field
 
+from qstack.application.bbm92 import Bbm92
 from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
+from qstack.channels import models as channels
 from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
+from qstack.correction.codes import FIVE_QUBIT, SHOR, STEANE
 from qstack.correction.distillation import Bbpssw, Dejmps, Distillation
-from qstack.hardware.midpoint import midpoint
-from qstack.hardware.models import DoubleClickInterface, RelaxingMemory, SingleClickInterface, TextbookInterface
+from qstack.hardware.midpoint import midpoint, sender_receiver
+from qstack.hardware.models import (
+    DoubleClickInterface,
+    RelaxingMemory,
+    SingleClickInterface,
+    StretchedMemory,
+    TextbookInterface,
+)
+from qstack.hardware.pairsources import AbsorptiveInterface, PairSourceInterface, SourceInterface
 from qstack.hardware.tier import CorrelatorTier
 from qstack.link.distil import Distiller
 from qstack.link.layer import LinkLayer
@@ -26,7 +36,16 @@ from qstack.network.forwarding import ForwardingLayer
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
 from qstack.physical.midpoint import Midpoint
-from qstack.plugin.contracts import HardwareModel, Offer, Options, Platform, chosen, load_platforms
+from qstack.plugin.contracts import (
+    Fibre,
+    HardwareModel,
+    LinkSheet,
+    Offer,
+    Options,
+    Platform,
+    chosen,
+    load_platforms,
+)
 from qstack.plugin.distilling import Combine
 from qstack.plugin.hooks import API_VERSION, hookimpl
 from qstack.plugin.sites import FlowEnd, Site
@@ -216,6 +235,47 @@ def _title(thing: type) -> str:
     return (thing.__doc__ or "").splitlines()[0]
 
 
+@hookimpl
+def qstack_codes() -> list[Offer]:
+    """Offer the small codes, each decoded to its most likely logical class."""
+    codes = {"five-qubit": FIVE_QUBIT, "steane": STEANE, "shor": SHOR}
+    return [Offer(name, _just(code), summary=code.name) for name, code in codes.items()]
+
+
+class CascadeOptions(Options):
+    """How Cascade chooses its blocks."""
+
+    variant: Literal["patient", "yan", "original"] = "patient"
+
+
+class LdpcOptions(Options):
+    """How much LDPC sends at once, in units of n h(q), and how long it decodes."""
+
+    efficiency: Annotated[float, Field(gt=1, lt=4)] = 1.13
+    sweeps: Annotated[int, Field(ge=1, strict=True)] = 40
+
+
+def _cascade(options: CascadeOptions) -> Any:
+    from qstack.keys.reconcile.cascade import Cascade  # noqa: PLC0415 - only key users need it
+
+    return Cascade(options.variant)
+
+
+def _ldpc(options: LdpcOptions) -> Any:
+    from qstack.keys.reconcile.ldpc import Ldpc  # noqa: PLC0415 - only key users need it
+
+    return Ldpc(options.efficiency, options.sweeps)
+
+
+@hookimpl
+def qstack_reconciliation() -> list[Offer]:
+    """Offer the reference reconciliation schemes."""
+    return [
+        Offer("cascade", _cascade, CascadeOptions, "many short questions, least leakage"),
+        Offer("ldpc", _ldpc, LdpcOptions, "one syndrome, more when it does not suffice"),
+    ]
+
+
 # -- applications -----------------------------------------------------------------------------------------------------
 
 
@@ -223,11 +283,23 @@ def _pairs(options: Options, end: FlowEnd) -> Application:
     return Pairs(end.flow, Wish(end.peer, end.min_fidelity, end.number))
 
 
+class KeyOptions(Options):
+    """Options of the key application."""
+
+    sample: Fraction = Field(0.5, description="share of the sifted Z bits that is revealed to count errors")
+
+
+def _bbm92(options: KeyOptions, end: FlowEnd) -> Application:
+    wish = Wish(end.peer, end.min_fidelity, end.number)
+    return Bbm92(end.flow, wish, initiator=end.initiator, sample=options.sample)
+
+
 @hookimpl
 def qstack_applications() -> list[Offer]:
     """Offer the reference applications."""
     return [
         Offer("pairs", _pairs, summary="take entangled pairs as they come"),
+        Offer("bbm92", _bbm92, KeyOptions, "a sifted key from measured pairs, errors counted by both ends"),
     ]
 
 
@@ -237,17 +309,29 @@ def qstack_applications() -> list[Offer]:
 @hookimpl
 def qstack_hardware() -> list[type[HardwareModel] | Platform]:
     """Offer the reference models, and the data sheets in ``qstack/data/hardware``."""
-    models: list[type[HardwareModel]] = [RelaxingMemory, TextbookInterface, DoubleClickInterface, SingleClickInterface]
+    models: list[type[HardwareModel]] = [
+        RelaxingMemory,
+        StretchedMemory,
+        TextbookInterface,
+        DoubleClickInterface,
+        SingleClickInterface,
+        SourceInterface,
+        PairSourceInterface,
+        AbsorptiveInterface,
+    ]
     return [*models, *load_platforms(DATA / "hardware", models)]
+
+
+def _medium(make: Callable[[Platform, Platform, Fibre], LinkSheet]) -> Callable[..., LinkSheet]:
+    return lambda options, a, b, fibre: make(a, b, fibre)
 
 
 @hookimpl
 def qstack_media() -> list[Offer]:
-    """Offer the reference link medium."""
+    """Offer the reference link media."""
     return [
-        Offer(
-            "midpoint", lambda options, a, b, fibre: midpoint(a, b, fibre), summary="a heralding station on the fibre"
-        )
+        Offer("midpoint", _medium(midpoint), summary="a heralding station, or a source, on the fibre"),
+        Offer("sender-receiver", _medium(sender_receiver), summary="the station stands at the second end"),
     ]
 
 
@@ -271,8 +355,15 @@ def qstack_tiers() -> list[Offer]:
 
 @hookimpl
 def qstack_channels() -> list[Offer]:
-    """Offer the ideal classical channel: light speed, no loss, no reordering."""
-    return [Offer("ideal", lambda options, delay: delay, summary="the speed of light, nothing lost")]
+    """Offer the reference classical channels."""
+    return [
+        Offer("ideal", channels.ideal, summary="the speed of light, nothing lost"),
+        Offer("lossy", channels.conditioned, channels.Lossy, "loses datagrams"),
+        Offer("delayed", channels.conditioned, channels.Delayed, "slower than light"),
+        Offer("jittered", channels.conditioned, channels.Jittered, "now faster, now slower"),
+        Offer("reordered", channels.conditioned, channels.Reordered, "datagrams overtake each other"),
+        Offer("rate-limited", channels.conditioned, channels.RateLimited, "so many bits per second"),
+    ]
 
 
 # -- around a run -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from qstack.keys.store import Policy, SqlKeyStore, open_store
 from qstack.keys.store.source import DroppedBlock, RandomTestSource, Source
 
 LOW_WATER = 0.5
+BLOCK_OCTETS = 32 * 257
 PAUSE_S = 1.0
 
 log = structlog.get_logger("qstack.keys")
@@ -85,7 +86,7 @@ async def join(source: Source, first: Site, second: Site, tell: Callable[[str], 
     room = first.settings.keys.max_key_count * LOW_WATER
     blocks = source.blocks()
     while True:
-        while await first.manager.depth(names[1]) < room:
+        while await first.manager.depth(names[1], coming=True) < room:
             block = await asyncio.to_thread(next, blocks, None)
             if block is None:
                 return
@@ -107,7 +108,7 @@ async def pull(site: Site, peer: str, settings: SouthboundSettings) -> None:
         while True:
             room = site.settings.keys.max_key_count * LOW_WATER
             try:
-                while settings.pulls and await site.manager.depth(peer) < room:
+                while settings.pulls and await site.manager.depth(peer, coming=True) < room:
                     block, announce = await device.pull()
                     await site.manager.deposit(block, announce)
             except QstackError as error:
@@ -122,21 +123,27 @@ def serve_files(paths: Sequence[Path], *, test_source: bool, seconds: float | No
 
 
 async def _serve(all_settings: Sequence[KmeSettings], *, test_source: bool, seconds: float | None) -> None:
+    if test_source:
+        for settings in all_settings:
+            settings.refuse_simulated()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(all_settings) as sites, asyncio.TaskGroup() as group:
-        work = []
+    async with running(all_settings) as sites:
+        work: list[Coroutine[Any, Any, None]] = []
         for site in sites.values():
             click.echo(f"{site.settings.kme_id}  applications {site.url}  key managers port {site.managers.port}")
-            for peer, settings in site.settings.southbound.items():
-                work.append(pull(site, peer, settings))
+            work += [pull(site, peer, settings) for peer, settings in site.settings.southbound.items()]
         for first, second in itertools.combinations(sites.values(), 2) if test_source else ():
-            for site in (first, second):
-                site.manager.refuse_simulated(simulated=True)
-            work.append(join(RandomTestSource(32 * 257), first, second, click.echo))
-        tasks = [group.create_task(one) for one in work]
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds)
-        for task in tasks:
-            task.cancel()
+            work.append(join(RandomTestSource(BLOCK_OCTETS), first, second, click.echo))
+        stopped = asyncio.create_task(asyncio.wait_for(stop.wait(), seconds))
+        pending = {stopped, *(asyncio.create_task(one) for one in work)}
+        try:
+            while not stopped.done():
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {stopped}:
+                    task.result()  # a source that has no more is no reason to stop; one that failed is
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(stopped, *pending, return_exceptions=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qstack.plugin.contracts import Fibre, LinkSheet, Platform
 
 
 def midpoint(a: Platform, b: Platform, fibre: Fibre) -> LinkSheet:
     """Return what a link with a heralding station can do.
 
-    Emissions are staggered so that both photons arrive together; the nearer node emits later and hears earlier.
+    What stands between the nodes, and so the timing, is for their interfaces to say.
 
     Raises
     ------
@@ -16,12 +18,22 @@ def midpoint(a: Platform, b: Platform, fibre: Fibre) -> LinkSheet:
         If the two platforms do not fit together, or nothing can ever succeed.
     """
     arms = fibre.arms
-    slowest = max(arms[0].delay, arms[1].delay)
     return LinkSheet(
         heralds=a.interface.herald(b.interface, arms),
         period=max(a.interface.period(arms), b.interface.period(arms)),
-        emit=(slowest - arms[0].delay, slowest - arms[1].delay),
+        emit=a.interface.emit(arms),
         reply=a.interface.reply(arms),
         lanes=min(a.memories, b.memories),
         delay=fibre.delay,
     )
+
+
+def sender_receiver(a: Platform, b: Platform, fibre: Fibre) -> LinkSheet:
+    """Return what a link can do whose station stands at its second end: the first sends, the second receives.
+
+    Raises
+    ------
+    PhysicsError
+        As `midpoint`.
+    """
+    return midpoint(a, b, replace(fibre, station=1.0))

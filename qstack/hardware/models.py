@@ -6,7 +6,7 @@ Memories say how a stored half decays; interfaces say what a heralded link betwe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp
+from math import exp, inf
 from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
@@ -15,15 +15,16 @@ from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Arm, Decay, Herald, InterfaceModel, MemoryModel, Outcome
 from qstack.plugin.units import FOR_EVER, Duration, Fraction, PositiveDuration
 from qstack.quantum import heralding
+from qstack.quantum.memory import t1_t2
 from qstack.services.strategies import Storage
 
 Interface = TypeVar("Interface", bound=InterfaceModel)
+Sigma = Annotated[float, Field(ge=0)]
 
 
-class RelaxingMemory(MemoryModel):
-    """Energy relaxation (T1) to |0> and dephasing (total coherence time T2), both exponential."""
+class _Memory(MemoryModel):
+    """What memories with a relaxation and a coherence time have in common."""
 
-    kind: ClassVar[str] = "relaxing"
     relaxation_time: PositiveDuration = Field(FOR_EVER, description="T1 [ps]")
     coherence_time: PositiveDuration = Field(FOR_EVER, description="T2, damping included [ps]; T2 <= 2 T1")
 
@@ -36,22 +37,49 @@ class RelaxingMemory(MemoryModel):
             )
         return self
 
+    @property
+    def times_s(self) -> tuple[float, float]:
+        """T1 and T2 [s]."""
+        return _seconds(self.relaxation_time), _seconds(self.coherence_time)
+
+
+class RelaxingMemory(_Memory):
+    """Energy relaxation (T1) to |0> and dephasing (total coherence time T2), both exponential."""
+
+    kind: ClassVar[str] = "relaxing"
+
     def decay(self, age_s: float) -> Decay:
         """Return exp(-t/T2) on the coherences and exp(-t/T1) on the population (amplitude and phase damping)."""
-        t1, t2 = (_seconds(time) for time in (self.relaxation_time, self.coherence_time))
-        kept = exp(-age_s / t1)
-        return Decay(xy=exp(-age_s / t2), z=kept, shift=1 - kept)
+        return t1_t2(age_s, *self.times_s)
 
     def survival(self) -> Storage:
         """Return (2 exp(-t/T2) + exp(-t/T1)) / 3 of an age [ps]."""
-        a, b = (-1e-12 / _seconds(time) for time in (self.relaxation_time, self.coherence_time))
+        a, b = (-1e-12 / time for time in self.times_s)
         if a == 0:
             return lambda age: (2 * exp(age * b) + 1) / 3
         return lambda age: (2 * exp(age * b) + exp(age * a)) / 3
 
 
+class StretchedMemory(_Memory):
+    """Energy relaxation, and a bath in which the coherence falls as exp(-(t/T)^n).
+
+    n = 2 in slow noise (Gaussian), 3 after an echo: de Sousa, Top. Appl. Phys. 115, 183 (2009).  T follows from T2, at
+    which the whole coherence, damping included, has fallen to 1/e.
+    """
+
+    kind: ClassVar[str] = "stretched"
+    exponent: Annotated[float, Field(ge=1, le=4)] = Field(2.0, description="n [1]")
+
+    def decay(self, age_s: float) -> Decay:
+        """Return damping and the bath together."""
+        t1, t2 = self.times_s
+        damping = t1_t2(age_s, t1, 2 * t1)
+        bath = (1 - t2 / (2 * t1)) * (age_s / t2) ** self.exponent if t2 < inf else 0.0
+        return Decay(damping.xy * exp(-bath), damping.z, damping.shift)
+
+
 def _seconds(time: int) -> float:
-    return float("inf") if time >= FOR_EVER else time * 1e-12
+    return inf if time >= FOR_EVER else time * 1e-12
 
 
 class TextbookInterface(InterfaceModel):
@@ -65,7 +93,7 @@ class TextbookInterface(InterfaceModel):
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting: a Werner pair in the frame of Phi+."""
-        _same(self, other)
+        same_kind(self, other)
         w = (4 * self.fidelity - 1) / 3
         return (Herald(0.0, self.probability, (Outcome(1.0, 0, (w, w, w)),)),)
 
@@ -94,7 +122,6 @@ class PhotonInterface(InterfaceModel):
     emitter_fidelity: Annotated[Fraction, Field(ge=0.25)] = Field(1.0, description="fidelity of qubit and photon [1]")
     dark_click: Annotated[Fraction, Field(lt=1)] = Field(0.0, description="per detector and window [1]")
     double_excitation: Fraction = Field(0.0, description="an excited emitter sends two photons [1]")
-    phase_noise: Annotated[float, Field(ge=0)] = Field(0.0, description="standard deviation between the arms [rad]")
     detectors: Literal["threshold", "number"] = Field("threshold", description="number: tells one photon from two")
     overhead: Duration = Field(0, description="of every cycle, beside the light's way [ps]")
 
@@ -125,43 +152,45 @@ class DoubleClickInterface(PhotonInterface):
     """Two-photon heralding, one click in each of two bins (Barrett and Kok, Phys. Rev. A 71, 060310, 2005)."""
 
     kind: ClassVar[str] = "double-click"
+    phase_drift: Sigma = Field(
+        0.0, description="standard deviation of the change of the arms' phase from bin to bin [rad]; a constant cancels"
+    )
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting: equal or different detectors announce Psi+ or Psi-."""
-        peer = _same(self, other)
-        found = heralding.double_click(
-            self.ends(peer, arms), min(self.visibility, peer.visibility), self.station(peer), self.phase_noise
-        )
-        return (_herald(0.0, found),)
+        peer = same_kind(self, other)
+        visibility, drift = min(self.visibility, peer.visibility), max(self.phase_drift, peer.phase_drift)
+        return (announced(0.0, heralding.double_click(self.ends(peer, arms), visibility, self.station(peer), drift)),)
 
 
 class SingleClickInterface(PhotonInterface):
     """One-photon heralding with a bright-state population (Cabrillo et al., Phys. Rev. A 59, 1025, 1999)."""
 
     kind: ClassVar[str] = "single-click"
+    phase_noise: Sigma = Field(0.0, description="standard deviation of the phase between the arms [rad]")
     bright_states: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5), min_length=1, description="populations to choose from [1]"
     )
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting per bright-state population."""
-        peer = _same(self, other)
+        peer = same_kind(self, other)
         ends, station = self.ends(peer, arms), self.station(peer)
         visibility, sigma = min(self.visibility, peer.visibility), max(self.phase_noise, peer.phase_noise)
         return tuple(
-            _herald(alpha, heralding.single_click((alpha, alpha), ends, visibility, station, sigma))
+            announced(alpha, heralding.single_click((alpha, alpha), ends, visibility, station, sigma))
             for alpha in self.bright_states
         )
 
 
-def _same(mine: Interface, other: InterfaceModel) -> Interface:
+def same_kind(mine: Interface, other: InterfaceModel) -> Interface:
     """Return the other end's interface if both speak the same scheme."""
     if type(other) is not type(mine):
         raise PhysicsError(f"interfaces of kind {mine.kind} and {other.kind} cannot make a link")
     return other
 
 
-def _herald(parameter: float, found: Sequence[heralding.Announcement]) -> Herald:
+def announced(parameter: float, found: Sequence[heralding.Announcement]) -> Herald:
     """Return a setting from what the station announces; patterns of one Bell index are one outcome each."""
     total = heralding.success_probability(found)
     outcomes = tuple(Outcome(f.probability / total, int(f.bell), f.correlators) for f in found)

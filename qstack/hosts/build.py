@@ -10,8 +10,11 @@ import rustworkx
 
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.node import Node
+from qstack.hosts.carriage import Carriage, Conditions
+from qstack.hosts.faults import Faults
 from qstack.hosts.record import Recorder
 from qstack.hosts.simulation import Simulation
+from qstack.plugin.chance import generator
 from qstack.plugin.contracts import Medium
 from qstack.plugin.distilling import combine_of, distillation_of
 from qstack.plugin.sites import FlowEnd, Neighbour, Site
@@ -29,9 +32,17 @@ class Network:
     medium: Medium
     recorder: Recorder
     requests: Mapping[frozenset[int], int]
+    carriage: Carriage | None = None
 
 
-def build(plan: Plan, *, seed: int, shot: int = 0, node_class: Callable[..., Node] = Node) -> Network:
+def build(
+    plan: Plan,
+    *,
+    seed: int,
+    shot: int = 0,
+    node_class: Callable[..., Node] = Node,
+    carriage: Callable[[Simulation, Conditions], Carriage] | None = None,
+) -> Network:
     """Return the network of a plan, with every flow's start on its heap.
 
     Parameters
@@ -42,9 +53,11 @@ def build(plan: Plan, *, seed: int, shot: int = 0, node_class: Callable[..., Nod
         Of the run: every entity draws from its own stream.
     node_class
         What piles the layers up; a traced run takes another one.
+    carriage
+        What carries messages; None takes the shortest way that does it.
     """
-    simulation = Simulation(node_class)
     run = plan.scenario.run
+    simulation = Simulation(node_class, None if run.shuffle_ties is None else _ties(run.shuffle_ties))
     scheme = distillation_of(plan.scenario.stack.link.options)
     medium: Medium = run.tier.make(
         clock=simulation,
@@ -55,7 +68,15 @@ def build(plan: Plan, *, seed: int, shot: int = 0, node_class: Callable[..., Nod
     )
     recorder = Recorder(plan, simulation, medium)
     requests: dict[frozenset[int], int] = {frozenset(link.ends): 0 for link in plan.links}
-    delays = _delays(plan)
+    light = _light(plan)
+    conditions = Conditions(plan.scenario.network.channel, light, plan.names, seed, shot, _faults(plan, seed, shot))
+    if carriage is None and (run.encode or conditions.faults or not conditions.channel.make(delay=0).ideal):
+        carriage = Carriage
+    carried = carriage(simulation, conditions) if carriage else None
+
+    def delays(a: int, b: int) -> int:
+        return conditions.make((a, b)).delay
+
     ends = _ends(plan)
     shared: dict[str, Any] = {}
     for number, (name, platform) in enumerate(zip(plan.names, plan.platforms, strict=True)):
@@ -65,14 +86,15 @@ def build(plan: Plan, *, seed: int, shot: int = 0, node_class: Callable[..., Nod
             made = level.make(site=site)
             layers.extend(made if isinstance(made, tuple) else (made,))
         device = medium.place(number, name, platform)
-        node = simulation.add_node(number, layers, device, delays, recorder.user(number))
+        sender = carried.sender(number) if carried else None
+        node = simulation.add_node(number, layers, device, delays, recorder.user(number), sender)
         medium.connect(number, node.feed)
         _count(node, number, requests)
     for link in plan.links:
         medium.join(link.ends, "--".join(sorted(plan.names[end] for end in link.ends)), link.sheet)
     for flow in plan.flows:
         simulation.at(flow.flow.start, _start, (simulation, flow.source, flow.number))
-    return Network(plan, simulation, medium, recorder, requests)
+    return Network(plan, simulation, medium, recorder, requests, carried)
 
 
 def _start(event: tuple[Simulation, int, int]) -> None:
@@ -115,25 +137,36 @@ def _neighbours(plan: Plan, shared: dict[str, Any]) -> list[dict[int, Neighbour]
         for link in plan.links:
             sheet = link.sheet
             for here, there in (link.ends, link.ends[::-1]):
-                table[here][there] = Neighbour(there, sheet.lanes, sheet.delay, sheet.rows)
+                delay = plan.scenario.network.channel.make(delay=sheet.delay).delay
+                table[here][there] = Neighbour(there, sheet.lanes, delay, sheet.rows)
         shared["neighbours"] = table
     found: list[dict[int, Neighbour]] = shared["neighbours"]
     return found
 
 
-def _delays(plan: Plan) -> Callable[[int, int], int]:
-    """Return the time of a message between two nodes: that of their link, or of the fastest way."""
+def _light(plan: Plan) -> Callable[[int, int], int]:
+    """Return the time that light takes between two nodes: that of their link, or of the fastest way."""
     graph: rustworkx.PyGraph[int, int] = rustworkx.PyGraph(multigraph=False)
     graph.add_nodes_from(range(len(plan.names)))
-    channel = plan.scenario.network.channel
-    graph.add_edges_from([(*link.ends, channel.make(delay=link.sheet.delay)) for link in plan.links])
+    graph.add_edges_from([(*link.ends, link.sheet.delay) for link in plan.links])
 
-    def delay(a: int, b: int) -> int:
+    def light(a: int, b: int) -> int:
         if graph.has_edge(a, b):
             return graph.get_edge_data(a, b)
         return round(rustworkx.dijkstra_shortest_path_lengths(graph, a, float, goal=b)[b])
 
-    return delay
+    return light
+
+
+def _faults(plan: Plan, seed: int, shot: int) -> Faults | None:
+    faults = plan.scenario.faults
+    return Faults(faults, plan.names, seed, shot) if faults else None
+
+
+def _ties(seed: int) -> Callable[[], int]:
+    """Return draws for the places of simultaneous events."""
+    draw = generator(seed, 0, "ties")
+    return lambda: int(draw.integers(1 << 31))
 
 
 def _count(node: Node, number: int, requests: dict[frozenset[int], int]) -> None:

@@ -11,9 +11,19 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, ValidationInfo, WithJsonSchema
+import numpy as np
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -21,11 +31,14 @@ from qstack.core.errors import PluginError
 from qstack.core.layer import Handler
 from qstack.core.nouns import Noun
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
+from qstack.plugin.sheet import Cost, Origin, check_origins
 from qstack.plugin.units import Duration, Fraction
+from qstack.quantum.memory import Decay
 from qstack.services.strategies import Row, Storage
 
 __all__ = [
     "Arm",
+    "ClassicalChannel",
     "Decay",
     "DistillationScheme",
     "Fibre",
@@ -51,23 +64,6 @@ __all__ = [
 
 
 # -- hardware ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Decay:
-    """What storage has done to one half since it was stored.
-
-    Parameters
-    ----------
-    xy, z
-        Factors on the coherences and on the population difference [1].
-    shift
-        Drift of <Z> towards |0>; zero for a Pauli channel [1].
-    """
-
-    xy: float
-    z: float
-    shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +172,16 @@ class InterfaceModel(HardwareModel):
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the time from one attempt of a lane to the next [ps]."""
 
+    def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
+        """Return when each end's qubit begins to age, counted from the beginning of a cycle [ps].
+
+        Emissions are staggered so that both photons reach the station together: the nearer node emits later.
+        """
+        slowest = max(arms[0].delay, arms[1].delay)
+        return slowest - arms[0].delay, slowest - arms[1].delay
+
     def reply(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
-        """Return when each end hears the answer, counted from the arrival-aligned start of the cycle [ps].
+        """Return when each end hears the answer, counted from the beginning of a cycle [ps].
 
         Emissions are staggered so that both photons reach the station together.
         """
@@ -228,6 +232,12 @@ class Platform(Options):
         Probability m that a reported bit is wrong.
     swap_time, readout_time
         How long a Bell measurement and a readout take [ps].
+    readout_bias
+        Half of the difference between the errors of a true 0 and of a true 1; ``readout_error: [m0, m1]`` gives both.
+    cost
+        Of one node, for planning.
+    origins
+        Where each value comes from; see `qstack.plugin.sheet`.
     """
 
     name: str = Field("inline", pattern=r"^[a-z0-9][a-z0-9.-]*$")
@@ -242,6 +252,27 @@ class Platform(Options):
     readout_error: Fraction = 0.0
     swap_time: Duration = 0
     readout_time: Duration = 0
+    readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
+    cost: Cost | None = None
+    origins: tuple[Origin, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unequal_readout(cls, sheet: Any) -> Any:
+        """Read errors of a true 0 and of a true 1 as their mean and half of their difference."""
+        if not isinstance(sheet, Mapping) or not isinstance(sheet.get("readout_error"), list | tuple):
+            return sheet
+        errors = sheet["readout_error"]
+        if len(errors) != 2 or "readout_bias" in sheet:
+            raise ValueError("readout_error: one error, or those of a true 0 and of a true 1.")
+        zero, one = (TypeAdapter(Fraction).validate_python(error) for error in errors)
+        return {**sheet, "readout_error": (zero + one) / 2, "readout_bias": (zero - one) / 2}
+
+    @model_validator(mode="after")
+    def _known_origins(self) -> Self:
+        if self.origins:
+            check_origins(self.origins, self.model_dump(mode="json"))
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +408,35 @@ class Medium(Protocol):
 
     def pairs(self, ends: tuple[int, int]) -> int:
         """Return how many pairs a link has made."""
+        ...
+
+
+class ClassicalChannel(Protocol):
+    """One direction of a classical channel, as a host sees it.
+
+    Attributes
+    ----------
+    delay
+        Longest time that a datagram takes unless it is queued or lost [ps]: what layers set their timers by.
+    ideal
+        True if every datagram arrives after exactly `delay`, once and intact: a host may then take a shorter way.
+    """
+
+    delay: int
+    ideal: bool
+
+    def arrivals(self, now: int, size: int, draw: np.random.Generator, /) -> tuple[int, ...]:
+        """Return when a datagram that is sent now arrives [ps]: once, never, or several times.
+
+        Parameters
+        ----------
+        now
+            The present [ps]; calls come in its order.
+        size
+            Of the datagram [byte].
+        draw
+            The random stream of this direction.
+        """
         ...
 
 

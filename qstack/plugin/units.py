@@ -25,6 +25,10 @@ TIMES: Mapping[str, Decimal] = {
 LENGTHS: Mapping[str, Decimal] = {"m": Decimal("1e-3"), "km": Decimal(1)}
 LOSSES: Mapping[str, Decimal] = {"dB": Decimal(1)}
 ATTENUATIONS: Mapping[str, Decimal] = {"dB/km": Decimal(1)}
+POWERS: Mapping[str, Decimal] = {"mW": Decimal("1e-3"), "kW": Decimal(1000), "W": Decimal(1)}
+RATES: Mapping[str, Decimal] = {"Hz": Decimal(1), "kHz": Decimal(1000), "MHz": Decimal("1e6"), "GHz": Decimal("1e9")}
+MONEY: Mapping[str, Decimal] = {"kEUR": Decimal(1000), "EUR": Decimal(1)}
+UPKEEPS: Mapping[str, Decimal] = {"EUR/month": Decimal(12), "EUR/yr": Decimal(1)}
 SPEEDS: Mapping[str, Decimal] = {"km/s": Decimal(1), "m/s": Decimal("1e-3")}
 
 NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?)\s*(.*?)\s*", re.DOTALL)
@@ -196,6 +200,31 @@ Speed = Annotated[
     _schema(SPEEDS, "speed"),
 ]
 """Up to the speed of light in vacuum [km/s]."""
+Power = Annotated[
+    float,
+    BeforeValidator(_quantity(POWERS, "a power", "W", least=0, most=1e9)),
+    _text("W"),
+    _schema(POWERS, "power"),
+]
+"""Zero or more [W]."""
+Rate = Annotated[
+    float, BeforeValidator(_quantity(RATES, "a rate", "Hz", least=0, most=1e15)), _text("Hz"), _schema(RATES, "rate")
+]
+"""Zero or more [Hz]."""
+Money = Annotated[
+    float,
+    BeforeValidator(_quantity(MONEY, "a price", "EUR", least=0, most=1e15)),
+    _text("EUR"),
+    _schema(MONEY, "price"),
+]
+"""Zero or more [EUR]."""
+Upkeep = Annotated[
+    float,
+    BeforeValidator(_quantity(UPKEEPS, "a running cost", "EUR/yr", least=0, most=1e15)),
+    _text("EUR/yr"),
+    _schema(UPKEEPS, "running cost"),
+]
+"""Zero or more [EUR/yr]."""
 Fraction = Annotated[
     float,
     BeforeValidator(_fraction),

@@ -7,7 +7,7 @@ only its timing differs, see `qstack.quantum.timing`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import expm1, log1p, sqrt
+from math import exp, expm1, log1p, sqrt
 
 import numpy as np
 
@@ -47,6 +47,66 @@ def source_in_the_middle(
         raise PhysicsError("no attempt can succeed: a memory never heralds")
     mixed = (exact.depolarising(false / herald) for false, herald in zip(falls, heralds, strict=True))
     return Announcement.of("both", Bell.PHI_PLUS, total, exact.apply(exact.from_bell(bell), *mixed))
+
+
+def emitted_or_not(
+    bell: BellList,
+    emission: float,
+    loading: tuple[float, float],
+    false_herald: tuple[float, float] = (0.0, 0.0),
+) -> Announcement:
+    """Return the outcome of one pulse of a source that emits one pair, or none, and of two memories that herald.
+
+    Parameters
+    ----------
+    bell, loading, false_herald
+        As in `source_in_the_middle`, given that there is a pair.
+    emission
+        Probability that there is one; without it both heralds are false and both qubits fully mixed.
+
+    Raises
+    ------
+    PhysicsError
+        If a value is no probability or no attempt can succeed.
+    """
+    pair = source_in_the_middle(bell, loading, false_herald)
+    real = probability("emission", emission) * pair.probability
+    empty = (1 - emission) * false_herald[0] * false_herald[1]
+    return _mixed_with("both", pair.matrix, real, empty)
+
+
+def coincidence(
+    bell: BellList, mean_pairs: float, detection: tuple[float, float], dark: tuple[float, float] = (0.0, 0.0)
+) -> Announcement:
+    """Return the outcome of one pulse of a Poissonian pair source and a threshold detection at either end.
+
+    With n pairs, an end sees nothing with (1 - d)(1 - eta)^n, so over the Poisson numbers the two ends click together
+    with P_AB, each alone with P_A and P_B.  Clicks of different pairs, and dark ones, know nothing of each other: they
+    make up P_A P_B.  The excess belongs to single pairs and carries their state: Takesue and Shimizu, Opt. Commun. 283,
+    276 (2010).  Polarisation is resolved by the ends; double clicks of one end count as a click of random value.
+
+    Raises
+    ------
+    PhysicsError
+        If a value is impossible or no attempt can succeed.
+    """
+    if not mean_pairs >= 0:
+        raise PhysicsError(f"mean pairs = {mean_pairs}: it is not negative")
+    eta_a, eta_b = (probability("detection", value) for value in detection)
+    quiet_a, quiet_b = (1 - probability("dark clicks", value) for value in dark)
+    silent_a, silent_b = quiet_a * exp(-mean_pairs * eta_a), quiet_b * exp(-mean_pairs * eta_b)
+    excess = silent_a * silent_b * expm1(mean_pairs * eta_a * eta_b)
+    return _mixed_with("both", exact.from_bell(bell), excess, (1 - silent_a) * (1 - silent_b))
+
+
+def _mixed_with(pattern: str, state: exact.Real, real: float, accidental: float) -> Announcement:
+    """Return an outcome that is a state with one probability and fully mixed with another."""
+    total = real + accidental
+    if total <= 0:
+        raise PhysicsError("no attempt can succeed: no photon arrives, nothing heralds falsely")
+    mixed = np.zeros((4, 4))
+    mixed[0, 0] = 1.0
+    return Announcement.of(pattern, Bell.PHI_PLUS, total, (real * state + accidental * mixed) / total)
 
 
 STEP = 1e-30

@@ -19,10 +19,15 @@ far off they may be.
 from __future__ import annotations
 
 import itertools
+<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import expm1, prod
+=======
+from collections.abc import Callable, Mapping, Sequence
+from math import expm1
+>>>>>>> main
 
 from qstack.plugin.sites import NetworkView
 from qstack.services.strategies import Edge, NoRoute, Route, Row, best_row
@@ -32,6 +37,9 @@ FURTHER_WAIT = 0.7
 """How much the second meeting on a path counts, compared with the worst one: see above."""
 
 Links = Mapping[tuple[int, int], Edge]
+
+ROUNDS = 64
+"""Most times the need is raised; every round excludes at least one setting of one link, and few are ever needed."""
 
 
 def links_of(view: NetworkView) -> dict[tuple[int, int], Edge]:
@@ -174,6 +182,41 @@ def required(view: NetworkView, links: Links, path: Sequence[int], wanted: float
     if share <= 0:
         return 0.0
     return (1 + 3 * (share / kept) ** (1 / len(steps))) / 4 if kept > 0 else 2.0
+
+
+def settle(
+    view: NetworkView, links: Links, find: Callable[[float], Sequence[int]], wanted: float
+) -> Route | NoRoute | None:
+    """Return the first path that satisfies its own need; None if there is no path at all.
+
+    What a path needs of its links depends on the path, and the path on the links that are good enough.  The need starts
+    at zero; a path is found at that need; if the path itself needs more, the need is raised to that and the search
+    repeats.  The need only grows, so the search ends.
+
+    Parameters
+    ----------
+    view, links
+        The network, and `links_of` it.
+    find
+        Returns the best path over links that reach a fidelity, or an empty one.
+    wanted
+        Fidelity of the delivered pairs.
+    """
+    need = 0.0
+    last: Sequence[int] = ()
+    for _ in range(ROUNDS):
+        path = find(need)
+        if not path:
+            break
+        last = path
+        least = required(view, links, path, wanted, need)
+        route = evaluate(view, links, path, max(need, least)) if least <= 1 else None
+        if route is not None and route.expected >= wanted - 1e-9:
+            return route
+        if least <= need or least > 1:
+            break
+        need = least
+    return refuse(view, links, last, wanted) if last else None
 
 
 def refuse(view: NetworkView, links: Links, path: Sequence[int], wanted: float) -> NoRoute:

@@ -21,6 +21,7 @@ from qstack.plugin.units import (
     Loss,
     Speed,
 )
+from qstack.scenario.faults import Fault
 from qstack.scenario.problems import AtKey
 
 MOST_NODES = 100_000
@@ -186,12 +187,16 @@ class Run(Options):
     """How long, with which chance, in which formalism.
 
     `attempts` is ``skip`` (one draw gives the time of the next success) or ``each`` (every attempt is made).
+    `encode` sends bytes instead of objects even where the channel is ideal.  `shuffle_ties` is a seed that puts
+    simultaneous events into random order, to expose what depends on their order.
     """
 
     until: EndTime
     seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = 0
     tier: chosen("tiers", "a tier") = Field("correlators", validate_default=True)  # type: ignore[valid-type]
     attempts: Literal["skip", "each"] = "skip"
+    encode: Annotated[bool, Field(strict=True)] = False
+    shuffle_ties: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] | None = None
 
 
 class Scenario(Options):
@@ -202,6 +207,7 @@ class Scenario(Options):
     network: Network
     stack: Stack = Field(default_factory=dict, validate_default=True)
     flows: Annotated[tuple[Flow, ...], Field(min_length=1)]
+    faults: tuple[Fault, ...] = ()
     run: Run
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from qstack.core.errors import PluginError
+from qstack.core.node import Node
 from qstack.hosts.build import Network, build
 from qstack.hosts.standstill import explain
 from qstack.plugin.contracts import Options
@@ -92,18 +93,14 @@ class Experiment:
             If the code of a plugin fails; the message names it.
         """
         end = self.plan.scenario.run.until if until is None else parse_duration(until, "until")
-        node_class = {"node_class": Tracer(self.plan.names, trace).node} if trace is not None else {}
-        network = build(self.plan, seed=self.seed, shot=shot, **node_class)
+        node_class = Node if trace is None else Tracer(self.plan.names, trace).node
         hooks = self.manager.observers
-        hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
         try:
-            with stop_on_interrupt(network.simulation) as interrupt:
-                _advance(network, end, progress)
-        except Exception as error:
-            culprit = self.manager.blame(error)
-            if culprit is None:
-                raise
-            raise culprit from error
+            with self.manager.blaming():
+                network = build(self.plan, seed=self.seed, shot=shot, node_class=node_class)
+                hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
+                with stop_on_interrupt(network.simulation) as interrupt:
+                    _advance(network, end, progress)
         finally:
             if trace is not None:
                 trace.close()

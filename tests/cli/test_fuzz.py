@@ -77,7 +77,7 @@ def test_a_spoilt_scenario_gives_a_clean_answer(qstack, tmp_path, good, examples
 
 
 def test_random_bytes_give_a_clean_answer(qstack, tmp_path):
-    draw = random.Random(5)  # noqa: S311 - not a secret
+    draw = random.Random(5)
     for _ in range(100):
         path = tmp_path / "bytes.yaml"
         path.write_bytes(draw.randbytes(draw.randrange(1, 60)))
@@ -89,7 +89,7 @@ def test_random_bytes_give_a_clean_answer(qstack, tmp_path):
 def test_random_settings_give_a_clean_answer(qstack, tmp_path, good):
     path = tmp_path / "good.yaml"
     path.write_text(good)
-    draw = random.Random(6)  # noqa: S311 - not a secret
+    draw = random.Random(6)
     keys = [
         "run",
         "run.until",

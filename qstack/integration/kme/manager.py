@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from qstack.core.errors import ConfigError, QstackError
+from qstack.core.errors import QstackError
 from qstack.integration.kme.batching import Batcher
 from qstack.integration.kme.peers import Peer, PeerError
 from qstack.integration.kme.settings import KmeSettings
@@ -147,9 +147,9 @@ class KeyManager:
             raise RefusalError(keys)
         return tuple(keys)
 
-    async def depth(self, peer: str) -> int:
-        """Return the number of keys that could be handed out now."""
-        return int(await self.query(ask.Depth(peer)))
+    async def depth(self, peer: str, *, coming: bool = False) -> int:
+        """Return the number of keys that could be handed out now, or soon."""
+        return int(await self.query(ask.Depth(peer, coming)))
 
     async def _reserve(self, order: Order) -> tuple[tuple[ask.Assignment, ...], list[Callable[[], Awaitable[None]]]]:
         """Reserve keys; return them with the calls that make them known to each key manager concerned."""
@@ -240,7 +240,7 @@ class KeyManager:
         ConfigError
             If the block is simulated and this key manager can be reached from other machines.
         """
-        self.refuse_simulated(simulated=block.simulated)
+        self._keep_at_home(block)
         if announce is not None:
             self.announcements[block.peer, block.block] = announce
         answer: ask.Offer | ask.Refused = await self.query(block)
@@ -248,15 +248,9 @@ class KeyManager:
         self.woken.set()
         return answer
 
-    def refuse_simulated(self, *, simulated: bool) -> None:
-        """Keep simulated keys on this machine unless the operator says otherwise; raises `ConfigError`."""
-        settings = self.settings
-        afar = [one.host for one in (settings.listen, settings.peer_listen) if not one.is_loopback()]
-        if simulated and afar and not settings.allow_simulated_off_loopback:
-            raise ConfigError(
-                f"{settings.kme_id}: simulated keys protect nothing, and {afar[0]!r} can be reached from other machines. "
-                "Listen on loopback, or set allow_simulated_off_loopback."
-            )
+    def _keep_at_home(self, block: ask.Deposit) -> None:
+        if block.simulated:
+            self.settings.refuse_simulated()
 
     async def compare(self, peer: str, message: OfferMessage) -> bool | None:
         """Answer a peer's offer; a block that is not here yet is looked for where a source knows how."""
@@ -264,7 +258,7 @@ class KeyManager:
         if verdict is None and message.announce is not None and peer in self.finders:
             block = await self.finders[peer].find(message.block, message.announce)
             if block is not None:
-                self.refuse_simulated(simulated=block.simulated)
+                self._keep_at_home(block)
                 await self.query(block)
                 verdict = await self.query(ask.Confirm(peer, message.offer()))
         return None if verdict is None else bool(verdict)
@@ -273,7 +267,8 @@ class KeyManager:
         """Offer blocks, tell of dead keys, expire old ones; for as long as the key manager lives."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.woken.wait(), TEND_S)
+                async with asyncio.timeout(TEND_S):  # not wait_for: it can swallow a cancellation
+                    await self.woken.wait()
             self.woken.clear()
             for kme, peer in self.peers.items():
                 try:

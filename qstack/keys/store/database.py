@@ -66,8 +66,15 @@ class Database(ABC):
         """Give the connection back."""
 
     @abstractmethod
-    def transaction(self) -> contextlib.AbstractContextManager[None]:
-        """Commit at the end, roll back on any exception; raises the errors of this module."""
+    def transaction(self, *, durable: bool = True) -> contextlib.AbstractContextManager[None]:
+        """Commit at the end, roll back on any exception; raises the errors of this module.
+
+        Parameters
+        ----------
+        durable
+            The commit survives a power cut, which costs a wait for the disk. Any commit survives the death of the
+            process, and none survives without those before it.
+        """
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -110,8 +117,7 @@ class SqliteDatabase(Database):
                 raise ConfigError(f"key store {path!r} has mode {mode:04o}: others could read keys. Allowed: 0600.")
         self.connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         with self._translated():
-            # FULL: a commit survives a power cut, not only the death of the process.
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
+            for pragma in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
                 self.connection.execute(f"PRAGMA {pragma}")
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
@@ -133,9 +139,10 @@ class SqliteDatabase(Database):
         self.connection.close()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """See `Database.transaction`."""
         with self._translated():
+            self.connection.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -205,11 +212,13 @@ class PostgresDatabase(Database):
         self.connection.close()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """See `Database.transaction`; a connection that was lost is opened again."""
         if self.connection.closed:
             self.connection = self._connect()
         with self._translated(), self.connection.transaction():
+            if not durable:
+                self.connection.execute("SET LOCAL synchronous_commit TO OFF")
             yield
 
     @contextlib.contextmanager

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from qstack.services.key_delivery import Deposit, Secret
+from qstack.services.key_delivery import Deposit
+from qstack.services.secret import Secret
 
 
 @dataclass(slots=True)

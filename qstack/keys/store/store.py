@@ -40,7 +40,18 @@ HANDLERS: dict[type, Callable[..., Any]] = {
     ask.Wrap: carry.wrap,
     ask.Unwrap: carry.unwrap,
 }
+DURABLE = (ask.Deposit, ask.Reserve, ask.Cede, ask.Void, ask.Wrap)
 ATTEMPTS = 5
+
+
+def must_be_durable(call: ask.Call) -> bool:
+    """Return whether a call must survive a power cut before it is answered.
+
+    It must where the past would otherwise allow a key twice: whoever takes keys from the own half of a pool (Reserve,
+    Wrap, Cede), and a slave's Fetch. A master's Fetch need not: what is reserved and not known to be fetched is voided
+    at the next start. Nor need Admit: its keys are of the peer's half, and a peer that loses it only fails to deliver.
+    """
+    return isinstance(call, DURABLE) or (isinstance(call, ask.Fetch) and call.sae != call.master)
 
 
 class SqlKeyStore:
@@ -70,17 +81,18 @@ class SqlKeyStore:
             finish(tx)
 
     def batch(self, calls: Sequence[ask.Call]) -> list[Any]:
-        """Answer every call in one transaction; a damaged key fails its own call only, with the exception as answer.
+        """Answer every call in one transaction, durable where one of them must be; a damaged key fails its own call only, with the exception as answer.
 
         Raises
         ------
         StoreError
             If nothing could be made durable; nothing has changed then.
         """
+        durable = any(must_be_durable(call) for call in calls)
         with self.turn:
             for attempt in range(ATTEMPTS):
                 try:
-                    with self.db.transaction():
+                    with self.db.transaction(durable=durable):
                         tx = begin(self.db, self.policy, self.clock)
                         answers = [self._answer(tx, call) for call in calls]
                         finish(tx)

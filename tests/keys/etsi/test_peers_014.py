@@ -7,12 +7,14 @@ import json
 
 import pytest
 
+from qstack.cli.keys_serve import pull
 from qstack.core.errors import ConfigError
 from qstack.integration.etsi014.client import Etsi014Error, Southbound
 from qstack.integration.etsi014.service import Request
 from qstack.integration.kme.peer_service import PeerService
-from qstack.integration.kme.settings import Listen
-from qstack.services.key_delivery import Count, Deposit, Fetch, Secret
+from qstack.integration.kme.settings import Listen, SouthboundSettings
+from qstack.services.key_delivery import Count, Deposit, Fetch
+from qstack.services.secret import Secret
 
 THREE = ("kme-1", "kme-2", "kme-3")
 
@@ -268,6 +270,39 @@ def test_keys_of_a_device_enter_southbound(rig):
 
     # 8 keys of the device left its pool; 7 came of them, one has gone into comparing the ends.
     assert rig(scenario) == -1
+
+
+def test_two_key_managers_feed_on_two_below_them(rig, second_rig):
+    def below(lower, kme, sae, other, *, pulls):
+        tls, url = lower.tls[sae].model_dump(), lower.sites[kme].url
+        return SouthboundSettings.model_validate({
+            "url": url, "tls": tls, "other_sae": other, "pulls": pulls, "number": 10, "size": 512,
+        })  # fmt: skip
+
+    async def scenario(lower):
+        await lower.fill(60)
+        async with second_rig(keys={"max_key_count": 60}) as upper:
+            ends = upper.sites["kme-1"], upper.sites["kme-2"]
+            work = [
+                asyncio.create_task(pull(ends[0], "kme-2", below(lower, "kme-1", "SAE_A", "SAE_B", pulls=True))),
+                asyncio.create_task(pull(ends[1], "kme-1", below(lower, "kme-2", "SAE_B", "SAE_A", pulls=False))),
+            ]
+            for _ in range(200):
+                if min(await ends[0].manager.depth("kme-2"), await ends[1].manager.depth("kme-1")) >= 30:
+                    break
+                await asyncio.sleep(0.02)
+            async with upper.client("SAE_A") as a, upper.client("SAE_B") as b:
+                keys = await a.enc_keys("SAE_B", 20)
+                same = await b.dec_keys("SAE_A", [key.key for key in keys])
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+        return keys, same, await lower.sites["kme-1"].manager.depth("kme-2")
+
+    keys, same, left = rig(scenario)
+    assert same == keys
+    # Blocks of 10 keys of 512 bits are 20 of 256, one of which compares the ends: two blocks pass half of the capacity.
+    assert left == 60 - 2 * 20
 
 
 def test_simulated_keys_stay_on_this_machine(rig):

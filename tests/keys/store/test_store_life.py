@@ -26,12 +26,12 @@ from qstack.services.key_delivery import (
     Reason,
     Refused,
     Reserve,
-    Secret,
     Settle,
     Sweep,
     Unconfirmed,
     Void,
 )
+from qstack.services.secret import Secret
 
 
 def order(number=1, bits=256, **more):
@@ -163,6 +163,17 @@ def test_a_key_expires_unread_and_is_refused_to_the_peer(open_pools):
     assert pools.first.call(Sweep()) == 4
     assert pools.first.db.rows("SELECT count(*) FROM keys WHERE material IS NOT NULL") == [(0,)]
     assert pools.first.call(Count("kme-2")).states == {"expired": 4}
+
+
+def test_a_block_that_the_peer_never_confirms_counts_as_coming_until_it_expires(open_pools):
+    pools = open_pools(ttl_s=100)
+    pools.first.call(Deposit("kme-2", "b", Secret(bytes(200)), {}, simulated=False))
+    assert pools.first.call(Depth("kme-2")) == 0
+    assert pools.first.call(Depth("kme-2", coming=True)) == 5
+    pools.clock.now += 100
+    pools.first.call(Sweep())
+    assert pools.first.call(Depth("kme-2", coming=True)) == 0
+    assert pools.first.call(Unconfirmed("kme-2")) == ()
 
 
 def test_a_clock_that_jumps_back_revives_nothing(open_pools):
