@@ -19,15 +19,10 @@ far off they may be.
 from __future__ import annotations
 
 import itertools
-<<<<<<< HEAD
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import expm1, prod
-=======
-from collections.abc import Callable, Mapping, Sequence
-from math import expm1
->>>>>>> main
 
 from qstack.plugin.sites import NetworkView
 from qstack.services.strategies import Edge, NoRoute, Route, Row, best_row
