@@ -23,8 +23,8 @@ from qstack.transport.session import ENDING, AnswerDue, Session, Terms
 from qstack.wire.transport import Acknowledgement, Correction, Discard, Loss, SessionClose
 
 BITMAP = 64
-SPARE = 4
-"""Windows' worth of pairs given up before they were heard of: more is not a sender that obeys its own window."""
+MOST = 1 << 12
+"""Pairs that may be given up before the network has told of them; more is not the work of an honest sender."""
 
 
 class Receiver(Session):
@@ -135,7 +135,7 @@ class Receiver(Session):
         held = self.held.pop(msg.pair, None)
         if held is not None:
             return (Free(held.qubit),)
-        if len(self.early) > SPARE * self.terms.window:
+        if len(self.early) >= MOST:
             raise RemoteProtocolError(f"session {self.number}: too many pairs are given up that nobody knows")
         self.early.setdefault(msg.pair, None)
         return ()
@@ -175,10 +175,10 @@ class Receiver(Session):
         for held in self.held.values():
             yield Free(held.qubit)
         self.held.clear()
-        gone = sorted(known.sequence for known in self.early.values() if known is not None)
+        gone = {known.sequence: True for known in self.early.values() if known is not None}
         self.early.clear()
-        for number in gone:
-            yield self.send(Loss(self.number, number, erasure=True))
-            yield from self._take(Lost(self.number, number, erasure=True))
-        for number in sorted(self.arrived) if self.terms.ordered else ():  # behind a gap that nobody will fill
-            yield from self._hand(self.arrived.pop(number))
+        unheard = range(self.base, max(self.arrived, default=self.base))
+        gone.update((number, False) for number in unheard if number not in self.arrived and number not in gone)
+        for number, erasure in sorted(gone.items()):
+            yield self.send(Loss(self.number, number, erasure))
+            yield from self._take(Lost(self.number, number, erasure))

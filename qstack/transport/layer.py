@@ -12,6 +12,7 @@ Specification: specs/transport/transport.md.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from qstack.core.clock import SECOND
@@ -19,7 +20,7 @@ from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Handler, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Message, Noun, Send
 from qstack.services.device import BellMeasured, Free
-from qstack.services.l3_network import Connect, Connected, Disconnected, Pair
+from qstack.services.l3_network import Connect, Connected, Disconnect, Disconnected, Pair
 from qstack.services.l4_transport import (
     REACTIVE,
     STREAM,
@@ -54,6 +55,8 @@ from qstack.wire.transport import (
 
 LARGEST = (1 << 16) - 1
 """Largest window that the wire can carry."""
+REMEMBERED = 1024
+"""Sessions that have stood and ended, kept so that a repeated OPEN does not raise the dead."""
 
 
 def refusal(terms: Terms) -> str | None:
@@ -86,6 +89,7 @@ class TransportLayer(Layer):
         self.patience = patience
         self.sessions: dict[int, Session] = {}
         self.tables: dict[int, dict[type[Noun], Handler]] = {}
+        self.ended: deque[int] = deque(maxlen=REMEMBERED)
 
     # -- beginning ----------------------------------------------------------------------------------------------------
 
@@ -135,6 +139,8 @@ class TransportLayer(Layer):
         if wrong:
             raise RemoteProtocolError(f"session {msg.session}: {wrong}")
         session = self.sessions.get(msg.session)
+        if msg.session in self.ended:
+            return ()
         if session is None and supported(terms):
             kind = Stream if terms.mode == STREAM else Receiver
             session = self._add(kind, msg.session, ctx.sender, terms, initiator=False)
@@ -175,6 +181,8 @@ class TransportLayer(Layer):
     def connected(self, ind: Connected, ctx: Context) -> Outputs:
         """Tell the application at either end."""
         session = self.sessions.get(ind.session)
+        if session is None and ind.session in self.ended:
+            return (Disconnect(ind.session),)  # closed by this end before it stood
         if session is None and not ind.initiator:
             terms = Terms(0.0, 0, STREAM, REACTIVE, 0, ordered=True)
             session = self._add(PlainStream, ind.session, ind.peer, terms, initiator=False)
@@ -305,6 +313,8 @@ class TransportLayer(Layer):
         yield from outputs
         if session.settled and self.sessions.get(session.number) is session:
             del self.sessions[session.number], self.tables[session.number]
+            if not (session.initiator or isinstance(session, PlainStream)):
+                self.ended.append(session.number)
             yield session.closed()
 
     # -- the table ----------------------------------------------------------------------------------------------------
