@@ -8,6 +8,7 @@ from typing import Any
 
 import rustworkx
 
+from qstack.core.clock import Clock
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.node import Node
 from qstack.hosts.carriage import Carriage, Conditions
@@ -58,14 +59,7 @@ def build(
     """
     run = plan.scenario.run
     simulation = Simulation(node_class, None if run.shuffle_ties is None else _ties(run.shuffle_ties))
-    scheme = distillation_of(plan.scenario.stack.link.options)
-    medium: Medium = run.tier.make(
-        clock=simulation,
-        seed=seed,
-        shot=shot,
-        attempts=run.attempts,
-        schemes={scheme.name: combine_of(scheme)} if scheme else {},
-    )
+    medium = medium_of(plan, simulation, seed, shot)
     recorder = Recorder(plan, simulation, medium)
     requests: dict[frozenset[int], int] = {frozenset(link.ends): 0 for link in plan.links}
     light = _light(plan)
@@ -77,24 +71,54 @@ def build(
     def delays(a: int, b: int) -> int:
         return conditions.make((a, b)).delay
 
-    ends = _ends(plan)
+    ends = applications(plan)
     shared: dict[str, Any] = {}
     for number, (name, platform) in enumerate(zip(plan.names, plan.platforms, strict=True)):
-        site = _site(plan, number, ends.get(number, {}), shared)
-        layers: list[Layer] = []
-        for level in plan.scenario.stack.layers():
-            made = level.make(site=site)
-            layers.extend(made if isinstance(made, tuple) else (made,))
+        layers = pile(plan, number, ends.get(number, {}), shared)
         device = medium.place(number, name, platform)
         sender = carried.sender(number) if carried else None
         node = simulation.add_node(number, layers, device, delays, recorder.user(number), sender)
         medium.connect(number, node.feed)
         _count(node, number, requests)
-    for link in plan.links:
-        medium.join(link.ends, "--".join(sorted(plan.names[end] for end in link.ends)), link.sheet)
+    join(plan, medium)
     for flow in plan.flows:
         simulation.at(flow.flow.start, _start, (simulation, flow.source, flow.number))
     return Network(plan, simulation, medium, recorder, requests, carried)
+
+
+def medium_of(plan: Plan, clock: Clock, seed: int, shot: int = 0) -> Medium:
+    """Return the owner of all quantum state of a plan, without nodes yet."""
+    run = plan.scenario.run
+    scheme = distillation_of(plan.scenario.stack.link.options)
+    schemes = {scheme.name: combine_of(scheme)} if scheme else {}
+    made: Medium = run.tier.make(clock=clock, seed=seed, shot=shot, attempts=run.attempts, schemes=schemes)
+    return made
+
+
+def join(plan: Plan, medium: Medium) -> None:
+    """Add all links of a plan to a medium that knows its nodes."""
+    for link in plan.links:
+        medium.join(link.ends, "--".join(sorted(plan.names[end] for end in link.ends)), link.sheet)
+
+
+def pile(plan: Plan, number: int, ends: dict[int, Any], shared: dict[str, Any]) -> list[Layer]:
+    """Return the layers of a node, lowest first.
+
+    Parameters
+    ----------
+    plan, number
+        Which node of which network.
+    ends
+        Its applications, by flow.
+    shared
+        What the nodes of one process share; see `qstack.plugin.sites.Site.once`.
+    """
+    site = _site(plan, number, ends, shared)
+    layers: list[Layer] = []
+    for level in plan.scenario.stack.layers():
+        made = level.make(site=site)
+        layers.extend(made if isinstance(made, tuple) else (made,))
+    return layers
 
 
 def _start(event: tuple[Simulation, int, int]) -> None:
@@ -102,7 +126,7 @@ def _start(event: tuple[Simulation, int, int]) -> None:
     simulation.nodes[node].feed(Start(flow), simulation.now)
 
 
-def _ends(plan: Plan) -> dict[int, dict[int, Any]]:
+def applications(plan: Plan) -> dict[int, dict[int, Any]]:
     """Return the applications of every node, by flow."""
     ends: dict[int, dict[int, Any]] = {}
     for flow in plan.flows:

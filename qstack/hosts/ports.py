@@ -70,6 +70,10 @@ class Limits:
     connections: int = 256
 
 
+LIMITS = Limits()
+"""What suits a few nodes on a good network."""
+
+
 class Owner(Protocol):
     """Who uses a port."""
 
@@ -116,7 +120,7 @@ class Port:
         identity: Identity,
         incarnation: int,
         owner: Owner,
-        limits: Limits = Limits(),
+        limits: Limits = LIMITS,
     ) -> None:
         self.number = number
         self.names = names
@@ -128,6 +132,7 @@ class Port:
         self.client_tls = client_context(identity.certificate, identity.key, identity.authority)
         self.client_tls.check_hostname = False  # nodes are known by their names, not by those of their hosts
         self.incarnations: dict[int, int] = {}
+        self.incoming: dict[int, asyncio.StreamWriter] = {}
         self.open = 0
         self.tasks: set[asyncio.Task[None]] = set()
         self.socket: socket.socket | None = None
@@ -198,8 +203,15 @@ class Port:
         finally:
             self.open -= 1
             taken.close() if writer is None else writer.transport.abort()
-            if peer is not None:
+            if peer is not None and self.incoming.get(peer) is writer:
+                del self.incoming[peer]
                 self.owner.gone(peer, why)
+
+    def hang_up(self, peer: int) -> None:
+        """End what a neighbour sends; its end is not told to the owner any more."""
+        writer = self.incoming.pop(peer, None)
+        if writer is not None:
+            writer.transport.abort()
 
     async def _introduction(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stream: Stream) -> int:
         """Learn who is there: the certificate and the first message must agree."""
@@ -213,6 +225,10 @@ class Port:
                 raise RemoteProtocolError(f"{name} did not introduce itself with KEEPALIVE")
             self.check(peer, said)
             writer.write(encode(self.greeting))
+            if peer in self.incoming:  # its old connection may not have ended here yet
+                self.hang_up(peer)
+                self.owner.gone(peer, "it has connected anew")
+            self.incoming[peer] = writer
             self.owner.introduced(peer, said.incarnation)
             return peer
         raise RemoteProtocolError(f"{name} left without a word")
@@ -427,6 +443,8 @@ def reason(error: BaseException) -> str:
         return f"its certificate is not accepted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return PHRASES.get(error.reason or "", f"TLS: {error.reason or error}")
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
     if isinstance(error, OSError):
         return (error.strerror or str(error) or type(error).__name__).lower()
     return str(error)

@@ -120,7 +120,7 @@ MADE: Mapping[str, tuple[str, ...]] = {
     "routers": ("__call__",),
     "distillation": ("name", "combine", "output_fidelity", "input_fidelity"),
     "reconciliation": ("name", "alice", "bob"),
-    "channels": ("arrivals", "delay", "ideal"),
+    "channels": ("delay", "ideal", "arrivals"),
     "applications": ("handlers", "flow"),
     "sinks": ("write", "close"),
 }

@@ -7,7 +7,8 @@ of length six among its light columns.  The random stream is
 fixed, so the code follows from its size.
 
 Rows can be *split*: once the parity of half of a row's edges is known, the row counts as two.  That is how a code
-gives more redundancy step by step, without new edges: what was said before stays in use.
+gives more redundancy step by step, without new edges: what was said before stays in use.  The edges of a row stand in
+random order, so that both halves have light and heavy columns.
 """
 
 from __future__ import annotations
@@ -142,8 +143,8 @@ def make(rows: int, lift: int) -> Code:
             chosen = np.argsort(load + generator.random(rows) / 2, kind="stable")[:degree].tolist()
         load[chosen] += 1
         edges += [(row, column, shift) for row, shift in girth.shifts(chosen, generator)]
-    edges.sort()
     table = np.array(edges, np.int32)
+    table = table[np.lexsort((generator.random(len(edges)), table[:, 0]))]
     starts = np.searchsorted(table[:, 0], np.arange(rows + 1)).astype(np.int32)
     return Code(starts, np.ascontiguousarray(table[:, 1]), np.ascontiguousarray(table[:, 2]), lift)
 
