@@ -53,5 +53,8 @@ def test_a_standstill_is_told_with_who_waits_for_whom(tmp_path, capsys):
     (tmp_path / "qstackfile.py").write_text(PLUGIN)
     assert invoke(["run", str(tmp_path / "s.yaml"), "--quiet"]) == 1
     said = capsys.readouterr().err
-    assert "standstill at 0 s: nothing is left to do, but flows are open: pairs (0 pairs so far, the last at never)" in said
+    assert (
+        "standstill at 0 s: nothing is left to do, but flows are open: pairs (0 pairs so far, the last at never)"
+        in said
+    )
     assert "n0 waits for a kind word from n1 since 5 s" in said
