@@ -134,6 +134,7 @@ class Alice(End):
 
     def _reconcile(self, message: Verdicts) -> list[bytes]:
         assert self._corrector is not None
+        self._judge_leak()
         answer = self._corrector.answer(message.bits)
         if answer is not None:
             return [self._channel.send(Parities(answer))]

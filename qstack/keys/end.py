@@ -220,7 +220,10 @@ class End:
         return length
 
     def _judge_leak(self) -> None:
-        """Refuse amplification where the two sides have said more than agreed."""
+        """Give up once the two sides have said more than agreed.
+
+        It is asked at every message, because a false parity can send a reconciliation round in circles.
+        """
         most = self.terms.most_leak(sum(self._tally.key))
         if self.leak > most:
             raise GiveUpError(Reason.LEAK, f"{self.leak} bits disclosed, {most:.0f} agreed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -121,6 +123,23 @@ def test_answers_of_the_wrong_size_are_refused(strategy):
         asker.answer(np.zeros(question.size + 1, np.uint8))
     with pytest.raises(RemoteProtocolError, match="Alice speaks first"):
         answerer.open()
+
+
+@pytest.mark.parametrize("number", range(0, 40, 3))
+def test_a_false_parity_ends_in_an_error_or_is_corrected_but_it_ends(number):
+    alice_key, bob_key = noisy(2000, 0.03, 1)
+    alice, bob = Cascade("original").alice(alice_key, 0.03), Cascade("original").bob(bob_key, 0.03)
+    question, trip = alice.open(), 0
+    with suppress(RemoteProtocolError):
+        while question is not None:
+            if trip == number:
+                question = question.copy()
+                question[0] ^= 1
+            trip += 1
+            question = alice.answer(bob.answer(question))
+        assert alice.done
+        assert bob.done
+    assert trip <= 16 * 2000
 
 
 def test_bad_parameters_are_named():
