@@ -13,7 +13,7 @@ from qstack.core.errors import ConfigError, RemoteProtocolError
 from qstack.keys.information import binary_entropy
 from qstack.keys.reconcile.cascade import FRAME, VARIANTS, Cascade
 from qstack.keys.reconcile.ldpc import Ldpc
-from qstack.keys.reconcile.ldpc_code import COLUMNS, degrees, make
+from qstack.keys.reconcile.ldpc_code import COLUMNS, adder, degrees, make, xor_numpy
 from qstack.keys.reconcile.ldpc_decode import decode, sweep_numpy, sweeper
 
 STRATEGIES = [Cascade("patient"), Cascade("yan"), Cascade("original"), Ldpc()]
@@ -220,8 +220,21 @@ def test_compiled_and_numpy_decoders_agree():
     assert np.array_equal(beliefs[0] < 0, beliefs[1] < 0)
 
 
+def test_compiled_and_numpy_sums_agree():
+    pytest.importorskip("numba")
+    generator = np.random.Generator(np.random.Philox(1))
+    code = make(40, 100)
+    word = generator.integers(0, 2, (COLUMNS, 100), dtype=np.uint8)
+    sums = [np.zeros((40, 100), np.uint8) for _ in range(2)]
+    for add, parities in zip((adder(), xor_numpy), sums, strict=True):
+        add(word, code.starts[:-1], code.starts[1:], code.column, code.shift, parities)
+    assert np.array_equal(*sums)
+    assert sums[0].any()
+
+
 def test_ldpc_without_numba(monkeypatch):
     monkeypatch.setattr("qstack.keys.reconcile.ldpc_decode.sweeper", lambda: sweep_numpy)
+    monkeypatch.setattr("qstack.keys.reconcile.ldpc_code.adder", lambda: xor_numpy)
     alice, bob = noisy(30_000, 0.03, 5)
     assert np.array_equal(talk(Ldpc(), alice, bob, 0.03)[0], alice)
 
