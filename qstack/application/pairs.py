@@ -1,7 +1,7 @@
 """Pairs: ask for entanglement and take it as it comes.
 
-    initiator   IDLE --Start/Open--> OPEN --Delivery/Consumed, Free--> OPEN --Closed/Finished--> done
-    responder          OPEN --Delivery/Consumed, Free--> OPEN --Closed/Finished--> done
+initiator   IDLE --Start/Open--> OPEN --Delivery/Consumed, Free--> OPEN --Closed/Finished--> done
+responder          OPEN --Delivery/Consumed, Free--> OPEN --Closed/Finished--> done
 """
 
 from __future__ import annotations

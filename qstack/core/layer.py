@@ -13,6 +13,7 @@ no logger, no random generator and no quantum state.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from qstack.core.nouns import Noun
@@ -53,6 +54,25 @@ def on(*nouns: type[Noun]) -> Callable[[F], F]:
     return mark
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a layer waits for; a host that has come to a standstill says who waits for whom.
+
+    Parameters
+    ----------
+    what
+        What is wanted, in words.
+    peer
+        Number of the node that has to provide it.
+    since
+        Since when [ps].
+    """
+
+    what: str
+    peer: int
+    since: int
+
+
 class Layer:
     """Base of all layers: collects the methods marked with `on`."""
 
@@ -65,3 +85,7 @@ class Layer:
             for kind in getattr(getattr(type(self), attribute), "handles", ()):
                 table[kind] = getattr(self, attribute)
         return table
+
+    def waiting(self) -> Iterable[Waiting]:
+        """Return what this layer waits for; nothing changes by asking."""
+        return ()

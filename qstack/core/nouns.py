@@ -17,19 +17,19 @@ found by its value.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar, dataclass_transform
+from typing import ClassVar, TypeVar, dataclass_transform
 
-C = TypeVar("C", bound=type)
+T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True)
-def noun(cls: C) -> C:
+def noun(cls: type[T]) -> type[T]:
     """Make a class a noun: a slotted dataclass, frozen for the type checker."""
     return dataclass(slots=True)(cls)
 
 
 @dataclass_transform(frozen_default=True)
-def timer(cls: C) -> C:
+def timer(cls: type[T]) -> type[T]:
     """Make a class a timer noun: as `noun`, and hashable by value."""
     return dataclass(slots=True, unsafe_hash=True)(cls)
 
@@ -59,9 +59,16 @@ class Message(Noun):
 
 
 class Timer(Noun):
-    """Comes back later to the layer that set it, unless cancelled."""
+    """Comes back later to the layer that set it, unless cancelled.
+
+    Attributes
+    ----------
+    housekeeping
+        True for timers that only tidy up: a host with nothing else left to do stands still.
+    """
 
     __slots__ = ()
+    housekeeping: ClassVar[bool] = False
 
 
 @noun

@@ -3,31 +3,30 @@
 Attempts of a lane are independent, so the number of attempts until a success is geometric and forgets its past.  A
 change of either end's standing answer at time t redraws only attempts that begin at or after t; what was emitted
 earlier keeps its outcome, and its herald still arrives.  Nothing in one lane touches another.
+
+A qubit that is kept (K) fills its memory from the attempt until it is freed, so a lane attempts only in every so many
+cycles that the answer of one attempt comes before the next.  One that is measured at once (M) fills nothing: attempts
+are made in every cycle, while answers are on their way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log1p
+from math import inf, log1p
 
 from qstack.core.clock import Clock
 from qstack.core.errors import PhysicsError
 from qstack.core.nouns import Noun
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
+from qstack.plugin.contracts import Outcome
 from qstack.services.device import Herald
 
 SEQUENCES = 1 << 16
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One announced Bell state of a heralding station: its share of the successes and the state it announces."""
-
-    share: float
-    bell: int
-    correlators: tuple[float, float, float]
+Mode = tuple[int, bool, tuple[int, ...]]
+"""How an end attempts: row of the table, whether it keeps the qubit, bases to draw from if not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Setting:
     Parameters
     ----------
     period
-        Time between attempts of a lane [ps].
+        Time between the beginnings of two cycles [ps].
     probability
         Success probability per attempt.
     outcomes
@@ -73,6 +72,8 @@ class End:
         When, after the beginning of a cycle, the photon leaves and the answer arrives [ps].
     readout
         Factor 1 - 2m of its readout.
+    gate
+        Factor 1 - q of its two-qubit gate.
     """
 
     node: int
@@ -83,33 +84,63 @@ class End:
     emit: int
     reply: int
     readout: float = 1.0
+    gate: float = 1.0
+
+
+class Success:
+    """An attempt that will succeed, from its draw until its answer arrives; `void` if it never happens."""
+
+    __slots__ = ("aid", "begin", "lane", "modes", "void")
+
+    def __init__(self, lane: Lane, begin: int) -> None:
+        """Take the request and the ways of attempting from what both ends want now."""
+        self.lane = lane
+        self.begin = begin
+        self.aid = lane.aid[0]
+        self.modes = lane.modes
+        self.void = False
 
 
 class Lane:
-    """A pair of memories, one at each end."""
+    """A pair of memories, one at each end, with what each end wants of it.
 
-    __slots__ = ("aid", "begin", "free", "index", "link", "modes", "token")
+    Attributes
+    ----------
+    agreed
+        Whether both ends attempt for the same request in the same way.
+    next
+        The success that the attempts now being made will end with; None if none are made.
+    """
 
-    def __init__(self, link: LaneLink, index: int) -> None:
+    __slots__ = ("agreed", "aid", "free", "index", "link", "modes", "next")
+
+    def __init__(self, link: Link, index: int) -> None:
         self.link = link
         self.index = index
         self.aid = [-1, -1]
         self.free = [True, True]
-        self.modes: list[tuple[int, bool, tuple[int, ...]]] = [(0, True, ()), (0, True, ())]
-        self.begin = -1  # beginning of the cycle that will succeed
-        self.token = 0
+        self.modes: tuple[Mode, Mode] = ((0, True, ()), (0, True, ()))
+        self.agreed = False
+        self.next: Success | None = None
+
+    def want(self, side: int, aid: int, mode: Mode) -> None:
+        """Take what an end wants from now on."""
+        self.aid[side] = aid
+        a, b = self.modes
+        self.modes = (mode, b) if side == 0 else (a, mode)
+        (mine, theirs), (a, b) = self.aid, self.modes
+        self.agreed = mine >= 0 and mine == theirs and a[:2] == b[:2]
 
     def release(self, side: int, now: int) -> None:
-        """Give this end's memory back; attempts go on if both ends agree."""
-        self.free[side] = True
-        if self.free[1 - side] and self.begin < 0:
-            aid = self.aid
-            if aid[0] >= 0 and aid[0] == aid[1]:
-                self.link.schedule(self, now)
+        """Give this end's memory back; attempts go on."""
+        free = self.free
+        free[side] = True
+        if free[1 - side] and self.agreed and self.next is None:
+            self.link.resume(self, now)
 
 
-class LaneLink:
-    """All lanes between two neighbours.
+class Link:
+    """All lanes between two neighbours; subclasses decide when an attempt succeeds.
 
     Parameters
     ----------
@@ -140,110 +171,141 @@ class LaneLink:
         self.ends = ends
         self.lanes = [Lane(self, index) for index in range(lanes)]
         self.settings = settings
-        # Attempts until success are 1 + floor(exponential * scale): P(more than n) = (1 - p)**n.
-        self.scales = [
-            0.0 if s.probability == 1 else float("inf") if s.probability == 0 else -1 / log1p(-s.probability)
-            for s in settings
-        ]
         self.draw = draw
         self.numbers = numbers
-        self.sequence = 0
+        self.measured_cycles = [s.period for s in settings]
+        slowest = max(ends[0].reply, ends[1].reply)
+        self.kept_cycles = [s.period * max(1, -(-slowest // s.period)) for s in settings]
+        self.together = ends[0].reply == ends[1].reply
+        self.first_reply = min(ends[0].reply, ends[1].reply)
         self.successes = 0
+        self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
 
-    def trigger(self, side: int, lane: Lane, aid: int, mode: tuple[int, bool, tuple[int, ...]], now: int) -> None:
+    def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
         """Take one end's new standing answer."""
-        if lane.aid[side] == aid and lane.modes[side] == mode:
-            return
-        lane.aid[side] = aid
-        lane.modes[side] = mode
-        if lane.begin >= now:  # not yet emitted: this attempt does not happen
-            lane.token += 1
-            lane.begin = -1
-        if lane.begin < 0 and lane.free[0] and lane.free[1] and aid >= 0 and lane.aid[1 - side] == aid:
-            self.schedule(lane, now)
+        raise NotImplementedError
 
-    def schedule(self, lane: Lane, now: int) -> None:
-        """Draw the cycle in which this lane succeeds next."""
-        row = lane.modes[0][0]
-        period = self.settings[row].period
-        attempts = self.draw.exponential() * self.scales[row]
-        if attempts == float("inf"):
-            return
-        begin = (-(-now // period) + int(attempts)) * period
-        lane.begin = begin
-        lane.token += 1
-        a, b = self.ends
-        clock = self.clock
-        if a.reply == b.reply:
-            clock.at(begin + a.reply, self.succeed, (lane, lane.token))
-        else:
-            first = min(a.reply, b.reply)
-            clock.at(begin + first, self.succeed, (lane, lane.token))
+    def resume(self, lane: Lane, now: int) -> None:
+        """Go on attempting on a lane of which a memory has become free."""
+        raise NotImplementedError
 
-    def succeed(self, event: tuple[Lane, int]) -> None:
-        """Make the pair and tell both ends what the midpoint's REPLY says."""
-        lane, token = event
-        if lane.token != token:
-            return
-        begin = lane.begin
-        lane.begin = -1
-        row, keep, bases = lane.modes[0]
-        outcomes = self.settings[row].outcomes
-        outcome = outcomes[0]
-        if len(outcomes) > 1:
-            place = self.draw.uniform()
-            for outcome in outcomes:  # noqa: B007 - the last one stays chosen when rounding leaves a rest
-                place -= outcome.share
-                if place < 0:
-                    break
-        sequence = self.sequence
-        self.sequence = (sequence + 1) % SEQUENCES
+    def announce(self, row: int) -> Outcome:
+        """Draw what a success announces."""
+        place = self.draw.uniform()
+        for outcome in self.settings[row].outcomes:
+            place -= outcome.share
+            if place < 0:
+                return outcome
+        return self.settings[row].outcomes[-1]  # rounding has left a rest
+
+    def create(self, success: Success, outcome: Outcome, sequence: int) -> None:
+        """Make the pair of a success and tell both ends what the midpoint's REPLY says."""
+        lane = success.lane
+        begin = success.begin
         self.successes += 1
         a, b = self.ends
+        bell = outcome.bell
         x, y, z = outcome.correlators
-        pair = Pair(outcome.bell, x, y, z)
-        pair.a = half_a = Half(pair, a.law, begin + a.emit, lane, 0)
-        pair.b = half_b = Half(pair, b.law, begin + b.emit, lane, 1)
-        index = lane.index
-        aid = lane.aid[0]
-        now = self.clock.now
-        if not keep:
-            self._measured(lane, (half_a, half_b), bases, (aid, sequence, outcome.bell), begin)
-            return
-        qubit = self.numbers()
-        lane.free[0] = lane.free[1] = False
-        a.qubits[qubit] = half_a
-        b.qubits[qubit] = half_b
-        for_a = Herald(a.peer, index, aid, sequence, outcome.bell, qubit, begin + a.emit, -1, -1)
-        for_b = Herald(b.peer, index, aid, sequence, outcome.bell, qubit, begin + b.emit, -1, -1)
-        if a.reply == b.reply:
+        pair = Pair(bell, x, y, z)
+        born_a, born_b = begin + a.emit, begin + b.emit
+        pair.a = half_a = Half(pair, a.law, born_a, lane, 0)
+        pair.b = half_b = Half(pair, b.law, born_b, lane, 1)
+        index, aid = lane.index, success.aid
+        if success.modes[0][1]:
+            qubit = self.numbers()
+            lane.free[0] = lane.free[1] = False
+            a.qubits[qubit] = half_a
+            b.qubits[qubit] = half_b
+            for_a = Herald(a.peer, index, aid, sequence, bell, qubit, born_a, -1, -1)
+            for_b = Herald(b.peer, index, aid, sequence, bell, qubit, born_b, -1, -1)
+        else:
+            for_a, for_b = (
+                Herald(end.peer, index, aid, sequence, bell, -1, half.born, *self._measured(end, half, bases))
+                for end, half, (_, _, bases) in zip(self.ends, (half_a, half_b), success.modes, strict=True)
+            )
+        if self.together:
+            now = begin + a.reply
             a.feed(for_a, now)
             b.feed(for_b, now)
         else:
-            self._tell_apart(for_a, for_b, begin)
+            self.clock.at(begin + a.reply, _tell, (a, for_a, begin + a.reply))
+            self.clock.at(begin + b.reply, _tell, (b, for_b, begin + b.reply))
 
-    def _measured(
-        self, lane: Lane, halves: tuple[Half, Half], bases: tuple[int, ...], said: tuple[int, int, int], begin: int
+    def _measured(self, end: End, half: Half, bases: tuple[int, ...]) -> tuple[int, int]:
+        """Measure a half at its emission in a basis that its end draws; return basis and bit."""
+        basis = bases[int(self.draw.uniform() * len(bases))]
+        bit = measure(half, basis, end.readout, self.draw, half.born)
+        del half.pair
+        return basis, bit
+
+
+class LaneLink(Link):
+    """A link in skip-ahead.  Parameters as in `Link`."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        ends: tuple[End, End],
+        lanes: int,
+        settings: Sequence[Setting],
+        draw: Stream,
+        numbers: Callable[[], int],
     ) -> None:
-        """Measure both halves at their emission, each end in a basis of its own choice."""
-        heralds = []
-        for end, half in zip(self.ends, halves, strict=True):
-            basis = bases[int(self.draw.uniform() * len(bases))]
-            bit = measure(half, basis, end.readout, self.draw, half.born)
-            heralds.append(Herald(end.peer, lane.index, *said, -1, half.born, basis, bit))
-        a, b = self.ends
-        if a.reply == b.reply:
-            a.feed(heralds[0], self.clock.now)
-            b.feed(heralds[1], self.clock.now)
-        else:
-            self._tell_apart(heralds[0], heralds[1], begin)
-        if lane.begin < 0 and lane.aid[0] >= 0 and lane.aid[0] == lane.aid[1]:
-            self.schedule(lane, max(self.clock.now, begin + self.settings[lane.modes[0][0]].period))
+        super().__init__(clock, ends, lanes, settings, draw, numbers)
+        # Attempts until success are 1 + floor(exponential * scale): P(more than n) = (1 - p)**n.
+        self.scales = [
+            0.0 if s.probability == 1 else inf if s.probability == 0 else -1 / log1p(-s.probability) for s in settings
+        ]
+        self.sequence = 0
 
-    def _tell_apart(self, for_a: Herald, for_b: Herald, begin: int) -> None:
-        """Tell each end when its own answer arrives."""
-        for end, herald in zip(self.ends, (for_a, for_b), strict=True):
-            self.clock.at(begin + end.reply, _tell, (end, herald, begin + end.reply))
+    def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
+        """Take one end's new standing answer; only attempts that have not begun are drawn anew."""
+        if lane.aid[side] == aid and lane.modes[side] == mode:
+            return
+        success = lane.next
+        if success is not None:
+            if success.begin >= now:
+                success.void = True
+                lane.next = None
+            elif not success.modes[0][1]:
+                self._catch_up(lane, success, now)
+        lane.want(side, aid, mode)
+        if lane.agreed and lane.next is None and lane.free[0] and lane.free[1]:
+            self.resume(lane, now)
+
+    def _catch_up(self, lane: Lane, success: Success | None, now: int) -> None:
+        """Draw the measured attempts that followed a success whose answer is still on its way."""
+        while success is not None and success.begin < now:
+            lane.next = None
+            self.resume(lane, success.begin + self.measured_cycles[success.modes[0][0]])
+            success = lane.next
+        if success is not None:
+            success.void = True
+            lane.next = None
+
+    def resume(self, lane: Lane, now: int) -> None:
+        """Draw the lane's next success among the attempts that begin from now on; both ends agree on them."""
+        row, keep, _ = lane.modes[0]
+        attempts = self.draw.exponential() * self.scales[row]
+        if attempts != inf:
+            cycle = self.kept_cycles[row] if keep else self.measured_cycles[row]
+            begin = (-(-now // cycle) + int(attempts)) * cycle
+            lane.next = success = Success(lane, begin)
+            self.clock.at(begin + self.first_reply, self.succeed, success)
+
+    def succeed(self, success: Success) -> None:
+        """Make the pair when the first answer arrives."""
+        if success.void:
+            return
+        lane = success.lane
+        if lane.next is success:
+            lane.next = None
+            if not success.modes[0][1]:
+                self.resume(lane, success.begin + self.measured_cycles[success.modes[0][0]])
+        sequence = self.sequence
+        self.sequence = (sequence + 1) % SEQUENCES
+        row = success.modes[0][0]
+        self.create(success, self.certain[row] or self.announce(row), sequence)
 
 
 def _tell(event: tuple[End, Herald, int]) -> None:

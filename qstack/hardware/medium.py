@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from qstack.core.clock import Clock
-from qstack.core.errors import LocalProtocolError
-from qstack.core.layer import Context, Handler, Outputs
+from qstack.core.errors import ConfigError, LocalProtocolError
+from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.nouns import Indication, Noun
-from qstack.hardware.lanes import End, LaneLink, Setting
+from qstack.hardware.each import EachLink
+from qstack.hardware.lanes import End, LaneLink, Link, Setting
 from qstack.hardware.pairs import Half, Law, measure, swap
 from qstack.hardware.randomness import Stream
+from qstack.quantum.purification import bbpssw, dejmps
 from qstack.services.bell import Basis
 from qstack.services.device import (
     Apply,
@@ -29,7 +30,10 @@ from qstack.services.device import (
     Trigger,
 )
 
-N = TypeVar("N", bound=Noun)
+Triple = tuple[float, float, float]
+Combine = Callable[[Triple, Triple, float, float], tuple[float, Triple]]
+"""A distillation scheme: kept pair, measured pair, (1 - q_A)(1 - q_B), (1 - 2 m_A)(1 - 2 m_B) to the probability to
+keep and the kept pair, as `qstack.quantum.purification.dejmps`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,9 @@ class Device:
     readout
         Factor 1 - 2m of its readout.
     swap_time, readout_time
-        How long these take [ps].
+        How long these take [ps]; the memories are busy until then.
+    gate
+        Factor 1 - q of its two-qubit gate.
     """
 
     law: Law | None
@@ -53,6 +59,7 @@ class Device:
     readout: float = 1.0
     swap_time: int = 0
     readout_time: int = 0
+    gate: float = 1.0
 
 
 class Medium:
@@ -64,26 +71,50 @@ class Medium:
         The host.
     seed, shot
         Of the run: every entity draws from its own stream.
+    attempts
+        "skip": one draw gives the time of a lane's next success.  "each": every attempt asks the midpoint.
+    midpoint
+        Makes the midpoint of a link from the numbers of its nodes; needed for "each".
+
+    Raises
+    ------
+    ConfigError
+        If there is no such way of attempting, or no midpoint where one is needed.
     """
 
-    def __init__(self, clock: Clock, seed: int, shot: int = 0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        seed: int,
+        shot: int = 0,
+        *,
+        attempts: str = "skip",
+        midpoint: Callable[[tuple[int, int]], Layer] | None = None,
+    ) -> None:
+        if attempts not in {"skip", "each"}:
+            raise ConfigError(f"attempts: '{attempts}' is not one of 'skip', 'each'")
+        if attempts == "each" and midpoint is None:
+            raise ConfigError("attempts: 'each' needs a midpoint to ask")
         self.clock = clock
+        self.midpoint = midpoint if attempts == "each" else None
+        self.boxes: dict[int, NodeDevice] = {}
         self.seed = seed
         self.shot = shot
         self.qubits: dict[int, dict[int, Half]] = {}
-        self.links: dict[tuple[int, int], LaneLink] = {}
-        self.ports: dict[int, dict[int, tuple[LaneLink, int]]] = {}
+        self.links: dict[tuple[int, int], Link] = {}
+        self.ports: dict[int, dict[int, tuple[Link, int]]] = {}
         self.devices: dict[int, Device] = {}
         self.feeds: dict[int, Callable[[Noun, int], None]] = {}
         self.numbers = itertools.count(1).__next__
-        self.schemes: Mapping[str, Callable[..., Any]] = {}
+        self.schemes: Mapping[str, Combine] = {"bbpssw": bbpssw, "dejmps": dejmps}
 
-    def add_node(self, number: int, device: Device, feed: Callable[[Noun, int], None]) -> None:
-        """Take up a node."""
+    def add_node(self, number: int, device: Device, feed: Callable[[Noun, int], None] | None = None) -> None:
+        """Take up a node; `feed` gives it an indication, and may be told later, before its links are added."""
         self.qubits[number] = {}
         self.ports[number] = {}
         self.devices[number] = device
-        self.feeds[number] = feed
+        if feed is not None:
+            self.feeds[number] = feed
 
     def add_link(
         self,
@@ -93,7 +124,7 @@ class Medium:
         emit: tuple[int, int],
         reply: tuple[int, int],
         name: str,
-    ) -> LaneLink:
+    ) -> Link:
         """Join two nodes that are known; times as in `qstack.hardware.lanes.End`."""
         a, b = (
             End(
@@ -105,10 +136,12 @@ class Medium:
                 emit[side],
                 reply[side],
                 self.devices[node].readout,
+                self.devices[node].gate,
             )
             for side, (node, peer) in enumerate((ends, ends[::-1]))
         )
-        link = LaneLink(self.clock, (a, b), lanes, settings, Stream(self.seed, self.shot, name), self.numbers)
+        given = (self.clock, (a, b), lanes, settings, Stream(self.seed, self.shot, name), self.numbers)
+        link = LaneLink(*given) if self.midpoint is None else EachLink(*given, self.midpoint(ends))
         self.links[ends] = link
         self.ports[ends[0]][ends[1]] = (link, 0)
         self.ports[ends[1]][ends[0]] = (link, 1)
@@ -116,7 +149,8 @@ class Medium:
 
     def effects(self, node: int, name: str) -> dict[type[Noun], Handler]:
         """Return the table that answers a node's device requests."""
-        return NodeDevice(self, node, Stream(self.seed, self.shot, name)).table()
+        box = self.boxes[node] = NodeDevice(self, node, Stream(self.seed, self.shot, name))
+        return box.table()
 
 
 class NodeDevice:
@@ -129,7 +163,9 @@ class NodeDevice:
         self.qubits = medium.qubits[node]
         self.ports = medium.ports[node]
         self.device = medium.devices[node]
-        self.feed = medium.feeds[node]
+        self.swaps = 0
+        self.discards = 0
+        self.busy = 0  # [ps], of all memories together
 
     def table(self) -> dict[type[Noun], Handler]:
         """Return request type to answering method."""
@@ -147,43 +183,62 @@ class NodeDevice:
         """Remove a qubit from its memory; a number that was used up is never valid again."""
         half = self.qubits.pop(qubit, None)
         if half is None:
-            raise LocalProtocolError(f"node {self.node} holds no qubit {qubit}", "QS-L1-010")
+            raise self._unknown(qubit)
         return half
+
+    def look(self, qubit: int) -> Half:
+        """Return a qubit that stays in its memory."""
+        half = self.qubits.get(qubit)
+        if half is None:
+            raise self._unknown(qubit)
+        return half
+
+    def _unknown(self, qubit: int) -> LocalProtocolError:
+        return LocalProtocolError(f"node {self.node} holds no qubit {qubit}", "QS-L1-010")
 
     def trigger(self, req: Trigger, ctx: Context) -> Outputs:
         """Change the standing answer of a lane."""
-        link, side = self.ports[req.peer]
-        link.trigger(side, link.lanes[req.lane], req.aid, (req.row, req.keep, req.bases), ctx.now)
+        try:
+            link, side = self.ports[req.peer]
+            lane = link.lanes[req.lane]
+        except LookupError:
+            raise LocalProtocolError(f"node {self.node} has no lane {req.lane} towards node {req.peer}") from None
+        link.trigger(side, lane, req.aid, (req.row, req.keep, req.bases), ctx.now)
         return ()
 
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""
         half = self.qubits.pop(req.qubit, None) or self.take(req.qubit)
+        self.busy += ctx.now - half.born
+        if not half.consumed:
+            self.discards += 1
+        del half.pair
         half.place.release(half.side, ctx.now)
         return ()
 
     def swap(self, req: Swap, ctx: Context) -> Outputs:
-        """Join two pairs; both memories are free at once."""
+        """Join two pairs; both memories are free when the outcome is known."""
         now = ctx.now
+        if req.left == req.right:
+            raise LocalProtocolError(f"node {self.node} cannot swap qubit {req.left} with itself")
         left = self.take(req.left)
         right = self.take(req.right)
         device = self.device
+        self.swaps += 1
         outcome = swap(left, right, device.swap_factors, self.draw, now)
-        left.place.release(left.side, now)
-        right.place.release(right.side, now)
-        return self._later(Swapped(req.left, req.right, outcome), device.swap_time, now)
+        return self._finish((left, right), Swapped(req.left, req.right, outcome), device.swap_time, now)
 
     def measure(self, req: Measure, ctx: Context) -> Outputs:
-        """Measure a qubit; its memory is free afterwards."""
+        """Measure a qubit; its memory is free when the bit is known."""
         half = self.take(req.qubit)
         outcome = measure(half, req.basis, self.device.readout, self.draw, ctx.now)
-        half.place.release(half.side, ctx.now)
+        del half.pair
         answer = Measured(req.qubit, req.basis, outcome, req.purpose)
-        return self._later(answer, self.device.readout_time, ctx.now)
+        return self._finish((half,), answer, self.device.readout_time, ctx.now)
 
     def apply(self, req: Apply, ctx: Context) -> Outputs:
         """Apply a Pauli: it moves the pair to another Bell index."""
-        self.qubits[req.qubit].pair.bell ^= req.pauli
+        self.look(req.qubit).pair.bell ^= req.pauli
         return ()
 
     def draw_bits(self, req: DrawBits, ctx: Context) -> Outputs:
@@ -192,10 +247,11 @@ class NodeDevice:
 
     def distil(self, req: Distil, ctx: Context) -> Outputs:
         """Run this end's part of a distillation; the second end to do so settles the state."""
-        keep = self.qubits[req.keep]
+        now = ctx.now
+        keep = self.look(req.keep)
         spare = self.take(req.spare)
-        keep.age(ctx.now)
-        spare.age(ctx.now)
+        keep.age(now)
+        spare.age(now)
         keep.pair.bell ^= req.keep_pauli
         spare.pair.bell ^= req.spare_pauli
         other = spare.partner
@@ -204,18 +260,32 @@ class NodeDevice:
             spare.outcome = int(self.draw.uniform() < 0.5)
         else:
             pair = keep.pair
-            probability, correlators = self.medium.schemes[req.scheme](
-                (pair.x, pair.y, pair.z), (spare.pair.x, spare.pair.y, spare.pair.z)
+            measured = spare.pair
+            a, b = spare.place.link.ends
+            probability, (x, y, z) = self.medium.schemes[req.scheme](
+                (pair.x, pair.y, pair.z), (measured.x, measured.y, measured.z), a.gate * b.gate, a.readout * b.readout
             )
             agree = self.draw.uniform() < probability
             spare.outcome = other.outcome ^ (not agree)
             if agree:
-                pair.x, pair.y, pair.z = correlators
-        spare.place.release(spare.side, ctx.now)
-        return (Distilled(req.keep, req.spare, spare.outcome),)
+                pair.x, pair.y, pair.z = x, y, z
+        del spare.pair
+        answer = Distilled(req.keep, req.spare, spare.outcome)
+        return self._finish((spare,), answer, self.device.readout_time, now)
 
-    def _later(self, answer: Indication, duration: int, now: int) -> Outputs:
-        if not duration:
-            return (answer,)
-        self.medium.clock.at(now + duration, lambda noun: self.feed(noun, now + duration), answer)
-        return ()
+    def _finish(self, halves: tuple[Half, ...], answer: Indication, duration: int, now: int) -> Outputs:
+        """Give memories back and answer, after the time that the operation takes."""
+        for half in halves:
+            self.busy += now + duration - half.born
+        if duration:
+            self.medium.clock.at(now + duration, self._later, (halves, answer, now + duration))
+            return ()
+        for half in halves:
+            half.place.release(half.side, now)
+        return (answer,)
+
+    def _later(self, event: tuple[tuple[Half, ...], Indication, int]) -> None:
+        halves, answer, now = event
+        for half in halves:
+            half.place.release(half.side, now)
+        self.medium.feeds[self.node](answer, now)

@@ -8,11 +8,12 @@ each half has its own clock, because each ages from its own emission and stops w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
 from typing import Any, Protocol
 
 from qstack.core.errors import PhysicsError
 from qstack.hardware.randomness import Stream
+from qstack.quantum import swapping
+from qstack.quantum.memory import t1_t2_factors
 from qstack.services.bell import Basis, flip
 
 
@@ -47,8 +48,7 @@ class Exponential:
 
     def survival(self, start: int, end: int) -> tuple[float, float]:
         """Return the factors on (x and y, z) between two ages [ps]."""
-        age = end - start
-        return exp(-age / self.t2), exp(-age / self.t1)
+        return t1_t2_factors(end - start, self.t1, self.t2)
 
 
 class Pair:
@@ -93,9 +93,11 @@ class Half:
         The memory, given back when the half is freed.
     basis, outcome
         How it was measured, -1 while it is not.
+    consumed
+        Whether an application has had it.
     """
 
-    __slots__ = ("basis", "born", "law", "outcome", "pair", "place", "side", "touched")
+    __slots__ = ("basis", "born", "consumed", "law", "outcome", "pair", "place", "side", "touched")
 
     def __init__(self, pair: Pair, law: Law | None, born: int, place: Any, side: int) -> None:
         self.pair = pair
@@ -106,6 +108,7 @@ class Half:
         self.side = side
         self.basis = -1
         self.outcome = -1
+        self.consumed = False
 
     def age(self, now: int) -> None:
         """Apply the decay up to now."""
@@ -150,9 +153,7 @@ def swap(left: Half, right: Half, factors: tuple[float, float, float], draw: Str
     pair = left.pair
     other = right.pair
     outer = right.partner
-    pair.x *= other.x * factors[0]
-    pair.y *= other.y * factors[1]
-    pair.z *= other.z * factors[2]
+    pair.x, pair.y, pair.z = swapping.swap((pair.x, pair.y, pair.z), (other.x, other.y, other.z), factors)
     inner = pair.b if pair.a is left else pair.a
     outcome = draw.bell()
     if inner.basis >= 0 and inner.basis == outer.basis:  # both ends have measured: the outcome must explain their bits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from qstack.core.nouns import Request, noun
@@ -61,6 +62,10 @@ class Record:
     factor: float
 
 
+Fate = Record | Track | int
+"""What is known of a pair's number: its swap, a TRACK that came before its swap, or the reason for its discard."""
+
+
 @dataclass(slots=True)
 class Side:
     """One side of a circuit at a node: towards the head (0) or towards the tail (1).
@@ -71,48 +76,82 @@ class Side:
         The neighbour on this side and the circuit's purpose id on that link.
     queue
         Pairs with that neighbour that wait for a partner, oldest first.
-    records
-        Swaps by the number of the pair on this side.
+    armed
+        Whether the timer of this queue is running.
+    fates
+        What became of pairs that are no longer here, by their number on this link, until a TRACK has asked.
     faded
-        Records of the last generation: dropped at the next sweep.
-    pending
-        TRACKs that came over this side before their pair was swapped.
-    lost
-        Numbers of pairs that were discarded here; a TRACK that meets one is answered by EXPIRE.
+        Fates of the last generation: forgotten at the next sweep.
     """
 
     peer: int
     label: int
     queue: deque[Ok] = field(default_factory=deque)
-    records: dict[int, Record] = field(default_factory=dict)
-    faded: dict[int, Record] = field(default_factory=dict)
-    pending: dict[int, Track] = field(default_factory=dict)
-    lost: dict[int, int] = field(default_factory=dict)
-    lost_faded: dict[int, int] = field(default_factory=dict)
+    armed: bool = False
+    fates: dict[int, Fate] = field(default_factory=dict)
+    faded: dict[int, Fate] = field(default_factory=dict)
+
+    def begin(self, sequence: int) -> None:
+        """Clear a number for a new pair: what is left of an older pair of the same number would mislead its TRACK."""
+        self.faded.pop(sequence, None)
+        if type(self.fates.get(sequence)) is not Track:  # this one may have overtaken the herald
+            self.fates.pop(sequence, None)
+
+    def ask(self, sequence: int) -> Fate | None:
+        """Return what became of a pair and forget it, or None."""
+        return self.fates.pop(sequence, None) or self.faded.pop(sequence, None)
+
+    def fade(self, *, records: bool) -> Iterator[Track]:
+        """Begin a new generation; return the TRACKs of which nothing was heard during a whole one.
+
+        Parameters
+        ----------
+        records
+            Whether fates may be forgotten: not without a cutoff, because a TRACK may then wait for ever elsewhere.
+        """
+        waiting = {ok.sequence for ok in self.queue}
+        for sequence, fate in list(self.faded.items()):
+            if type(fate) is Track and sequence not in waiting:
+                yield fate
+            elif type(fate) is Track or not records:
+                self.fates[sequence] = fate
+        self.faded, self.fates = self.fates, {}
 
     def clear(self) -> None:
-        """Forget all pairs and records."""
-        for table in (self.records, self.faded, self.pending, self.lost, self.lost_faded):
-            table.clear()
+        """Forget all pairs and fates."""
+        self.fates.clear()
+        self.faded.clear()
         self.queue.clear()
-
-    def fade(self) -> None:
-        """Begin a new generation: what nobody has asked for during a whole one is forgotten."""
-        self.faded, self.records = self.records, {}
-        self.lost_faded, self.lost = self.lost, {}
+        self.armed = False
 
 
 @dataclass(slots=True)
 class Held:
-    """A pair that an end of the circuit keeps until the other end's TRACK arrives."""
+    """A pair that an end of the circuit keeps until the other end's TRACK arrives.
+
+    `slot` and `asked` are the head's: which wanted pair this is, and when it was asked for [ps].
+    """
 
     ok: Ok
+    slot: int
     asked: int
 
 
 @dataclass(slots=True)
 class Circuit:
-    """Everything a node knows of one circuit."""
+    """Everything a node knows of one circuit.
+
+    Attributes
+    ----------
+    slots
+        At the head: wanted pairs that have no half yet, as (number, asked at).
+    epoch
+        Number of the set of requests that is being served, equal at both ends; it travels in FORWARD and TRACK.
+    started, delivered
+        At the head: slots opened and pairs handed up so far.
+    stock
+        Pairs still to come from the link behind, as asked by this node.
+    """
 
     number: int
     session: int
@@ -121,10 +160,12 @@ class Circuit:
     sides: tuple[Side, Side]
     fidelity: float
     cutoff: int
+    epoch: int = 0
     active: bool = False
     wanted: int = 0
+    started: int = 0
     delivered: int = 0
-    slots: deque[int] = field(default_factory=deque)
+    slots: deque[tuple[int, int]] = field(default_factory=deque)
     held: dict[int, Held] = field(default_factory=dict)
     stock: int = 0
 
@@ -138,6 +179,7 @@ class Circuit:
         """Whether this node is one of the circuit's ends."""
         return self.position in {0, len(self.path) - 1}
 
-    def side_of(self, peer: int) -> Side:
-        """Return the side on which a neighbour stands."""
-        return self.sides[0] if self.sides[0].peer == peer else self.sides[1]
+    def open_slot(self, now: int) -> None:
+        """Ask for one more pair, at the head."""
+        self.slots.append((self.started, now))
+        self.started += 1

@@ -1,7 +1,7 @@
 """Network layer, control plane: install and tear down circuits, all nodes or none.
 
     head     IDLE --Connect/SetupReq--> ASKING --SetupRsp/Activate--> UP --Disconnect/Teardown--> gone
-                                          '--Reject/Disconnected--> gone
+                                          '--Reject or SetupDue/Disconnected--> gone
     others   IDLE --SetupReq/Install, SetupReq or SetupRsp--> INSTALLED --Teardown | Reject/Uninstall--> gone
 
 A request travels from head to tail and installs an entry at every node; the answer travels back.  A node that refuses
@@ -11,27 +11,58 @@ reached is decided by the head's router, never in between (QS-L3-014).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from qstack.core.layer import Context, Layer, Outputs, on
-from qstack.core.nouns import Noun, Send
+from qstack.core.clock import SECOND
+from qstack.core.errors import LocalProtocolError, RemoteProtocolError
+from qstack.core.layer import Context, Layer, Outputs, Waiting, on
+from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
 from qstack.network.circuit import Activate, Install, Uninstall
-from qstack.network.forwarding import Broken
+from qstack.network.entries import Broken
 from qstack.services.l3_network import Connect, Disconnect, Disconnected
 from qstack.services.reasons import Reason
-from qstack.services.strategies import Router, Route
+from qstack.services.strategies import Route, Router
 from qstack.wire.network import Reject, SetupReq, SetupRsp, Teardown
+
+UNIT = 65535
+"""Fidelities travel as n/65535 (draft-dahlberg-ll-quantum-03)."""
+
+CIRCUITS = 1 << 16
+LABELS = 1 << 15
+"""Labels that one end of a link may choose: the lower node takes even numbers, the higher one odd numbers."""
+
+
+@timer
+class SetupDue(Timer):
+    """No answer to a request for this circuit has come."""
+
+    circuit: int
 
 
 @dataclass(slots=True)
 class Entry:
-    """A circuit through this node, as signalling sees it."""
+    """A circuit through this node, as signalling sees it.
+
+    `labels` are its labels on the links before and behind; `asked` is when the head began [ps], -1 once it stands.
+    """
 
     session: int
     number: int
     path: tuple[int, ...]
     position: int
+    labels: tuple[int, int] = (-1, -1)
+    asked: int = -1
+
+    @property
+    def before(self) -> int:
+        """The node before this one, -1 at the head."""
+        return self.path[self.position - 1] if self.position else -1
+
+    @property
+    def behind(self) -> int:
+        """The node behind this one, -1 at the tail."""
+        return self.path[self.position + 1] if self.position + 1 < len(self.path) else -1
 
 
 class SignallingLayer(Layer):
@@ -44,122 +75,203 @@ class SignallingLayer(Layer):
     cutoff
         How long a half may wait at an intermediate node [ps]; 0 for ever.
     capacity
-        Most circuits on one link.
+        Most circuits that this node sends over one link.
+    neighbours
+        Nodes that circuits may lead to; None trusts every path.
+    patience
+        How long the head waits for an answer, for each node of the path [ps].
     """
 
     name = "signalling"
 
-    def __init__(self, router: Router, cutoff: int = 0, capacity: int = 1 << 15) -> None:
+    def __init__(
+        self,
+        router: Router,
+        cutoff: int = 0,
+        capacity: int = LABELS,
+        neighbours: Collection[int] | None = None,
+        patience: int = SECOND,
+    ) -> None:
         self.router = router
         self.cutoff = cutoff
         self.capacity = capacity
+        self.neighbours = neighbours
+        self.patience = patience
         self.entries: dict[int, Entry] = {}
         self.sessions: dict[int, int] = {}
-        self.next_circuit = 0
-        self.next_label: dict[int, int] = {}
-        self.load: dict[int, int] = {}
+        self.last_circuit = 0
+        self.last_label: dict[int, int] = {}
+        self.labels: dict[int, set[int]] = {}
+
+    # -- set-up -------------------------------------------------------------------------------------------------------
 
     @on(Connect)
     def connect(self, req: Connect, ctx: Context) -> Outputs:
         """Choose a path and ask every node on it."""
+        if req.session in self.sessions:
+            raise LocalProtocolError(f"session {req.session} is connected already")
         route = self.router(ctx.node, req.peer, req.min_fidelity)
         if not isinstance(route, Route):
             yield Disconnected(req.session, Reason.NO_ROUTE)
             return
-        self.next_circuit = (self.next_circuit + 1) % (1 << 16)
-        circuit = ctx.node << 16 | self.next_circuit
-        self.entries[circuit] = Entry(req.session, req.number, route.path, 0)
+        path = route.path
+        if (path[0], path[-1]) != (ctx.node, req.peer) or not _simple(path) or len(route.fidelities) != len(path) - 1:
+            raise LocalProtocolError(f"no simple path from {ctx.node} to {req.peer}: {route}", "QS-L3-020")
+        circuit = self._number(ctx.node)
+        self.entries[circuit] = Entry(req.session, req.number, path, 0, asked=ctx.now)
         self.sessions[req.session] = circuit
-        yield from self._install(circuit, route.fidelities, -1, self.cutoff, ctx)
+        yield Set(SetupDue(circuit), ctx.now + self.patience * len(path))
+        # As they travel: a node further on must not be asked for more than its table was found to reach.
+        fidelities = tuple(int(fidelity * UNIT) / UNIT for fidelity in route.fidelities)
+        yield from self._install(circuit, fidelities, self.cutoff, ctx)
+
+    def _number(self, node: int) -> int:
+        """Return a number for a new circuit that none of this head's carries."""
+        while True:
+            self.last_circuit = (self.last_circuit + 1) % CIRCUITS
+            circuit = node << 16 | self.last_circuit
+            if circuit not in self.entries:
+                return circuit
 
     @on(SetupReq)
     def setup_req(self, msg: SetupReq, ctx: Context) -> Outputs:
         """Install the circuit and pass the request on; the tail answers."""
+        path = msg.path
+        here = path.index(ctx.node) if ctx.node in path else 0
+        if here == 0 or path[here - 1] != ctx.sender or not _simple(path) or len(msg.fidelities) != len(path) - 1:
+            raise RemoteProtocolError(f"node {ctx.sender} asks for a circuit along {path}")
         if msg.circuit in self.entries:
             return  # a repetition: the first one is under way (QS-L3-022)
-        self.entries[msg.circuit] = Entry(msg.session, 0, msg.path, msg.path.index(ctx.node))
-        if msg.path[-1] == ctx.node:
+        taken = self.labels.setdefault(ctx.sender, set())
+        tail = path[-1] == ctx.node
+        if msg.label in taken or (tail and msg.session in self.sessions):
+            yield Send(ctx.sender, Reject(msg.circuit, ctx.node, Reason.REJECTED))
+            return
+        taken.add(msg.label)
+        self.entries[msg.circuit] = Entry(msg.session, 0, path, here, (msg.label, -1))
+        if tail:
             self.sessions[msg.session] = msg.circuit
-        yield from self._install(msg.circuit, msg.fidelities, msg.label, msg.cutoff, ctx)
+        yield from self._install(msg.circuit, msg.fidelities, msg.cutoff, ctx)
 
-    def _install(
-        self, circuit: int, fidelities: tuple[float, ...], label: int, cutoff: int, ctx: Context
-    ) -> Iterator[Noun]:
+    def _install(self, circuit: int, fidelities: tuple[float, ...], cutoff: int, ctx: Context) -> Iterator[Noun]:
         entry = self.entries[circuit]
-        path, here = entry.path, entry.position
-        if here + 1 == len(path):
+        label = entry.labels[0]
+        path, here, behind = entry.path, entry.position, entry.behind
+        if behind < 0:
             yield Install(circuit, entry.session, here, path, (label, -1), 0.0, cutoff)
-            yield Send(path[here - 1], SetupRsp(circuit))
+            yield Send(entry.before, SetupRsp(circuit))
             return
-        behind = path[here + 1]
-        if self.load.get(behind, 0) >= self.capacity:
+        chosen = self._label(ctx.node, behind)
+        if chosen is None:
             yield from self._refuse(circuit, ctx.node, Reason.NORES)
-            return
-        self.load[behind] = self.load.get(behind, 0) + 1
-        # Both ends of a link choose labels: the lower node takes even numbers, the higher one odd numbers.
-        count = self.next_label.get(behind, 0)
-        self.next_label[behind] = count + 1
-        chosen = (2 * count + (ctx.node > behind)) % (1 << 16)
-        yield Install(circuit, entry.session, here, path, (label, chosen), fidelities[here], cutoff)
-        yield Send(behind, SetupReq(circuit, entry.session, path, fidelities, chosen, cutoff))
+        elif self.neighbours is not None and behind not in self.neighbours:
+            yield from self._refuse(circuit, ctx.node, Reason.NO_ROUTE)
+        else:
+            self.labels[behind].add(chosen)
+            entry.labels = (label, chosen)
+            yield Install(circuit, entry.session, here, path, (label, chosen), fidelities[here], cutoff)
+            yield Send(behind, SetupReq(circuit, entry.session, path, fidelities, chosen, cutoff))
 
     @on(SetupRsp)
     def setup_rsp(self, msg: SetupRsp, ctx: Context) -> Outputs:
         """Pass the acceptance back; at the head the circuit stands."""
-        entry = self.entries.get(msg.circuit)
+        entry = self._entry(msg.circuit, ctx.sender, behind=True)
         if entry is None:
             return ()
-        if entry.position == 0:
-            return (Activate(msg.circuit, entry.number),)
-        return (Send(entry.path[entry.position - 1], msg),)
+        if entry.position:
+            return (Send(entry.before, msg),)
+        entry.asked = -1
+        return (Cancel(SetupDue(msg.circuit)), Activate(msg.circuit, entry.number))
+
+    @on(SetupDue)
+    def setup_due(self, due: SetupDue, ctx: Context) -> Outputs:
+        """Give up: somebody on the path does not answer."""
+        return self._tear_down(due.circuit, Reason.LOST_PEER, ctx.node)
 
     @on(Reject)
     def reject(self, msg: Reject, ctx: Context) -> Outputs:
-        """A node further on refuses: forget, and pass it back."""
-        if msg.circuit in self.entries:
+        """Forget what a node further on refuses, and pass that back."""
+        if self._entry(msg.circuit, ctx.sender, behind=True) is not None:
             yield Uninstall(msg.circuit)
             yield from self._refuse(msg.circuit, msg.host, msg.reason)
 
     def _refuse(self, circuit: int, host: int, reason: int) -> Iterator[Noun]:
         entry = self._forget(circuit)
         if entry.position == 0:
+            yield Cancel(SetupDue(circuit))
             yield Disconnected(entry.session, reason)
         else:
-            yield Send(entry.path[entry.position - 1], Reject(circuit, host, reason))
+            yield Send(entry.before, Reject(circuit, host, reason))
+
+    # -- tear-down ----------------------------------------------------------------------------------------------------
 
     @on(Disconnect)
     def disconnect(self, req: Disconnect, ctx: Context) -> Outputs:
-        """The user has finished: tear down."""
+        """Tear down what the user has finished with."""
         circuit = self.sessions.get(req.session)
         return () if circuit is None else self._tear_down(circuit, Reason.NONE, ctx.node)
 
     @on(Broken)
     def broken(self, req: Broken, ctx: Context) -> Outputs:
-        """The circuit cannot go on: tear down in both directions."""
+        """Tear down in both directions what cannot go on."""
         return self._tear_down(req.circuit, req.reason, ctx.node)
 
     @on(Teardown)
     def teardown(self, msg: Teardown, ctx: Context) -> Outputs:
-        """A neighbour tears the circuit down."""
-        return self._tear_down(msg.circuit, msg.reason, ctx.sender)
+        """Tear down what a neighbour tears down."""
+        entry = self._entry(msg.circuit, ctx.sender)
+        return () if entry is None else self._tear_down(msg.circuit, msg.reason, ctx.sender)
 
     def _tear_down(self, circuit: int, reason: int, cause: int) -> Iterator[Noun]:
         if circuit not in self.entries:
             return
         entry = self._forget(circuit)
         yield Uninstall(circuit)
-        here = entry.position
-        for place in (here - 1, here + 1):
-            if 0 <= place < len(entry.path) and entry.path[place] != cause:
-                yield Send(entry.path[place], Teardown(circuit, reason))
-        if here in {0, len(entry.path) - 1}:
+        for neighbour in (entry.before, entry.behind):
+            if neighbour >= 0 and neighbour != cause:
+                yield Send(neighbour, Teardown(circuit, reason))
+        if entry.asked >= 0:
+            yield Cancel(SetupDue(circuit))
+        if entry.before < 0 or entry.behind < 0:
             yield Disconnected(entry.session, reason)
+
+    # -- the table ----------------------------------------------------------------------------------------------------
+
+    def _entry(self, circuit: int, sender: int, *, behind: bool = False) -> Entry | None:
+        """Return the entry that a message is about, None if it is gone; only neighbours on the path may speak of it."""
+        entry = self.entries.get(circuit)
+        if entry is not None and sender != entry.behind and (behind or sender != entry.before):
+            raise RemoteProtocolError(f"node {sender} speaks of circuit {circuit}, which does not lead there")
+        return entry
+
+    def _label(self, node: int, behind: int) -> int | None:
+        """Return a label that is free on the link behind, None if there is none."""
+        taken = self.labels.setdefault(behind, set())
+        odd = int(node > behind)
+        if sum(label % 2 == odd for label in taken) >= min(self.capacity, LABELS):
+            return None
+        count = self.last_label.get(behind, -1)
+        while True:  # labels come back as late as possible: pairs of an old circuit may still be on their way
+            count = (count + 1) % LABELS
+            if 2 * count + odd not in taken:
+                self.last_label[behind] = count
+                return 2 * count + odd
 
     def _forget(self, circuit: int) -> Entry:
         entry = self.entries.pop(circuit)
         if self.sessions.get(entry.session) == circuit:
             del self.sessions[entry.session]
-        if entry.position + 1 < len(entry.path):
-            behind = entry.path[entry.position + 1]
-            self.load[behind] = max(0, self.load.get(behind, 0) - 1)
+        for neighbour, label in zip((entry.before, entry.behind), entry.labels, strict=True):
+            self.labels.get(neighbour, set()).discard(label)
         return entry
+
+    def waiting(self) -> Iterator[Waiting]:
+        """Return the circuits of this head that have no answer yet."""
+        for entry in self.entries.values():
+            if entry.asked >= 0:
+                yield Waiting(f"the answer to a set-up (session {entry.session})", entry.behind, entry.asked)
+
+
+def _simple(path: tuple[int, ...]) -> bool:
+    """Tell whether a path has at least one link and visits no node twice."""
+    return len(path) == len(set(path)) > 1

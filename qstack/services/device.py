@@ -160,3 +160,21 @@ class Bits(Indication):
     purpose: int
     number: int
     value: int
+
+
+@noun
+class Interfere(Request):
+    """A midpoint asks its detectors for the Bell measurement of the two photons of a lane in a cycle."""
+
+    lane: int
+    cycle: int
+    row: int
+
+
+@noun
+class Clicked(Indication):
+    """What the detectors say: the announced Bell index, or -1 if their clicks announce nothing."""
+
+    lane: int
+    cycle: int
+    bell: int

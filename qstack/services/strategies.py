@@ -38,8 +38,24 @@ def best_row(rows: Sequence[Row], min_fidelity: float) -> int | None:
 class Storage(Protocol):
     """What a layer knows of its own memories: how much of a pair survives one half's waiting."""
 
-    def __call__(self, age: int) -> float:
+    def __call__(self, age: int, /) -> float:
         """Return the factor on the Werner parameter after `age` [ps]."""
+        ...
+
+
+class CutoffPolicy(Protocol):
+    """Decides how long a half may wait at an intermediate node."""
+
+    def __call__(self, storage: Sequence[Storage]) -> int:
+        """Return the cutoff for a network whose nodes store like this [ps]; 0 for ever."""
+        ...
+
+
+class SwapPolicy(Protocol):
+    """Chooses the partner of a new pair among those that wait on the other side."""
+
+    def __call__(self, waiting: int) -> int:
+        """Return the index of the partner, given how many wait (at least one), the oldest at 0."""
         ...
 
 
@@ -100,18 +116,22 @@ class Route:
         Least fidelity for each link.
     expected
         Predicted mean fidelity of the delivered pairs.
+    rate
+        Predicted rate [pairs/s]; infinite where a router does not predict it.
     """
 
     path: tuple[int, ...]
     fidelities: tuple[float, ...]
     expected: float
+    rate: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class NoRoute:
-    """Why there is no route, in words a user can act on."""
+    """Why there is no route, in words a user can act on; `path` is the best there is, if there is one at all."""
 
     why: str
+    path: tuple[int, ...] = ()
 
 
 class Router(Protocol):

@@ -1,0 +1,1 @@
+"""Named benchmarks with their parameters in one table: ``python -m benchmarks --json``."""

@@ -1,0 +1,59 @@
+"""The table of benchmarks: what is run, with which parameters, and what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks import codec, events, keyserver, networks, startup
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One row: a function of its parameters returns a figure; larger is better.
+
+    Parameters
+    ----------
+    name
+        By which it is chosen.
+    run
+        Returns the figure: a rate per CPU-second.
+    unit
+        Of the figure.
+    gate, aim
+        What is asked, and what is hoped for; None where nothing is.
+    slow
+        Only run with ``--all`` or by name.
+    """
+
+    name: str
+    run: Callable[..., float]
+    unit: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    gate: float | None = None
+    aim: float | None = None
+    slow: bool = False
+
+
+PAIRS = "delivered pairs/CPU-s"
+
+TABLE: tuple[Benchmark, ...] = (
+    Benchmark("link_20km", networks.p1, PAIRS, {"segments": 1}, 50_000, 100_000),
+    Benchmark("chain_2", networks.p1, PAIRS, {"segments": 2}, 25_000, 50_000),
+    Benchmark("chain_4", networks.p1, PAIRS, {"segments": 4}, 10_000, 20_000),
+    Benchmark("chain_8", networks.p1, PAIRS, {"segments": 8}, 4_000, 10_000),
+    Benchmark("chain_16", networks.p1, PAIRS, {"segments": 16}, 2_000, 5_000),
+    Benchmark("chain_4_distilled", networks.p1, PAIRS, {"segments": 4, "distilled": True}, 4_000, 8_000),
+    Benchmark("net_100_20", networks.net, PAIRS, {"nodes": 100, "flows": 20, "seconds": 2.0}, 8_000, 16_000),
+    Benchmark(
+        "net_1000_100", networks.net, PAIRS, {"nodes": 1000, "flows": 100, "seconds": 2.0}, 5_000, 12_000, slow=True
+    ),
+    Benchmark("net_10000_1000", networks.net, PAIRS, {"nodes": 10_000, "flows": 1000, "seconds": 0.5}, slow=True),
+    Benchmark("events_1", events.events, "events/CPU-s", {"depth": 1}, 2e6, 8e6),
+    Benchmark("events_1000", events.events, "events/CPU-s", {"depth": 1000}, 1.2e6, 4e6),
+    Benchmark("import", startup.imports, "imports/CPU-s", {}, 2.0),
+    Benchmark("build_100", startup.builds, "builds/CPU-s", {"nodes": 100, "flows": 20}, 2.0),
+    Benchmark("etsi014", keyserver.requests, "requests/CPU-s", {"rate": 500, "seconds": 4}, 500, slow=True),
+    Benchmark("codec_track", codec.track, "round trips/CPU-s", {}, 100_000),
+)

@@ -1,0 +1,144 @@
+"""``qstack keys``: key managers, their demonstration, their judge, their audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qstack.core.errors import ConfigError, QstackError
+
+SOURCES = ("bb84", "test")
+MODES = ("QkdAndPqcRequired", "AtLeastQkdRequired", "AtLeastPqcRequired", "EitherQkdOrPqcRequired")
+
+
+@click.group(name="keys")
+def command() -> None:
+    """Hand out keys to real software, and see how."""
+
+
+@command.command()
+@click.argument("settings", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--simulate",
+    type=click.Choice(SOURCES),
+    help="Join the named key managers by simulated BB84 links, or by random test blocks. Keys are marked simulated.",
+)
+@click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this time [s]; otherwise on ^C.")
+def serve(settings: tuple[Path, ...], simulate: str | None, seconds: float | None) -> None:
+    """Serve keys by ETSI GS QKD 014, one key manager for each YAML file of SETTINGS, all in this process.
+
+    On loopback, unless a file says otherwise; simulated keys stay there unless it says allow_simulated_off_loopback.
+    """
+    from qstack.cli.keys_serve import serve_files  # noqa: PLC0415  # an extra
+
+    with _plain_errors():
+        serve_files(settings, simulate=simulate, seconds=seconds)
+
+
+@command.command()
+@click.option(
+    "--mode", type=click.Choice(MODES), help="Show this hybrid mode alone; default: the strictest and the mildest."
+)
+@click.option("--source", type=click.Choice(SOURCES), default="bb84", show_default=True, help="Where blocks come from.")
+def demo(mode: str | None, source: str) -> None:
+    """Two sites, two key managers, a TLS 1.3 session on their keys; then an eavesdropper comes."""
+    from qstack.cli.keys_demo import show  # noqa: PLC0415  # an extra
+
+    with _plain_errors():
+        show((mode,) if mode else (MODES[0], MODES[3]), source, click.echo)
+
+
+@command.command()
+@click.argument("store")
+@click.option("--server", default="server-1", show_default=True, help="Name of the audit chain.")
+@click.option("--expect", metavar="N:HASH", help="A head noted earlier; it must lie on the chain.")
+def audit(store: str, server: str, expect: str | None) -> None:
+    """Walk the audit chain of STORE and print its head: note it elsewhere, and the past cannot be rewritten unseen."""
+    from qstack.keys.store import Head, verify  # noqa: PLC0415  # only where used
+    from qstack.keys.store.database import connect  # noqa: PLC0415  # only where used
+
+    with _plain_errors():
+        if "://" not in store and not Path(store).exists():
+            raise ConfigError(f"key store {store!r}: no such file")
+        head = None
+        if expect:
+            number, _, text = expect.partition(":")
+            if not number.isdecimal() or len(text) != 64:
+                raise ConfigError(f"--expect {expect!r}: must be a number, a colon and 64 hexadecimal digits")
+            head = Head(int(number), text)
+        db = connect(store)
+        try:
+            found = verify(db, server, head)
+        finally:
+            db.close()
+        click.echo(f"{found.records} records, unbroken. Head: {found.records}:{found.hash}")
+
+
+@command.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("names", nargs=-1, required=True)
+def certificates(directory: Path, names: tuple[str, ...]) -> None:
+    """Write a test authority into DIRECTORY and a certificate for each of NAMES. Not for production."""
+    from qstack.integration.certificates import make_certificates  # noqa: PLC0415  # an extra
+
+    with _plain_errors():
+        make_certificates(directory, names)
+        click.echo(f"{directory}: ca.pem, and .pem and .key for {', '.join(names)}. Valid for a week, for tests only.")
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@command.command()
+@click.option("--url", required=True, help="Key manager of the master, https://host:port.")
+@click.option("--slave-url", help="Key manager of the slave; default: the same.")
+@click.option("--authority", required=True, type=_FILE, help="PEM file that signs the servers' certificates.")
+@click.option("--master", nargs=3, required=True, metavar="SAE CERT KEY", help="The master and its PEM files.")
+@click.option("--slave", nargs=3, required=True, metavar="SAE CERT KEY", help="The slave and its PEM files.")
+@click.option("--third", nargs=3, metavar="SAE CERT KEY", help="Another SAE at the slave's key manager.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
+def conform(  # one argument for each option
+    url: str,
+    slave_url: str | None,
+    authority: Path,
+    master: tuple[str, str, str],
+    slave: tuple[str, str, str],
+    third: tuple[str, str, str] | None,
+    out: Path | None,
+) -> None:
+    """Judge anybody's key manager by ETSI GS QKD 014. Takes about forty keys from it."""
+    from qstack.conformance.etsi014 import judge, passed, report_json  # noqa: PLC0415  # only where used
+    from qstack.conformance.etsi014_subject import Identity, Subject  # noqa: PLC0415  # only where used
+
+    with _plain_errors():
+        who = [Identity(one[0], Path(one[1]), Path(one[2])) if one else None for one in (master, slave, third)]
+        assert who[0] is not None
+        assert who[1] is not None
+        subject = Subject(url, slave_url or url, authority, who[0], who[1], who[2])
+        verdicts = judge(subject)
+        for verdict in verdicts:
+            click.echo(f"{verdict.id} ({verdict.level})".ljust(24) + verdict.verdict.ljust(13) + verdict.text)
+            if verdict.detail:
+                click.echo(f"{'':24}{verdict.detail}  [{verdict.source}]")
+        if out:
+            out.write_text(report_json(subject, verdicts) + "\n", encoding="utf-8")
+        click.echo("Conforms." if passed(verdicts) else "Does not conform: a MUST was broken.")
+    if not passed(verdicts):
+        raise SystemExit(1)
+
+
+class _plain_errors:  # noqa: N801  # used as a word: with _plain_errors()
+    """Print the project's own errors as text; exit code 2 for bad input, 1 for anything that failed."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Translate."""
+        if isinstance(error, QstackError):
+            click.echo(str(error), err=True)
+            raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
+        if isinstance(error, ModuleNotFoundError):
+            click.echo(f"{error.name} is missing: pip install qstack-reference[keys]", err=True)
+            raise SystemExit(3) from None

@@ -1,0 +1,147 @@
+"""Links attempt by attempt: every photon is sent, every cycle asks the midpoint; for teaching, and to judge skip-ahead.
+
+The midpoint is a machine of its own, handed in from outside; this link carries its messages, stands for its detectors
+and tells the nodes of its successes.  Attempts of one instant come after everything else that was due at that instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from qstack.core.clock import Clock
+from qstack.core.layer import Context, Handler, Layer, Outputs
+from qstack.core.node import Node
+from qstack.core.nouns import Cancel, Noun, Send, Set, Timer
+from qstack.hardware.lanes import End, Lane, Link, Mode, Setting, Success
+from qstack.hardware.randomness import Stream
+from qstack.plugin.contracts import Outcome
+from qstack.services.device import Clicked, Interfere
+from qstack.wire.physical import Gen, Reply
+
+
+class EachLane(Lane):
+    """A pair of memories; `pending` tells that a cycle of this lane is on the heap."""
+
+    __slots__ = ("pending",)
+
+    def __init__(self, link: Link, index: int) -> None:
+        super().__init__(link, index)
+        self.pending = False
+
+    def release(self, side: int, now: int) -> None:
+        """Give this end's memory back; it attempts again, whatever the other end does."""
+        self.free[side] = True
+        self.link.resume(self, now)
+
+
+class EachLink(Link):
+    """A link attempt by attempt.  Parameters as in `Link`, and the midpoint.
+
+    Attributes
+    ----------
+    attempts, refused
+        Attempts made by at least one end, and those without Bell measurement, by the midpoint's error.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        ends: tuple[End, End],
+        lanes: int,
+        settings: Sequence[Setting],
+        draw: Stream,
+        numbers: Callable[[], int],
+        midpoint: Layer,
+    ) -> None:
+        super().__init__(clock, ends, lanes, settings, draw, numbers)
+        self.lanes = [EachLane(self, index) for index in range(lanes)]
+        effects: dict[type[Noun], Handler] = {
+            Send: self._send,
+            Set: self._set,
+            Cancel: self._cancel,
+            Interfere: self._interfere,
+        }
+        self.station = Node(-1, (midpoint,), effects)
+        self.attempts = 0
+        self.refused: dict[int, int] = {}
+        self._windows: list[Timer] = []
+        self._outcome: Outcome | None = None
+        self._reply: Reply | None = None
+
+    def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
+        """Take one end's new standing answer: it holds from the next cycle on."""
+        lane.want(side, aid, mode)
+        self.resume(lane, now)
+
+    def resume(self, lane: Lane, now: int) -> None:
+        """Put the lane's next cycle on the heap if an end wants it."""
+        assert isinstance(lane, EachLane)
+        cycle = self._cycle(lane)
+        if cycle and not lane.pending:
+            lane.pending = True
+            self.clock.at(-(-now // cycle) * cycle, self._begin, lane)
+
+    def _cycle(self, lane: Lane) -> int:
+        """Return the time between attempts of a lane [ps], 0 if no end wants to attempt."""
+        wanted = [mode for aid, free, mode in zip(lane.aid, lane.free, lane.modes, strict=True) if aid >= 0 and free]
+        if not wanted:
+            return 0
+        return max(self.kept_cycles[row] if keep else self.measured_cycles[row] for row, keep, _ in wanted)
+
+    def _begin(self, lane: EachLane) -> None:
+        """Let everything else that is due now come first."""
+        self.clock.at(self.clock.now, self._attempt, lane)
+
+    def _attempt(self, lane: EachLane) -> None:
+        now = self.clock.now
+        lane.pending = False
+        cycle = self._cycle(lane)
+        if not cycle:
+            return
+        if now % cycle:  # an end wants another cycle than it wanted when this one was put on the heap
+            self.resume(lane, now)
+            return
+        self.attempts += 1
+        self._reply = None
+        for side, end in enumerate(self.ends):
+            if lane.aid[side] >= 0 and lane.free[side]:
+                row = lane.modes[side][0]
+                self.station.receive(Gen(end.node, now // cycle, lane.aid[side], lane.index, row), end.node, now)
+        for window in self._windows[:]:
+            self.station.feed(window, now)
+        self._windows.clear()
+        reply: Reply | None = self._reply
+        if reply is not None and self._outcome is not None and reply.outcome == 1:
+            success = Success(lane, now)
+            if success.modes[0][1]:
+                lane.free[0] = lane.free[1] = False  # both are full from now on, though nobody knows yet
+            self.clock.at(now + self.first_reply, self._tell, (success, self._outcome, reply.sequence))
+        self.resume(lane, now + 1)
+
+    def _tell(self, event: tuple[Success, Outcome, int]) -> None:
+        self.create(*event)
+
+    def _send(self, noun: Send, context: Context) -> Outputs:
+        reply = noun.message
+        assert isinstance(reply, Reply)
+        if noun.peer == self.ends[0].node or self._reply is None:
+            self._reply = reply
+            if reply.error:
+                self.refused[reply.error] = self.refused.get(reply.error, 0) + 1
+        return ()
+
+    def _set(self, noun: Set, context: Context) -> Outputs:
+        self._windows.append(noun.timer)
+        return ()
+
+    def _cancel(self, noun: Cancel, context: Context) -> Outputs:
+        if noun.timer in self._windows:
+            self._windows.remove(noun.timer)
+        return ()
+
+    def _interfere(self, noun: Interfere, context: Context) -> Outputs:
+        """Stand for the detectors: draw whether the clicks announce a pair, and which."""
+        alike = self.lanes[noun.lane].agreed  # the same row and the same fate of the qubit at both ends
+        lucky = alike and self.draw.uniform() < self.settings[noun.row].probability
+        self._outcome = (self.certain[noun.row] or self.announce(noun.row)) if lucky else None
+        return (Clicked(noun.lane, noun.cycle, self._outcome.bell if self._outcome else -1),)

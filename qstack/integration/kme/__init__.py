@@ -1,0 +1,1 @@
+"""Key manager: what stands between applications, the key store and other key managers."""

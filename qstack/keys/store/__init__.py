@@ -1,0 +1,8 @@
+"""Key store: keys from generated to consumed, each delivered at most once to each application."""
+
+from qstack.keys.store.audit import Head, verify
+from qstack.keys.store.database import StoreCorruptError, StoreError, StoreFullError
+from qstack.keys.store.schema import Policy
+from qstack.keys.store.store import SqlKeyStore, open_store
+
+__all__ = ["Head", "Policy", "SqlKeyStore", "StoreCorruptError", "StoreError", "StoreFullError", "open_store", "verify"]

@@ -1,0 +1,337 @@
+"""Queue agreement: both ends of a link come to hold the same requests in the same order (distributed queue protocol).
+
+    asker:     IDLE --Create/Add--> ADDING --AddAck--> QUEUED
+                                      |--AddDue x 3/Err(NOTIME)
+                                      '--AddRej/Err(reason)
+    answerer:  IDLE --Add/AddAck--> QUEUED
+    both:      QUEUED --Withdraw/Drop | Drop/DropAck--> gone
+
+Every message may be lost or doubled: an `Add` and a `Drop` are repeated until they are answered, and a repetition
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterator, Mapping
+
+from qstack.core.errors import LocalProtocolError, RemoteProtocolError
+from qstack.core.layer import Context, Layer, Outputs, on
+from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
+from qstack.link.distil import Distiller
+from qstack.link.queue import QUEUE, UNANSWERED, Item, Link, Proposal, Wish
+from qstack.services.bell import Basis
+from qstack.services.l2_link import Accepted, Create, Err, Withdraw
+from qstack.services.reasons import Reason
+from qstack.services.strategies import best_row
+from qstack.wire.link import UNASSIGNED, Add, AddAck, AddRej, Drop, DropAck
+
+TRIES = 3
+"""How often an `Add` or a `Drop` is sent before it counts as lost (draft: three attempts, 3 round trips apart)."""
+
+
+UNIT = 65535
+"""Fidelities travel as n/65535 (draft-dahlberg-ll-quantum-03)."""
+
+ROUNDING = 1e-9
+"""By how much a fidelity may be missed: what a scheme turns forth and back comes out a little different."""
+
+
+@timer
+class AddDue(Timer):
+    """No answer to an `Add` has come."""
+
+    peer: int
+    cseq: int
+
+
+@timer
+class DropDue(Timer):
+    """No answer to a `Drop` has come."""
+
+    peer: int
+    purpose: int
+
+
+class Agreement(Layer):
+    """The half of a link layer that fills and empties the queues; the other half serves them.
+
+    Parameters
+    ----------
+    links
+        What is known of each neighbour.
+    distiller
+        Turns several pairs into a better one before they are delivered; None delivers every pair.
+    """
+
+    def __init__(self, links: Mapping[int, Link], distiller: Distiller | None) -> None:
+        self.links = dict(links)
+        self.distiller = distiller
+        self.last_create = 0
+
+    @abstractmethod
+    def _plan(self, link: Link, ctx: Context) -> Iterator[Noun]:
+        """Act on a queue that has changed."""
+
+    @on(Create)
+    def create(self, req: Create, ctx: Context) -> Outputs:
+        """Accept a request and propose it to the neighbour, or say why not."""
+        link = self.links.get(req.peer)  # QS-L2-026: only neighbours
+        reason = Reason.CREATE if link is None or _malformed(req) else self._unable(link, req)
+        if link is None or reason:
+            yield Err(req.peer, req.purpose, -1, reason, remote=False)
+            return
+        self.last_create = (self.last_create + 1) % (1 << 16)
+        yield Accepted(req.peer, req.purpose, self.last_create)  # QS-L2-001
+        link.backlog.append(Wish(req, self.last_create, ctx.now + req.max_time if req.max_time else 0))
+        yield from self._propose(link, ctx)
+        if req.max_time:
+            yield from self._plan(link, ctx)
+
+    def _unable(self, link: Link, req: Create) -> Reason:
+        """Return why a well-formed request cannot be served (QS-L2-006), or `Reason.NONE`."""
+        attempts = -(-req.number // link.lanes)
+        if self._raw(link, req) is None:
+            return Reason.UNSUPP
+        if req.max_time and req.max_time < attempts * link.cycle:
+            return Reason.UNSUPP
+        if req.purpose in link.dropping:  # a `Drop` under way would take the new request with it
+            return Reason.REJECTED
+        return self._crowded(link, req.purpose, keep=req.keep)
+
+    def _crowded(self, link: Link, purpose: int, *, keep: bool) -> Reason:
+        """Tell whether distillation could stand still: every lane might hold a first pair that waits for a second."""
+        if self.distiller is None or not keep:
+            return Reason.NONE
+        if link.lanes < 2:
+            return Reason.UNSUPP
+        return Reason.NORES if len(link.purposes() | {purpose}) >= link.lanes else Reason.NONE
+
+    def _raw(self, link: Link, req: Create) -> float | None:
+        """Return the fidelity to ask of pairs when they are made, as it travels; None if no setting reaches it.
+
+        It is rounded up (QS-L2-007), but not beyond the setting that was found to reach it.
+        """
+        needed = req.min_fidelity
+        if self.distiller and req.keep:
+            needed = self.distiller.input_fidelity(needed)
+        row = best_row(link.rows, needed - ROUNDING)
+        if row is None:
+            return None
+        return min(-int(-needed * UNIT // 1), int(link.rows[row].fidelity * UNIT)) / UNIT
+
+    def _propose(self, link: Link, ctx: Context) -> Iterator[Noun]:
+        """Send the `Add` of every waiting request for which there is room."""
+        while link.backlog and len(link.adding) < UNANSWERED:
+            wish = link.backlog.popleft()
+            req = wish.request
+            aid = link.assign() if link.master else UNASSIGNED
+            fidelity = self._raw(link, req)
+            if aid is None or fidelity is None:
+                yield Err(link.peer, req.purpose, wish.create_id, Reason.NORES, remote=False)
+                continue
+            add = Add(
+                cseq=link.next_cseq(),
+                aid=aid,
+                purpose=req.purpose,
+                create_id=wish.create_id,
+                number=req.number,
+                min_fidelity=fidelity,
+                priority=req.priority,
+                keep=req.keep,
+                bases=req.bases,
+                start=ctx.now + 2 * link.round_trip,
+                deadline=wish.deadline,
+            )
+            if link.master:
+                link.insert(_item(link, add, aid, remote=False))
+            link.adding[add.cseq] = Proposal(add)
+            yield Send(link.peer, add)
+            yield Set(AddDue(link.peer, add.cseq), ctx.now + 3 * link.round_trip)
+
+    @on(AddDue)
+    def add_due(self, due: AddDue, ctx: Context) -> Outputs:
+        """Repeat an unanswered `Add`; after the last try the neighbour counts as lost (QS-L2-010)."""
+        link = self.links.get(due.peer)
+        proposal = link.adding.get(due.cseq) if link else None
+        if link is None or proposal is None:
+            return
+        if proposal.tries < TRIES and not proposal.withdrawn:
+            proposal.tries += 1
+            yield Send(due.peer, proposal.add)
+            yield Set(due, ctx.now + 3 * link.round_trip)
+            return
+        yield from self._failed(link, due.cseq, Reason.NOTIME)
+        if not proposal.withdrawn:
+            yield from self._drop(link, proposal.add.purpose, ctx, shared=True)  # only the answers may have been lost
+        yield from self._propose(link, ctx)
+        yield from self._plan(link, ctx)
+
+    @on(Add)
+    def add(self, msg: Add, ctx: Context) -> Outputs:
+        """Enter the neighbour's request, or say why not; a repetition gets the same answer (QS-L2-011)."""
+        link = self._link(ctx.sender)
+        answer = link.answered.get(msg.cseq)
+        if answer is None:
+            answer = self._admit(link, msg)
+            link.answer(msg.cseq, answer)
+            if isinstance(answer, AddAck):
+                yield from self._plan(link, ctx)
+        yield Send(link.peer, answer)
+
+    def _admit(self, link: Link, msg: Add) -> AddAck | AddRej:
+        """Enter a well-formed request that can be served."""
+        aid = link.assign() if link.master else msg.aid
+        reason = self._crowded(link, msg.purpose, keep=msg.keep)
+        if aid is None:
+            reason = Reason.NORES
+        elif not 0 <= aid < QUEUE or aid in link.items or _malformed(msg):
+            reason = Reason.CREATE
+        elif best_row(link.rows, msg.min_fidelity) is None:
+            reason = Reason.UNSUPP
+        if aid is None or reason:
+            return AddRej(msg.cseq, reason)
+        item = _item(link, msg, aid, remote=True)
+        item.ready = True
+        link.insert(item)
+        return AddAck(msg.cseq, aid)
+
+    @on(AddAck)
+    def add_ack(self, msg: AddAck, ctx: Context) -> Outputs:
+        """Count a request as agreed: the neighbour holds it too."""
+        link = self._link(ctx.sender)
+        proposal = link.adding.get(msg.cseq)
+        if proposal is None:
+            return  # a repetition
+        add = proposal.add
+        held = link.items.get(msg.aid)
+        if not 0 <= msg.aid < QUEUE or (add.aid != msg.aid if link.master else held is not None):
+            raise RemoteProtocolError(f"queue id {msg.aid} acknowledged for {add}", "QS-L2-008")
+        del link.adding[msg.cseq]
+        yield Cancel(AddDue(link.peer, msg.cseq))
+        if proposal.withdrawn:
+            yield from self._drop(link, add.purpose, ctx, shared=True)
+        else:
+            if held is None:
+                held = _item(link, add, msg.aid, remote=False)
+                link.insert(held)
+            held.ready = True  # QS-L2-012
+        yield from self._propose(link, ctx)
+        yield from self._plan(link, ctx)
+
+    @on(AddRej)
+    def add_rej(self, msg: AddRej, ctx: Context) -> Outputs:
+        """Give up what the neighbour refuses."""
+        link = self._link(ctx.sender)
+        if msg.cseq in link.adding:
+            yield Cancel(AddDue(link.peer, msg.cseq))
+            yield from self._failed(link, msg.cseq, msg.reason)
+            yield from self._propose(link, ctx)
+
+    def _failed(self, link: Link, cseq: int, reason: int) -> Iterator[Noun]:
+        """Forget a proposal that came to nothing, and tell the user unless it was withdrawn."""
+        proposal = link.adding.pop(cseq)
+        add = proposal.add
+        if not proposal.withdrawn:
+            link.items.pop(add.aid, None)
+            yield Err(link.peer, add.purpose, add.create_id, reason, remote=False)
+
+    # -- giving requests up -------------------------------------------------------------------------------------------
+
+    @on(Withdraw)
+    def withdraw(self, req: Withdraw, ctx: Context) -> Outputs:
+        """Give up a purpose at both ends."""
+        link = self.links.get(req.peer)
+        if link is None:
+            raise LocalProtocolError(f"node {req.peer} is no neighbour", "QS-L2-026")
+        link.backlog = deque(w for w in link.backlog if w.request.purpose != req.purpose)
+        yield from self._drop(link, req.purpose, ctx)
+        yield from self._plan(link, ctx)
+
+    @on(Drop)
+    def drop(self, msg: Drop, ctx: Context) -> Outputs:
+        """Forget a purpose that the neighbour has given up."""
+        link = self._link(ctx.sender)
+        yield from self._forget(link, msg.purpose)
+        yield Send(link.peer, DropAck(msg.purpose))
+        yield from self._plan(link, ctx)
+
+    @on(DropDue)
+    def drop_due(self, due: DropDue, ctx: Context) -> Outputs:
+        """Repeat an unanswered `Drop`; a neighbour that never answers is for others to miss."""
+        link = self.links.get(due.peer)
+        tries = link.dropping.pop(due.purpose, TRIES) if link else TRIES
+        if link is not None and tries < TRIES:
+            link.dropping[due.purpose] = tries + 1
+            yield Send(due.peer, Drop(due.purpose))
+            yield Set(due, ctx.now + 3 * link.round_trip)
+
+    @on(DropAck)
+    def drop_ack(self, msg: DropAck, ctx: Context) -> Outputs:
+        """Stop repeating: the neighbour has given the purpose up too."""
+        link = self._link(ctx.sender)
+        if link.dropping.pop(msg.purpose, None) is not None:
+            yield Cancel(DropDue(link.peer, msg.purpose))
+
+    def _drop(self, link: Link, purpose: int, ctx: Context, *, shared: bool = False) -> Iterator[Noun]:
+        """Forget a purpose and tell the neighbour if it may hold something of it."""
+        shared = shared or purpose in link.purposes()
+        for proposal in link.adding.values():
+            if proposal.add.purpose == purpose:
+                proposal.withdrawn = shared = True
+        yield from self._forget(link, purpose)
+        if shared and purpose not in link.dropping:
+            link.dropping[purpose] = 1
+            yield Send(link.peer, Drop(purpose))
+            yield Set(DropDue(link.peer, purpose), ctx.now + 3 * link.round_trip)
+
+    def _forget(self, link: Link, purpose: int) -> Iterator[Noun]:
+        for item in [item for item in link.items.values() if item.purpose == purpose]:
+            yield from self._end(link, item)
+
+    def _end(self, link: Link, item: Item) -> Iterator[Noun]:
+        """Take a request out of the queue and free what is under way for it."""
+        del link.items[item.aid]
+        if self.distiller:
+            yield from self.distiller.forget(link.peer, item.aid)
+
+    def _link(self, peer: int) -> Link:
+        """Return the link over which a message came."""
+        link = self.links.get(peer)
+        if link is None:
+            raise RemoteProtocolError(f"node {peer} is no neighbour")
+        return link
+
+
+def _malformed(req: Create | Add) -> bool:
+    """Tell whether a request has a field out of its range (QS-L2-025)."""
+    bases_fit = not req.bases if req.keep else set(req.bases) & set(Basis) == set(req.bases) != set()
+    late = isinstance(req, Create) and req.max_time < 0
+    return not (
+        1 <= req.number < 1 << 16
+        and 0 <= req.purpose < 1 << 16
+        and 0 <= req.min_fidelity <= 1
+        and 0 <= req.priority < 8
+        and bases_fit
+        and not late
+    )
+
+
+def _item(link: Link, add: Add, aid: int, *, remote: bool) -> Item:
+    row = best_row(link.rows, add.min_fidelity)
+    assert row is not None
+    return Item(
+        aid=aid,
+        purpose=add.purpose,
+        create_id=add.create_id,
+        remaining=add.number,
+        row=row,
+        goodness=link.rows[row].fidelity,
+        keep=add.keep,
+        bases=add.bases,
+        priority=add.priority,
+        start=add.start,
+        deadline=add.deadline,
+        remote=remote,
+    )

@@ -1,0 +1,468 @@
+"""Base contracts of plugins: what a hardware model is, and what the things that hooks offer have to be.
+
+A hardware model is a frozen pydantic model (the data sheet) with one pure function.  A `Platform` is a named data
+sheet made of such models.  Everything else that a hook offers is an `Offer`; see `qstack.plugin.offers`, whose names
+can be imported from here.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+
+import numpy as np
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from qstack.core.errors import PluginError
+from qstack.core.layer import Handler
+from qstack.core.nouns import Noun
+from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
+from qstack.plugin.sheet import Cost, Origin, check_origins
+from qstack.plugin.units import Duration, Fraction
+from qstack.quantum.memory import Decay
+from qstack.services.strategies import Row, Storage
+
+__all__ = [
+    "Arm",
+    "ClassicalChannel",
+    "Decay",
+    "DistillationScheme",
+    "Fibre",
+    "HardwareModel",
+    "Herald",
+    "InterfaceModel",
+    "LinkSheet",
+    "Medium",
+    "MemoryModel",
+    "NestedErrors",
+    "NotOffered",
+    "Offer",
+    "Options",
+    "Outcome",
+    "Platform",
+    "Selection",
+    "choose_model",
+    "chosen",
+    "load_platforms",
+    "plugins_of",
+    "validate",
+]
+
+
+# -- hardware ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Fibre between a node and a heralding station: transmission [1] and delay [ps]."""
+
+    transmission: float
+    delay: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One announced Bell state of a heralding station: its share of the successes and the state it announces.
+
+    The correlators (x, y, z) = (<XX>, -<YY>, <ZZ>) are written in the frame of the announced Bell index.
+    """
+
+    share: float
+    bell: int
+    correlators: tuple[float, float, float]
+
+    @property
+    def fidelity(self) -> float:
+        """Overlap with the announced Bell state."""
+        return (1 + sum(self.correlators)) / 4
+
+
+@dataclass(frozen=True, slots=True)
+class Herald:
+    """What one setting of the hardware gives.
+
+    Parameters
+    ----------
+    parameter
+        The setting, such as a bright-state population [1].
+    probability
+        Success probability per attempt.
+    outcomes
+        What a success announces; the shares sum to one.
+    """
+
+    parameter: float
+    probability: float
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def fidelity(self) -> float:
+        """Mean overlap with the announced Bell state at emission."""
+        return sum(outcome.share * outcome.fidelity for outcome in self.outcomes)
+
+
+class HardwareModel(Options):
+    """Base of all hardware models: parameters and one pure function.
+
+    Attributes
+    ----------
+    kind
+        Name by which a data sheet chooses this model.
+    """
+
+    kind: ClassVar[str]
+
+
+class MemoryModel(HardwareModel):
+    """How one stored qubit decays."""
+
+    @abstractmethod
+    def decay(self, age_s: float) -> Decay:
+        """Return the total decay of a half that was stored for this long [s]."""
+
+    def survival(self) -> Storage:
+        """Return what layers may know: the factor on a Werner parameter after one half has waited [ps].
+
+        Override it where a closed form is faster than `decay`: layers ask for every pair.
+        """
+        decay = self.decay
+
+        def kept(age: int) -> float:
+            lost = decay(age * 1e-12)
+            return (2 * lost.xy + lost.z) / 3
+
+        return kept
+
+
+class InterfaceModel(HardwareModel):
+    """How a node makes entanglement with a photon, and how a station heralds it."""
+
+    @abstractmethod
+    def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
+        """Return every setting of a link between this node and another.
+
+        Parameters
+        ----------
+        other
+            The interface of the other end.
+        arms
+            This node's fibre to the station and the other's.
+
+        Raises
+        ------
+        PhysicsError
+            If the two ends do not fit together.
+        """
+
+    @abstractmethod
+    def period(self, arms: tuple[Arm, Arm]) -> int:
+        """Return the time from one attempt of a lane to the next [ps]."""
+
+    def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
+        """Return when each end's qubit begins to age, counted from the beginning of a cycle [ps].
+
+        Emissions are staggered so that both photons reach the station together: the nearer node emits later.
+        """
+        slowest = max(arms[0].delay, arms[1].delay)
+        return slowest - arms[0].delay, slowest - arms[1].delay
+
+    def reply(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
+        """Return when each end hears the answer, counted from the beginning of a cycle [ps].
+
+        Emissions are staggered so that both photons reach the station together.
+        """
+        slowest = max(arms[0].delay, arms[1].delay)
+        return slowest + arms[0].delay, slowest + arms[1].delay
+
+
+def choose_model(base: type[HardwareModel]) -> Any:
+    """Return a pydantic type for a data sheet's part: a mapping whose ``kind`` names an installed model."""
+
+    def read(value: object, info: ValidationInfo) -> object:
+        if isinstance(value, base):
+            return value
+        models = {kind: m for kind, m in plugins_of(info).models.items() if issubclass(m, base)}
+        if not isinstance(value, Mapping) or "kind" not in value:
+            raise ValueError(f"expected a mapping with 'kind'; installed kinds: {', '.join(sorted(models))}.")
+        kind = value["kind"]
+        if not isinstance(kind, str) or kind not in models:
+            raise NotOffered(
+                str(kind), f"a kind of {base.__name__.removesuffix('Model').lower()}", sorted(models), "kind"
+            )
+        return validate(models[kind], {k: v for k, v in value.items() if k != "kind"}, info, "kind")
+
+    def write(model: HardwareModel) -> dict[str, Any]:
+        return {"kind": model.kind, **model.model_dump(mode="json")}
+
+    return Annotated[base, BeforeValidator(read), PlainSerializer(write), WithJsonSchema({"type": "object"})]
+
+
+class Platform(Options):
+    """A named data sheet: everything the stack needs to know of one node's hardware.
+
+    Parameters
+    ----------
+    name, title
+        Short name, and one line for people.
+    status
+        ``published``: every value from the sources; ``projected``: what might be built; ``ideal``: a textbook model.
+    sources, assumptions
+        Where values come from, and what had to be assumed.
+    memory, interface
+        Storage, and the making of entanglement.
+    memories
+        Communication qubits per link [1].
+    gate_noise
+        Probability q that a two-qubit gate leaves the fully mixed state.
+    readout_error
+        Probability m that a reported bit is wrong.
+    swap_time, readout_time
+        How long a Bell measurement and a readout take [ps].
+    readout_bias
+        Half of the difference between the errors of a true 0 and of a true 1; ``readout_error: [m0, m1]`` gives both.
+    cost
+        Of one node, for planning.
+    origins
+        Where each value comes from; see `qstack.plugin.sheet`.
+    """
+
+    name: str = Field("inline", pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    title: str = ""
+    status: Literal["published", "projected", "ideal"] = "ideal"
+    sources: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    memory: choose_model(MemoryModel)  # type: ignore[valid-type]
+    interface: choose_model(InterfaceModel)  # type: ignore[valid-type]
+    memories: int = Field(1, ge=1, le=4096, strict=True)
+    gate_noise: Fraction = 0.0
+    readout_error: Fraction = 0.0
+    swap_time: Duration = 0
+    readout_time: Duration = 0
+    readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
+    cost: Cost | None = None
+    origins: tuple[Origin, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unequal_readout(cls, sheet: Any) -> Any:
+        """Read errors of a true 0 and of a true 1 as their mean and half of their difference."""
+        if not isinstance(sheet, Mapping) or not isinstance(sheet.get("readout_error"), list | tuple):
+            return sheet
+        errors = sheet["readout_error"]
+        if len(errors) != 2 or "readout_bias" in sheet:
+            raise ValueError("readout_error: one error, or those of a true 0 and of a true 1.")
+        zero, one = (TypeAdapter(Fraction).validate_python(error) for error in errors)
+        return {**sheet, "readout_error": (zero + one) / 2, "readout_bias": (zero - one) / 2}
+
+    @model_validator(mode="after")
+    def _known_origins(self) -> Self:
+        if self.origins:
+            check_origins(self.origins, self.model_dump(mode="json"))
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """Stands for the manager while a plugin reads its own data sheets."""
+
+    models: Mapping[str, type[HardwareModel]]
+
+
+def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[Platform]:
+    """Return the platforms of a folder of data sheets (``*.yaml``), each named like its file.
+
+    Parameters
+    ----------
+    folder
+        One file per platform.
+    models
+        Model classes that the sheets may choose by ``kind``.
+
+    Raises
+    ------
+    PluginError
+        If a sheet is not a platform; the message names the file.
+    """
+    context = {"plugins": _Models({model.kind: model for model in models})}
+    platforms = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            sheet = YAML(typ="safe", pure=True).load(path)
+            platform = Platform.model_validate(sheet, context=context)
+        except ValidationError as error:
+            raise PluginError(f"{path.name} is not a platform: {_first(error)}") from error
+        except YAMLError as error:
+            raise PluginError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from error
+        if platform.name != path.stem:
+            raise PluginError(f"{path.name} is not a platform: its name is '{platform.name}', not '{path.stem}'")
+        platforms.append(platform)
+    return platforms
+
+
+def _first(error: ValidationError, prefix: str = "") -> str:
+    """Return the first thing that pydantic found, with the keys that lead to it."""
+    found = error.errors(include_url=False)[0]
+    where = prefix + ".".join(str(part) for part in found["loc"])
+    cause = found.get("ctx", {}).get("error")
+    if isinstance(cause, NestedErrors):
+        return _first(cause.error, f"{where}.")
+    return f"{where}: {cause or found['msg']}".lstrip(": ")
+
+
+@dataclass(frozen=True, slots=True)
+class Fibre:
+    """A fibre between two nodes: length [km], loss of the whole fibre [dB], speed of light in it [km/s], station.
+
+    ``station`` is the place of the heralding station as a fraction of the way from the first end.
+    """
+
+    length: float
+    loss: float
+    speed: float
+    station: float = 0.5
+
+    @property
+    def delay(self) -> int:
+        """Time of flight from end to end [ps]."""
+        return round(self.length / self.speed * 1e12)
+
+    @property
+    def arms(self) -> tuple[Arm, Arm]:
+        """The fibre from either end to the station."""
+        shares = (self.station, 1 - self.station)
+        first = round(self.length * shares[0] / self.speed * 1e12)
+        delays = (first, self.delay - first)
+        a, b = (Arm(10 ** (-self.loss * share / 10), delay) for share, delay in zip(shares, delays, strict=True))
+        return a, b
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSheet:
+    """Everything that follows from two platforms and a fibre.
+
+    Parameters
+    ----------
+    heralds
+        One per setting.
+    period
+        Time between attempts of a lane [ps].
+    emit, reply
+        When, after the beginning of a cycle, each end's photon leaves and its answer arrives [ps].
+    lanes
+        Memories paired across the link.
+    delay
+        Time of a classical message [ps].
+    """
+
+    heralds: tuple[Herald, ...]
+    period: int
+    emit: tuple[int, int]
+    reply: tuple[int, int]
+    lanes: int
+    delay: int
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The fidelity estimation unit's table: parameter, seconds per pair and lane, fidelity.
+
+        An attempt that keeps its qubit waits for the answer of the one before, so it may take several periods.
+        """
+        cycle = self.period * max(1, -(-max(self.reply) // self.period)) * 1e-12
+        return tuple(Row(h.parameter, cycle / h.probability, h.fidelity) for h in self.heralds if h.probability > 0)
+
+
+class Medium(Protocol):
+    """The owner of all joint quantum state of a network, as a host sees it."""
+
+    def place(self, number: int, name: str, platform: Platform) -> dict[type[Noun], Handler]:
+        """Add a node and return the table that answers its device requests; `name` names its random stream."""
+        ...
+
+    def connect(self, number: int, feed: Callable[[Noun, int], None]) -> None:
+        """Say what gives a node an indication; before its links are joined."""
+        ...
+
+    def join(self, ends: tuple[int, int], name: str, sheet: LinkSheet) -> None:
+        """Add a link between two nodes that are connected; `name` names its random stream."""
+        ...
+
+    def overlap(self, number: int, qubit: int, bell: int, now: int) -> float:
+        """Return the overlap of a qubit's pair with a Bell state, and stop this half's ageing: it is consumed."""
+        ...
+
+    def counts(self, number: int) -> Mapping[str, float]:
+        """Return what a node's device did: `swaps`, `discards`, `memories` it has, `busy_s` of them together [s]."""
+        ...
+
+    def pairs(self, ends: tuple[int, int]) -> int:
+        """Return how many pairs a link has made."""
+        ...
+
+
+class ClassicalChannel(Protocol):
+    """One direction of a classical channel, as a host sees it.
+
+    Attributes
+    ----------
+    delay
+        Longest time that a datagram takes unless it is queued or lost [ps]: what layers set their timers by.
+    ideal
+        True if every datagram arrives after exactly `delay`, once and intact: a host may then take a shorter way.
+    """
+
+    delay: int
+    ideal: bool
+
+    def arrivals(self, now: int, size: int, draw: np.random.Generator, /) -> tuple[int, ...]:
+        """Return when a datagram that is sent now arrives [ps]: once, never, or several times.
+
+        Parameters
+        ----------
+        now
+            The present [ps]; calls come in its order.
+        size
+            Of the datagram [byte].
+        draw
+            The random stream of this direction.
+        """
+        ...
+
+
+class DistillationScheme(Protocol):
+    """A two-to-one distillation scheme, made for the noise of the two ends of a link.
+
+    Attributes
+    ----------
+    name
+        By which both ends and the medium know it.
+    """
+
+    name: str
+
+    def combine(
+        self, first: tuple[float, float, float], second: tuple[float, float, float]
+    ) -> tuple[float, tuple[float, float, float]]:
+        """Return the probability that the bits agree, and the kept pair; all pairs in the frame of Phi+."""
+        ...
+
+    def output_fidelity(self, first: float, second: float) -> float:
+        """Return the fidelity expected of the kept pair."""
+        ...
+
+    def input_fidelity(self, wanted: float) -> float:
+        """Return the least fidelity of two equal pairs that gives `wanted`; above 1 if none does."""
+        ...

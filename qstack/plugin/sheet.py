@@ -1,0 +1,120 @@
+"""What a data sheet says beside its values: where each comes from, and what the hardware costs.
+
+    origins:
+      - source: Krutyanskiy et al., Phys. Rev. Lett. 130, 213601
+        year: 2023
+        confidence: medium
+        gives: {interface.detection: 0.018 +- 0.001, memory.coherence_time: 62 +- 3 ms}
+      - assumption: Readout errors are not given and taken as zero.
+        gives: [readout_error]
+
+One entry per source; `gives` names the parameters it stands for, with what it says in its own words and units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from qstack.plugin.offers import Options
+from qstack.plugin.units import Money, Power, Upkeep
+
+
+def _gives(value: object) -> object:
+    """Read a list of parameters as a mapping without words."""
+    if isinstance(value, list | tuple):
+        return {str(name): "" for name in value}
+    return {key: str(words) for key, words in value.items()} if isinstance(value, Mapping) else value
+
+
+class Origin(Options):
+    """Where values come from: a source, or an assumption.
+
+    Parameters
+    ----------
+    source, year
+        The work, and when it appeared.
+    confidence
+        ``high``: read in the work; ``medium``: read in a later work that quotes it, or derived from such values;
+        ``unverified``: not checked against a citation.
+    assumption
+        Instead of a source: what was assumed, and why.
+    gives
+        Parameter of the sheet, such as ``interface.visibility``, to what the source says of it.
+    """
+
+    source: str = ""
+    year: Annotated[int, Field(ge=1900, le=2100)] | None = None
+    confidence: Literal["high", "medium", "unverified"] | None = None
+    assumption: str = ""
+    gives: Annotated[dict[str, str], BeforeValidator(_gives), Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.source) == bool(self.assumption):
+            raise ValueError("an origin has either a 'source' or an 'assumption'.")
+        if self.source and (self.year is None or self.confidence is None):
+            raise ValueError("a source has its 'year' and a 'confidence': high, medium or unverified.")
+        return self
+
+    @property
+    def words(self) -> str:
+        """The source with its year, or the assumption."""
+        return f"{self.source} ({self.year})" if self.source else f"assumed: {self.assumption}"
+
+
+class Cost(Options):
+    """What one node of this hardware costs.
+
+    Parameters
+    ----------
+    capital
+        To buy or build it [EUR].
+    operation
+        Per year, without electricity [EUR/yr].
+    power
+        Electrical, while it is on [W].
+    """
+
+    capital: Money = 0.0
+    operation: Upkeep = 0.0
+    power: Power = 0.0
+
+
+def check_origins(origins: tuple[Origin, ...], sheet: Mapping[str, Any]) -> None:
+    """Refuse origins of parameters that the sheet does not have, and two origins of one parameter.
+
+    Raises
+    ------
+    ValueError
+        Naming the parameter, and the nearest one that the sheet has.
+    """
+    known = set(parameters(sheet))
+    seen: set[str] = set()
+    for origin in origins:
+        for name in origin.gives:
+            if name not in known:
+                close = get_close_matches(name, sorted(known), n=1)
+                hint = f" Did you mean '{close[0]}'?" if close else ""
+                raise ValueError(f"'{name}' in 'origins' is not a parameter of this sheet.{hint}")
+            if name in seen:
+                raise ValueError(f"'{name}' has two origins.")
+            seen.add(name)
+
+
+DESCRIPTION = frozenset({"name", "title", "status", "sources", "assumptions", "origins", "kind"})
+"""Keys of a sheet that are words about it."""
+
+
+def parameters(sheet: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Give the dotted names of all parameters of a sheet as plain data."""
+    for key, value in sheet.items():
+        if key in DESCRIPTION:
+            continue
+        if isinstance(value, Mapping):
+            yield from parameters(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"

@@ -1,0 +1,126 @@
+"""Density matrices of a few qubits: the slow tier that every faster one is judged by.
+
+A state is an array of shape (2^n, 2^n); qubit 0 is the first factor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qstack.core.errors import PhysicsError
+from qstack.quantum.states import BellList, probability
+
+Complex: TypeAlias = NDArray[np.complex128]
+
+MAX_QUBITS = 10
+"""A density matrix of ten qubits takes 16 MB."""
+
+_PSI, _PHI = 0.5**0.5 * np.array([[0, 1, 1, 0], [1, 0, 0, 1]])
+BELL_STATES: Complex = np.array([_PHI, _PHI * [1, 1, 1, -1], _PSI, _PSI * [1, 1, -1, 1]], complex)
+"""Row: state vector of a Bell index."""
+
+X: Complex = np.array([[0, 1], [1, 0]], complex)
+Z: Complex = np.array([[1, 0], [0, -1]], complex)
+HADAMARD: Complex = 0.5**0.5 * np.array([[1, 1], [1, -1]], complex)
+CNOT: Complex = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]], complex)
+
+
+def qubits(rho: Complex) -> int:
+    """Return the number of qubits of a state."""
+    return int(rho.shape[0]).bit_length() - 1
+
+
+def bell_diagonal(bell: BellList) -> Complex:
+    """Return the pair with these overlaps with [Phi+, Phi-, Psi+, Psi-]."""
+    rho: Complex = np.einsum("b,bi,bj->ij", np.array(bell), BELL_STATES, BELL_STATES.conj())
+    return rho
+
+
+def product(*states: Complex) -> Complex:
+    """Return states side by side.
+
+    Raises
+    ------
+    PhysicsError
+        If there are more qubits than this tier is made for.
+    """
+    total = sum(qubits(state) for state in states)
+    if total > MAX_QUBITS:
+        raise PhysicsError(f"{total} qubits: the density-matrix tier takes at most {MAX_QUBITS}")
+    rho = np.ones((1, 1), complex)
+    for state in states:
+        rho = np.kron(rho, state)
+    return rho
+
+
+def apply(rho: Complex, kraus: Sequence[Complex], targets: Sequence[int]) -> Complex:
+    """Return the state after Kraus operators on some qubits.
+
+    Parameters
+    ----------
+    rho
+        State of n qubits.
+    kraus
+        Operators of shape (2^k, 2^k).
+    targets
+        The k qubits, in the order of the operators' factors.
+    """
+    n = qubits(rho)
+    k = len(targets)
+    bras = [n + t for t in targets]
+    tensor = rho.reshape((2,) * (2 * n))
+    total = np.zeros_like(tensor)
+    for operator in kraus:
+        o = operator.reshape((2,) * (2 * k))
+        half = np.moveaxis(np.tensordot(o, tensor, (range(k, 2 * k), targets)), range(k), targets)
+        total += np.moveaxis(np.tensordot(o.conj(), half, (range(k, 2 * k), bras)), range(k), bras)
+    return total.reshape(rho.shape)
+
+
+def mixed(rho: Complex, targets: Sequence[int], q: float) -> Complex:
+    """Return the state in which, with probability q, some qubits were replaced by the fully mixed state."""
+    coin: list[Complex] = [X @ X / 2, X / 2, X @ Z / 2, Z / 2]
+    replaced = rho
+    for target in targets:
+        replaced = apply(replaced, coin, (target,))
+    return (1 - probability("q", q)) * rho + q * replaced
+
+
+def cnot(rho: Complex, control: int, target: int, q: float = 0.0) -> Complex:
+    """Return the state after a CNOT with gate noise q."""
+    return mixed(apply(rho, (CNOT,), (control, target)), (control, target), q)
+
+
+def read(rho: Complex, qubit: int, bit: int, m: float = 0.0) -> Complex:
+    """Return the unnormalised state after a Z readout that reported this bit, wrong with probability m.
+
+    The state collapses on the true bit; the qubit stays in place.
+    """
+    right = 1 - probability("m", m)
+    weights = (right, m) if bit == 0 else (m, right)
+    kraus: list[Complex] = [
+        np.diag([math.sqrt(weight) if true == b else 0 for b in range(2)]).astype(complex)
+        for true, weight in enumerate(weights)
+    ]
+    return apply(rho, kraus, (qubit,))
+
+
+def keep(rho: Complex, kept: Sequence[int]) -> Complex:
+    """Return the state of some qubits, in this order; the others are traced out."""
+    n = qubits(rho)
+    rest = [i for i in range(n) if i not in kept]
+    order = [*kept, *rest]
+    tensor = rho.reshape((2,) * (2 * n)).transpose([*order, *(n + i for i in order)])
+    a, b = 2 ** len(kept), 2 ** len(rest)
+    reduced: Complex = np.einsum("aibi->ab", tensor.reshape(a, b, a, b))
+    return reduced
+
+
+def overlap(rho: Complex, vector: Complex) -> float:
+    """Return <vector| rho |vector>."""
+    return float(np.real(vector.conj() @ rho @ vector))

@@ -1,0 +1,266 @@
+"""From a scenario to a plan: the graph with its hardware, what every link can do, and a route for every flow.
+
+Whatever cannot work is found here, before anything runs: graphs that are cut, ends that do not exist, platforms that do
+not fit together, and fidelities or rates that the hardware cannot reach.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from qstack.core.errors import PhysicsError
+from qstack.plugin.contracts import Fibre, LinkSheet, Platform, Selection
+from qstack.plugin.distilling import distillation_of, distilled_rows
+from qstack.plugin.sites import NetworkView
+from qstack.quantum.swapping import swap_factors
+from qstack.scenario.problems import Problem, quoted
+from qstack.scenario.schema import Flow, Hardware, Scenario
+from qstack.scenario.topology import Graph, build, some, unknown_node
+from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storage
+
+Ends = tuple[int, int]
+HOPELESS = 0.1
+"""A flow that is expected to deliver fewer pairs than this in the whole run is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLink:
+    """A fibre and what it can do between the two platforms at its ends."""
+
+    ends: Ends
+    name: str
+    fibre: Fibre
+    sheet: LinkSheet
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFlow:
+    """A flow with its ends as numbers, and the route that the router would choose now."""
+
+    number: int
+    flow: Flow
+    source: int
+    target: int
+    route: Route | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a host needs to build the network of a scenario."""
+
+    scenario: Scenario
+    names: tuple[str, ...]
+    platforms: tuple[Platform, ...]
+    links: tuple[PlannedLink, ...]
+    flows: tuple[PlannedFlow, ...]
+    view: NetworkView
+
+
+def plan(scenario: Scenario) -> tuple[Plan | None, list[Problem]]:
+    """Return the plan, or what is wrong."""
+    graph, problems = build(scenario.network)
+    platforms, found = _platforms(scenario.network.hardware, graph)
+    problems += found
+    problems += _ends(scenario, graph)
+    if problems:
+        return None, problems
+    number = {name: i for i, name in enumerate(graph.nodes)}
+    links, problems = _links(scenario, graph, number, platforms)
+    if problems:
+        return None, problems
+    view = _view(scenario, graph, platforms, links)
+    flows, problems = _flows(scenario, number, view, links, platforms)
+    return Plan(scenario, graph.nodes, platforms, links, flows, view), problems
+
+
+def _platforms(hardware: Hardware, graph: Graph) -> tuple[tuple[Platform, ...], list[Problem]]:
+    problems = []
+    special: dict[str, Platform] = {}
+    known = set(graph.nodes)
+    for i, entry in enumerate(hardware.at):
+        place = ("network", "hardware", "at", i, "node")
+        if entry.node not in known:
+            problems.append(Problem(place, unknown_node(entry.node, graph.nodes)))
+        if entry.node in special:
+            problems.append(Problem(place, f"{quoted(entry.node)}: this node has its hardware already."))
+        special[entry.node] = entry.use
+    bare = [name for name in graph.nodes if name not in special] if hardware.all is None else []
+    if bare:
+        problems.append(Problem(("network", "hardware"), f"none at {some(bare)}: give 'all', or 'at' for each."))
+        return (), problems
+    return tuple(special.get(name) or hardware.all for name in graph.nodes), problems  # type: ignore[misc]
+
+
+def _ends(scenario: Scenario, graph: Graph) -> list[Problem]:
+    problems = []
+    known = set(graph.nodes)
+    names: set[str] = set()
+    for i, flow in enumerate(scenario.flows):
+        for key, end in (("from", flow.source), ("to", flow.target)):
+            if end not in known:
+                problems.append(Problem(("flows", i, key), unknown_node(end, graph.nodes)))
+        if flow.name in names:
+            problems.append(
+                Problem(("flows", i, "name"), f"{quoted(flow.name)}: there is a flow of this name already.")
+            )
+        if flow.start >= scenario.run.until:
+            problems.append(Problem(("flows", i, "start"), "the flow would start after the run has ended."))
+        names.add(flow.name)
+    return problems + _hops(scenario, graph)
+
+
+def _hops(scenario: Scenario, graph: Graph) -> list[Problem]:
+    """Return the ends of faults that are no nodes."""
+    return [
+        Problem(("faults", i, key), unknown_node(end, graph.nodes))
+        for i, fault in enumerate(scenario.faults)
+        for key, end in (("from", fault.source), ("to", fault.target))
+        if end is not None and end not in graph.nodes
+    ]
+
+
+def _links(
+    scenario: Scenario, graph: Graph, number: dict[str, int], platforms: tuple[Platform, ...]
+) -> tuple[tuple[PlannedLink, ...], list[Problem]]:
+    """Compute what every link can do; equal fibres between equal platforms are computed, and refused, once."""
+    known: dict[Any, LinkSheet | None] = {}
+    links: list[PlannedLink] = []
+    problems: list[Problem] = []
+    for (a, b), fibre in graph.fibres.items():
+        ends = (number[a], number[b])
+        key = (id(platforms[ends[0]]), id(platforms[ends[1]]), fibre)
+        if key not in known:
+            try:
+                known[key] = scenario.network.medium.make(a=platforms[ends[0]], b=platforms[ends[1]], fibre=fibre)
+            except PhysicsError as error:
+                known[key] = None
+                problems.append(Problem(("network", "hardware"), f"link {a} - {b}: {error}."))
+        sheet = known[key]
+        if sheet is not None:
+            links.append(PlannedLink(ends, f"{a} - {b}", fibre, sheet))
+    return tuple(links), problems
+
+
+def _view(
+    scenario: Scenario, graph: Graph, platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]
+) -> NetworkView:
+    kinds: dict[int, Storage] = {}
+    for platform in platforms:
+        kinds.setdefault(id(platform), platform.memory.survival())
+    storage = tuple(kinds[id(platform)] for platform in platforms)
+    policy = getattr(scenario.stack.network.options, "cutoff", None)
+    distillation = distillation_of(scenario.stack.link.options)
+    edges = tuple(
+        Edge(*link.ends, rows, link.sheet.lanes, link.sheet.delay)
+        for link in links
+        if (rows := _rows(link, distillation, platforms))
+    )
+    return NetworkView(
+        names=graph.nodes,
+        edges=edges,
+        swap_factors=tuple(sum(swap_factors(p.gate_noise, p.readout_error)) / 3 for p in platforms),
+        storage=storage,
+        cutoff=policy.make()(storage) if policy is not None else 0,
+    )
+
+
+def _rows(link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...]) -> tuple[Row, ...]:
+    """Return what a link delivers at each setting, as the node that is asked for a path knows it."""
+    if distillation is None:
+        return link.sheet.rows
+    here = platforms[link.ends[0]]
+    scheme = distillation.make(gate_noise=here.gate_noise, readout_error=here.readout_error)
+    return distilled_rows(link.sheet.rows, scheme)
+
+
+def _flows(
+    scenario: Scenario,
+    number: dict[str, int],
+    view: NetworkView,
+    links: tuple[PlannedLink, ...],
+    platforms: tuple[Platform, ...],
+) -> tuple[tuple[PlannedFlow, ...], list[Problem]]:
+    routing = getattr(scenario.stack.network.options, "routing", None)
+    router: Router | None = routing.make(view=view) if routing is not None else None
+    by_ends = {frozenset(link.ends): link for link in links}
+    flows = []
+    problems = []
+    for i, flow in enumerate(scenario.flows):
+        source, target = number[flow.source], number[flow.target]
+        route = router(source, target, flow.min_fidelity) if router else None
+        why = route.why if isinstance(route, NoRoute) else ""
+        if isinstance(route, Route):
+            seconds = (scenario.run.until - flow.start) * 1e-12
+            if route.rate * seconds < HOPELESS:
+                why = (
+                    f"about {route.rate:.1e} pairs/s can be expected over {_walk(route.path, view)}, "
+                    f"fewer than {HOPELESS} in the {seconds:g} s of the run."
+                )
+        if why and route is not None:
+            key = "min_fidelity" if isinstance(route, NoRoute) and route.path else "to"
+            hints = _worst(route.path, by_ends, platforms) if route.path else _dead(links)
+            problems.append(Problem(("flows", i, key), f"{quoted(flow.name)} cannot be served: {why}", hints))
+        flows.append(PlannedFlow(i, flow, source, target, route if isinstance(route, Route) else None))
+    return tuple(flows), problems
+
+
+def _walk(path: tuple[int, ...], view: NetworkView) -> str:
+    return " - ".join(view.names[node] for node in path)
+
+
+def _worst(
+    path: tuple[int, ...], links: dict[frozenset[int], PlannedLink], platforms: tuple[Platform, ...]
+) -> tuple[str, ...]:
+    """Name the slowest and the least faithful link of a path, and the parameters they follow from."""
+    steps = [links[frozenset(step)] for step in itertools.pairwise(path)]
+    slow = slowest(steps)
+    poor = min(steps, key=lambda link: max(row.fidelity for row in link.sheet.rows))
+    hints = [f"Slowest link: {describe(slow)}."]
+    if poor is not slow:
+        hints.append(f"Least faithful link: {describe(poor)}.")
+    sheets = {platforms[end].name: platforms[end] for link in (slow, poor) for end in link.ends}
+    hints += [f"From {parameters(sheet)}." for sheet in sheets.values()]
+    return tuple(hints)
+
+
+def _dead(links: tuple[PlannedLink, ...]) -> tuple[str, ...]:
+    """Name the links on which nothing ever succeeds."""
+    names = [link.name for link in links if not link.sheet.rows]
+    return (f"Links that can never make a pair: {some(names)}.",) if names else ()
+
+
+def slowest(links: Iterable[PlannedLink]) -> PlannedLink:
+    """Return the link with the least pairs per second, each at its fastest setting."""
+    return max(links, key=_pace)
+
+
+def _pace(link: PlannedLink) -> float:
+    """Return the least seconds per pair of a link; infinite if nothing ever succeeds."""
+    return min((row.seconds_per_pair for row in link.sheet.rows), default=float("inf")) / link.sheet.lanes
+
+
+def describe(link: PlannedLink) -> str:
+    """Say in one line what a link can do."""
+    fibre = f"{link.name} ({link.fibre.length:.4g} km, {link.fibre.loss:.4g} dB)"
+    if not link.sheet.rows:
+        return f"{fibre}, never a pair"
+    fast = min(link.sheet.rows, key=lambda row: row.seconds_per_pair)
+    best = max(link.sheet.rows, key=lambda row: row.fidelity)
+    rate = f"{link.sheet.lanes / fast.seconds_per_pair:.3g} pairs/s at F = {fast.fidelity:.3f}"
+    if best == fast:
+        return f"{fibre}, {rate}"
+    return f"{fibre}, {rate} to {link.sheet.lanes / best.seconds_per_pair:.3g} pairs/s at F = {best.fidelity:.3f}"
+
+
+def parameters(platform: Platform) -> str:
+    """Say in one line which data sheet a node has, and its values."""
+    sheet = platform.model_dump(mode="json")
+    parts = [f"{platform.name} ({platform.status})"]
+    for name in ("interface", "memory"):
+        values = ", ".join(f"{key} {value}" for key, value in sheet[name].items() if not isinstance(value, list))
+        parts.append(f"{name}: {values}")
+    parts.append(f"gate_noise {platform.gate_noise:g}, {platform.memories} memories")
+    return "; ".join(parts)

@@ -1,0 +1,136 @@
+"""YAML with line numbers."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from qstack.core.errors import ConfigError
+from qstack.scenario.problems import Loc, Origin, refusal
+
+MOST_VALUES = 500_000
+"""Aliases may not blow a file up to more values than this."""
+
+
+def read(text: str, name: str) -> tuple[Any, Origin]:
+    """Return plain data and where each part of it stands.
+
+    Parameters
+    ----------
+    text
+        YAML 1.2, of which JSON is a part.
+    name
+        File name for messages.
+
+    Raises
+    ------
+    ConfigError
+        If it is not YAML, or empty.
+    """
+    data, origin = _read(text, name)
+    if data is None:
+        raise refusal(name, "is empty; `qstack schema` prints what it may hold.")
+    return data, origin
+
+
+def value(text: str, name: str) -> Any:
+    """Return the value that an option's text stands for; nothing is the empty text.
+
+    Raises
+    ------
+    ConfigError
+        If it is not YAML.
+    """
+    return _read(text, name)[0] if text.strip() else ""
+
+
+def _read(text: str, name: str) -> tuple[Any, Origin]:
+    try:
+        if "*" in text and "&" in text:
+            _no_loops(YAML(typ="rt").compose(StringIO(text)), name, set(), set())
+        tree = YAML(typ="rt").load(StringIO(text))
+        reader = _Reader(name)
+        return reader.plain(tree, ()), Origin(name, reader.lines)
+    except MarkedYAMLError as error:
+        raise _broken(error, name) from error
+    except RecursionError as error:
+        raise refusal(name, "broken YAML: nested too deeply.") from error
+    except (
+        YAMLError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        IndexError,
+    ) as error:  # ruamel lets these through
+        raise refusal(name, f"broken YAML: {_first_line(error)}.") from error
+
+
+def _broken(error: MarkedYAMLError, name: str) -> ConfigError:
+    mark = error.problem_mark or error.context_mark
+    what = str(error.problem or error.context or "cannot be read")
+    if isinstance(error, DuplicateKeyError):
+        what = what.split(" with value", maxsplit=1)[0] + ": it stands there twice"
+    elif "'\\t'" in what:
+        what += ": indent with spaces"
+    return refusal(f"{name}:{mark.line + 1}" if mark else name, f"broken YAML: {what}.")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _no_loops(node: Any, name: str, above: set[int], done: set[int]) -> None:
+    """Refuse an alias inside its own anchor, which ruamel would read as nothing."""
+    if node is None or id(node) in done or not isinstance(node.value, list):
+        return
+    if id(node) in above:
+        raise refusal(f"{name}:{node.start_mark.line + 1}", "broken YAML: what this anchor names contains itself.")
+    above.add(id(node))
+    for part in node.value:
+        for inner in part if isinstance(part, tuple) else (part,):
+            _no_loops(inner, name, above, done)
+    above.discard(id(node))
+    done.add(id(node))
+
+
+class _Reader:
+    """Strips what ruamel adds, noting the line of every key and list entry."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: dict[Loc, int] = {(): 1}
+        self.count = 0
+
+    def plain(self, tree: Any, loc: Loc) -> Any:
+        """Return a part as plain data."""
+        self.count += 1
+        if self.count > MOST_VALUES:
+            raise refusal(self.name, f"holds more than {MOST_VALUES} values.")
+        if isinstance(tree, CommentedSeq):
+            return [self._entry((*loc, i), tree.lc.item(i), part) for i, part in enumerate(tree)]
+        if not isinstance(tree, CommentedMap):
+            return _scalar(tree)
+        marks = tree.lc.data or {}
+        return {str(key): self._entry((*loc, str(key)), marks.get(key), part) for key, part in tree.items()}
+
+    def _entry(self, loc: Loc, mark: Any, part: Any) -> Any:
+        if mark is not None:
+            self.lines[loc] = mark[0] + 1
+        return self.plain(part, loc)
+
+
+def _scalar(tree: Any) -> Any:
+    """Return a value without the marks of how it was written; what is no JSON becomes text."""
+    for kind in (bool, int, float, str):
+        if isinstance(tree, kind):
+            return kind(tree)
+    return tree if tree is None else str(tree)
+
+
+__all__ = ["read", "value"]
