@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, inf
 from time import process_time
 from typing import Any
 
-from qstack.application.layer import ApplicationLayer
+from qstack.application.bbm92 import Bbm92
+from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
 from qstack.core.clock import MICROSECOND, SECOND
 from qstack.core.layer import Context, Outputs
@@ -32,7 +33,7 @@ from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
 from qstack.physical.midpoint import Midpoint
 from qstack.plugin.contracts import Outcome
-from qstack.services.l5_application import Consumed, Finished, Sifted, Start
+from qstack.services.l5_application import Consumed, Finished, Kept, Sifted, Start
 from qstack.services.strategies import NoRoute, Route, Row
 from qstack.transport.layer import TransportLayer
 
@@ -59,22 +60,28 @@ TABLE: dict[tuple[int, bool], tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Pairs wanted between two nodes; number 0 is without end."""
+    """Pairs wanted between two nodes; number 0 is without end; `key` makes a key of them."""
 
     source: int
     target: int
     number: int = 0
+    key: bool = False
 
 
 @dataclass(slots=True)
 class Tally:
-    """What both ends have had of the flows."""
+    """What both ends have had of the flows.
+
+    `open` are the pairs that one end has had; `strangers` counts pairs whose two halves did not belong together.
+    """
 
     delivered: list[int] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     fidelities: list[float] = field(default_factory=list)
     finished: list[tuple[int, int, int]] = field(default_factory=list)
     errors: list[tuple[int, int, int]] = field(default_factory=list)
+    open: dict[tuple[int, int], Half] = field(default_factory=dict)
+    strangers: int = 0
 
 
 class Network:
@@ -98,6 +105,10 @@ class Network:
         Physics of all links and nodes.
     attempts
         "skip" or "each".
+    hop
+        Time of a message to a neighbour, and of a herald [ps].
+    partner
+        Swap policy, as in `qstack.network.forwarding.ForwardingLayer`.
     """
 
     def __init__(
@@ -112,16 +123,20 @@ class Network:
         settings: Sequence[Setting] | None = None,
         device: Device | None = None,
         attempts: str = "skip",
+        hop: int = HOP,
+        partner: Callable[[int], int] | None = None,
     ) -> None:
         werner = (4 * BORN - 1) / 3
         settings = settings or (Setting(PERIOD, PROBABILITY, (Outcome(1.0, 0, (werner, werner, werner)),)),)
         device = device or Device(Exponential(inf, T2))
+        self.hop = hop
+        self.partner = partner
         self.simulation = Simulation()
         self.medium = Medium(self.simulation, seed, attempts=attempts, midpoint=lambda ends: Midpoint(ends, window=1))
         self.flows = tuple(flows)
         self.tally = Tally(delivered=[0] * len(flows))
-        self._half: dict[tuple[int, int], tuple[Half, int]] = {}
         self.neighbours: dict[int, list[int]] = {}
+        self.applications: dict[int, list[Application]] = {}
         for a, b in edges:
             self.neighbours.setdefault(a, []).append(b)
             self.neighbours.setdefault(b, []).append(a)
@@ -129,30 +144,45 @@ class Network:
         for node in sorted(self.neighbours):
             self._add_node(node, rows, device, lanes, cutoff, distilled=distilled)
         for a, b in edges:
-            self.medium.add_link((min(a, b), max(a, b)), lanes, settings, (0, 0), (HOP, HOP), f"link {a}-{b}")
+            self.medium.add_link((min(a, b), max(a, b)), lanes, settings, (0, 0), (hop, hop), f"link {a}-{b}")
 
     def _add_node(
         self, node: int, rows: tuple[Row, ...], device: Device, lanes: int, cutoff: int, *, distilled: bool
     ) -> None:
         simulation, medium = self.simulation, self.medium
-        links = {peer: Link(peer, lanes, 2 * HOP, rows, master=node < peer) for peer in self.neighbours[node]}
+        links = {peer: Link(peer, lanes, 2 * self.hop, rows, master=node < peer) for peer in self.neighbours[node]}
         counts = dict.fromkeys(links, lanes)
         applications = [
-            Pairs(number, Wish(flow.target, 0.0, flow.number))
+            self._application(number, flow, initiator=node == flow.source)
             for number, flow in enumerate(self.flows)
             if node in {flow.source, flow.target}
         ]
+        self.applications[node] = applications
         layers = (
             PhysicalLayer(counts),
             LinkLayer(links, distiller=Distiller(Dejmps()) if distilled else None),
-            ForwardingLayer(lambda age: (2 * exp(-age / T2) + 1) / 3, 1.0, counts, lifetime=SECOND),
+            ForwardingLayer(lambda age: (2 * exp(-age / T2) + 1) / 3, 1.0, counts, SECOND, self.partner),
             SignallingLayer(self.route, cutoff),
             TransportLayer(),
             ApplicationLayer(applications),
         )
         medium.add_node(node, device, lambda noun, now, node=node: simulation.nodes[node].feed(noun, now))
-        user = {Consumed: self._consumed, Finished: self._finished, Sifted: self._sifted}
-        simulation.add_node(node, layers, medium.effects(node, f"node {node}"), lambda a, b: HOP, user)
+        user = {
+            Consumed: self._consumed,
+            Finished: self._finished,
+            Sifted: self._sifted,
+            Kept: lambda noun, context: (),
+        }
+        simulation.add_node(node, layers, medium.effects(node, f"node {node}"), self.delay, user)
+
+    def delay(self, source: int, target: int) -> int:
+        """Return the time of a message along the path of fewest hops [ps]."""
+        route = self.route(source, target, 0.0)
+        return self.hop * (len(route.path) - 1) if isinstance(route, Route) else 0
+
+    def _application(self, number: int, flow: Flow, *, initiator: bool) -> Application:
+        wish = Wish(flow.target if initiator else flow.source, 0.0, flow.number)
+        return Bbm92(number, wish, initiator=initiator) if flow.key else Pairs(number, wish)
 
     def route(self, source: int, target: int, min_fidelity: float) -> Route | NoRoute:
         """Return the path of fewest hops."""
@@ -178,13 +208,18 @@ class Network:
     def _consumed(self, ind: Consumed, context: Context) -> Outputs:
         half = self.medium.qubits[context.node][ind.qubit]
         half.age(context.now)
+        half.consumed = True
+        tally = self.tally
         key = (ind.flow, ind.pair)
-        if self._half.pop(key, None) is None:
-            self._half[key] = (half, ind.bell)
+        first = tally.open.pop(key, None)
+        if first is None:
+            tally.open[key] = half
         else:
-            self.tally.delivered[ind.flow] += 1
-            self.tally.times.append(context.now)
-            self.tally.fidelities.append(half.pair.fidelity_with(ind.bell))
+            pair = half.pair
+            tally.strangers += first is not (pair.b if pair.a is half else pair.a)
+            tally.delivered[ind.flow] += 1
+            tally.times.append(context.now)
+            tally.fidelities.append(pair.fidelity_with(ind.bell))
         return ()
 
     def _finished(self, ind: Finished, context: Context) -> Outputs:
@@ -192,7 +227,8 @@ class Network:
         return ()
 
     def _sifted(self, ind: Sifted, context: Context) -> Outputs:
-        self.tally.errors.append((ind.pair, ind.basis, ind.error))
+        if context.node == self.flows[ind.flow].source:
+            self.tally.errors.append((ind.pair, ind.basis, ind.error))
         return ()
 
     def start(self) -> None:
@@ -205,9 +241,9 @@ class Network:
         self.simulation.run(int(until * SECOND))
 
 
-def chain(segments: int, seed: int = 1, *, number: int = 0, **options: Any) -> Network:
+def chain(segments: int, seed: int = 1, *, number: int = 0, key: bool = False, **options: Any) -> Network:
     """Return a chain of this many links with one flow from end to end."""
-    return Network([(i, i + 1) for i in range(segments)], [Flow(0, segments, number)], seed, **options)
+    return Network([(i, i + 1) for i in range(segments)], [Flow(0, segments, number, key)], seed, **options)
 
 
 def mesh(nodes: int, flows: int, seed: int = 1, lanes: int = 4) -> Network:

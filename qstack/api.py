@@ -63,7 +63,9 @@ def load(
         changes.append(Setting("run.until", until, f"--until {until}"))
     if isinstance(scenario, Mapping):
         found = manager(Path())
-        return Experiment(from_data(deepcopy(dict(scenario)), found, changes), found)
+        with found.blaming():
+            return Experiment(from_data(deepcopy(dict(scenario)), found, changes), found)
     path = Path(scenario)
     found = manager(path.parent)
-    return Experiment(from_file(path, found, changes), found)
+    with found.blaming():
+        return Experiment(from_file(path, found, changes), found)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import click
 from pydantic import BeforeValidator, Field
 
+from qstack.application.bbm92 import Bbm92
 from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
+from qstack.channels import models as channels
 from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
+from qstack.correction.codes import FIVE_QUBIT, SHOR, STEANE
 from qstack.correction.distillation import Bbpssw, Dejmps, Distillation
 from qstack.hardware.midpoint import midpoint, sender_receiver
 from qstack.hardware.models import (
@@ -62,6 +65,10 @@ def _field(default: str) -> Any:
     return Field(default, validate_default=True)
 
 
+_A_TIME = Field(json_schema_extra={"also": [{"type": "string", "pattern": "^[+0-9.]"}]})
+"""Tells the JSON Schema of what `_fixed` reads."""
+
+
 def _fixed(value: object) -> object:
     """Read a bare time as a fixed cutoff."""
     is_time = isinstance(value, str) and value[:1] in "+-.0123456789"
@@ -83,7 +90,7 @@ class NetworkOptions(Options):
 
     routing: chosen("routers", "a router") = _field("shortest")  # type: ignore[valid-type]
     swap: chosen("swap_policies", "a swap policy") = _field("asap")  # type: ignore[valid-type]
-    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed)] = _field("never")  # type: ignore[valid-type]
+    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed), _A_TIME] = _field("never")  # type: ignore[valid-type]
     circuits_per_link: int = Field(1 << 15, ge=1, le=1 << 15, strict=True)
 
 
@@ -228,6 +235,47 @@ def _title(thing: type) -> str:
     return (thing.__doc__ or "").splitlines()[0]
 
 
+@hookimpl
+def qstack_codes() -> list[Offer]:
+    """Offer the small codes, each decoded to its most likely logical class."""
+    codes = {"five-qubit": FIVE_QUBIT, "steane": STEANE, "shor": SHOR}
+    return [Offer(name, _just(code), summary=code.name) for name, code in codes.items()]
+
+
+class CascadeOptions(Options):
+    """How Cascade chooses its blocks."""
+
+    variant: Literal["patient", "yan", "original"] = "patient"
+
+
+class LdpcOptions(Options):
+    """How much LDPC sends at once, in units of n h(q), and how long it decodes."""
+
+    efficiency: Annotated[float, Field(gt=1, lt=4)] = 1.13
+    sweeps: Annotated[int, Field(ge=1, strict=True)] = 40
+
+
+def _cascade(options: CascadeOptions) -> Any:
+    from qstack.keys.reconcile.cascade import Cascade  # noqa: PLC0415 - only key users need it
+
+    return Cascade(options.variant)
+
+
+def _ldpc(options: LdpcOptions) -> Any:
+    from qstack.keys.reconcile.ldpc import Ldpc  # noqa: PLC0415 - only key users need it
+
+    return Ldpc(options.efficiency, options.sweeps)
+
+
+@hookimpl
+def qstack_reconciliation() -> list[Offer]:
+    """Offer the reference reconciliation schemes."""
+    return [
+        Offer("cascade", _cascade, CascadeOptions, "many short questions, least leakage"),
+        Offer("ldpc", _ldpc, LdpcOptions, "one syndrome, more when it does not suffice"),
+    ]
+
+
 # -- applications -----------------------------------------------------------------------------------------------------
 
 
@@ -235,11 +283,23 @@ def _pairs(options: Options, end: FlowEnd) -> Application:
     return Pairs(end.flow, Wish(end.peer, end.min_fidelity, end.number))
 
 
+class KeyOptions(Options):
+    """Options of the key application."""
+
+    sample: Fraction = Field(0.5, description="share of the sifted Z bits that is revealed to count errors")
+
+
+def _bbm92(options: KeyOptions, end: FlowEnd) -> Application:
+    wish = Wish(end.peer, end.min_fidelity, end.number)
+    return Bbm92(end.flow, wish, initiator=end.initiator, sample=options.sample)
+
+
 @hookimpl
 def qstack_applications() -> list[Offer]:
     """Offer the reference applications."""
     return [
         Offer("pairs", _pairs, summary="take entangled pairs as they come"),
+        Offer("bbm92", _bbm92, KeyOptions, "a sifted key from measured pairs, errors counted by both ends"),
     ]
 
 
@@ -295,8 +355,15 @@ def qstack_tiers() -> list[Offer]:
 
 @hookimpl
 def qstack_channels() -> list[Offer]:
-    """Offer the ideal classical channel: light speed, no loss, no reordering."""
-    return [Offer("ideal", lambda options, delay: delay, summary="the speed of light, nothing lost")]
+    """Offer the reference classical channels."""
+    return [
+        Offer("ideal", channels.ideal, summary="the speed of light, nothing lost"),
+        Offer("lossy", channels.conditioned, channels.Lossy, "loses datagrams"),
+        Offer("delayed", channels.conditioned, channels.Delayed, "slower than light"),
+        Offer("jittered", channels.conditioned, channels.Jittered, "now faster, now slower"),
+        Offer("reordered", channels.conditioned, channels.Reordered, "datagrams overtake each other"),
+        Offer("rate-limited", channels.conditioned, channels.RateLimited, "so many bits per second"),
+    ]
 
 
 # -- around a run -----------------------------------------------------------------------------------------------------

@@ -16,9 +16,22 @@ CODES = ((ConfigError, 2), (PluginError, 3), (QstackError, 1))
 
 def commands() -> list[click.Command]:
     """Return the built-in commands."""
-    from qstack.cli import check, cost, demo, hardware, plugins, replay, run, schema, trace, validate  # noqa: PLC0415 - each loads what it needs
+    from qstack.cli import (  # noqa: PLC0415 - each loads what it needs
+        check,
+        cost,
+        demo,
+        hardware,
+        plugins,
+        replay,
+        run,
+        schema,
+        serve,
+        trace,
+        validate,
+    )
 
-    return [module.command for module in (run, replay, check, demo, trace, validate, hardware, cost, schema, plugins)]
+    parts = (run, replay, check, demo, trace, validate, hardware, cost, schema, serve, plugins)
+    return [module.command for module in parts]
 
 
 def group(found: dict[str, click.Command]) -> click.Group:

@@ -16,7 +16,9 @@ from qstack.scenario.plan import describe, slowest
 def command(file: Path, settings: tuple[str, ...]) -> None:
     """Check a scenario and say what can be expected of it; nothing is run."""
     plan = api.load(file, settings=settings).plan
-    click.echo(f"{plan.scenario.name}: {len(plan.names)} nodes, {len(plan.links)} links, {len(plan.flows)} flows.")
+    things = (("node", plan.names), ("link", plan.links), ("flow", plan.flows))
+    counted = ", ".join(f"{len(found)} {thing}{'s' * (len(found) != 1)}" for thing, found in things)
+    click.echo(f"{plan.scenario.name}: {counted}.")
     for planned in plan.flows:
         flow, route = planned.flow, planned.route
         walk = f"{flow.source} to {flow.target}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +14,12 @@ from qstack.services.bell import Bell
 from qstack.trace.sinks import Memory
 from qstack.trace.story import Record, story
 
+NODES = ("Alice", "Repeater", "Bob")
+_NAMES = {Bell.PHI_PLUS: "Phi+", Bell.PHI_MINUS: "Phi-", Bell.PSI_PLUS: "Psi+", Bell.PSI_MINUS: "Psi-"}
 SCENARIO: Mapping[str, Any] = {
     "name": "one pair over one repeater",
     "network": {
-        "nodes": ["Alice", "Repeater", "Bob"],
+        "nodes": list(NODES),
         "links": [
             {"a": "Alice", "b": "Repeater", "length": "20 km"},
             {"a": "Repeater", "b": "Bob", "length": "30 km"},
@@ -28,48 +32,55 @@ SCENARIO: Mapping[str, Any] = {
 
 TELL: Mapping[str, str] = {
     "Start": "The user at {node} starts the flow.",
-    "Open": "The application asks transport for a session with node {peer}, at fidelity {min_fidelity:g} or better.",
-    "Connect": "Transport asks the network layer for a circuit.",
-    "SetupReq": "{node} installs a label for circuit {circuit} and passes the request on: path {path}.",
-    "SetupRsp": "The answer comes back: every node behind {node} holds its label.",
-    "Activate": "The circuit stands; the head begins to make pairs.",
+    "Open": "The application asks transport for a session with {peer}, at fidelity {min_fidelity:g} or better.",
+    "Connect": "Transport asks the network layer for a circuit to {peer}.",
+    "SetupReq": "{node} keeps a label for circuit {circuit} and passes the request on along {path}.",
+    "SetupRsp": "The answer comes back: every node from here to the end holds its label.",
+    "Activate": "The circuit stands; pairs may be asked for.",
     "Forward": "{node} hears that pairs are wanted now, and asks its own link at once.",
-    "Create": "The network layer asks the link to node {peer} for pairs with fidelity {min_fidelity:.3f} (purpose = label {purpose}).",
-    "Add": "{node} hears its neighbour's request for the shared queue of their link.",
+    "Create": "The network layer asks the link to {peer} for pairs of fidelity {min_fidelity:.3f} (purpose: label {purpose}).",
+    "Add": "{node} hears its neighbour's request for the queue that both ends of their link share.",
     "AddAck": "The neighbour has the request too, as number {aid} of the queue: both may attempt.",
-    "Attempt": "The link layer answers the polls of lane {lane} towards node {peer}: attempt for request {aid}.",
+    "Attempt": "For lane {lane} towards {peer}, the link layer's answer to every poll is now: attempt for request {aid}.",
     "Trigger": "The physical layer triggers the device: a photon leaves in every cycle until one attempt succeeds.",
-    "Herald": "The station has seen the photons: lane {lane} holds half of a pair, announced as {bell_name}.",
-    "Heralded": "The physical layer passes the herald up, success {sequence} of this link.",
-    "Ok": "The link delivers pair {sequence} with node {peer}: goodness {goodness:.3f}, qubit {qubit}.",
-    "Swap": "Both neighbours' pairs are here, so {node} swaps them at once: no message is waited for.",
-    "Swapped": "The Bell measurement says {outcome_name}; it is kept until the TRACK messages ask for it.",
-    "Track": "{node} hears TRACK from the end at node {origin}: Bell index so far {bell_name}, estimate {estimate_share:.3f}.",
+    "Herald": "The station has seen both photons: lane {lane} holds half of a pair with {peer}, announced as {bell_name}.",
+    "Heralded": "The physical layer passes the herald up: success {sequence} of this link.",
+    "Ok": "The link delivers its pair {sequence} with {peer}: goodness {goodness:.3f}, in qubit {qubit}.",
+    "Swap": "The pairs of both neighbours are here, so {node} swaps them at once: no message is waited for.",
+    "Swapped": "The Bell measurement says {outcome_name}; this is kept until TRACK messages ask for it.",
+    "Track": "{node} hears the TRACK that {origin} sent: Bell index so far {bell_name}, estimate {estimate_share:.3f}.",
     "Pair": "The network layer delivers the pair: {bell_name}, believed fidelity {estimate:.3f}.",
     "Delivery": "Transport hands the pair up with its Pauli frame.",
     "Consumed": "The application at {node} uses its half.",
 }
+WHERE = 23
+"""Width of the column that says where something happens."""
 
 
 @click.command("demo")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Another seed, another story.")
+@click.option("--seed", type=click.IntRange(0, (1 << 63) - 1), default=1, show_default=True, help="Another story.")
 def command(*, seed: int) -> None:
     """Follow one entangled pair from the request to both applications, layer by layer."""
     sink = Memory()
     result = api.load(SCENARIO, seed=seed).run(trace=sink)
-    click.echo("Alice asks for one pair with Bob; between them stands one repeater.\n")
-    click.echo(f"{'time':>12}   {'where':<26} what happens")
+    width = min(shutil.get_terminal_size().columns, 130)
+    click.echo(
+        "Alice asks for one pair with Bob.  Between them stands one repeater, 20 km from Alice, 30 km from Bob.\n"
+    )
+    click.echo(f"{'time':>9}   {'who':<{WHERE}}what happens")
     pair = next(r["fields"]["pair"] for r in sink.records if r["noun"] == "Consumed")
     for record in story(sink.records, pair, 0):
         text = _tell(record)
         if text:
-            click.echo(f"{int(record['time_ps']) / 1e6:>9.1f} us   {_where(record):<26} {text}")
+            begin = f"{int(record['time_ps']) / 1e9:>6.2f} ms   {_where(record):<{WHERE}}"
+            click.echo(textwrap.fill(text, width, initial_indent=begin, subsequent_indent=" " * len(begin)))
     flow = result.flows[0]
-    click.echo(
-        f"\nBoth ends have the pair after {flow.latencies_s[0] * 1e3:.3f} ms. "
-        f"The layers believed in a fidelity of {flow.estimates[0]:.4f}; the medium, which alone can know, says {flow.fidelities[0]:.4f}."
+    end = (
+        f"Both ends have the pair {flow.latencies_s[0] * 1e3:.2f} ms after it was asked for.  The layers believe in a "
+        f"fidelity of {flow.estimates[0]:.4f}; the medium, which alone can know, says {flow.fidelities[0]:.4f}.  No layer "
+        "ever saw a quantum state: they followed identifiers, outcomes and Pauli frames."
     )
-    click.echo("The layers never saw a quantum state: they followed identifiers, outcomes and Pauli frames.")
+    click.echo("\n" + textwrap.fill(end, width))
 
 
 def _where(record: Record) -> str:
@@ -81,13 +92,13 @@ def _tell(record: Record) -> str | None:
     template = TELL.get(record["noun"])
     if template is None:
         return None
-    fields = dict(record["fields"])
-    for name in ("bell", "outcome"):
-        if isinstance(fields.get(name), int) and fields[name] >= 0:
-            fields[f"{name}_name"] = _NAMES[Bell(fields[name])]
+    fields = {name: value for name, value in record["fields"].items() if name != "node"}
+    for name in fields.keys() & {"bell", "outcome"}:
+        fields[f"{name}_name"] = _NAMES.get(fields[name], "")
+    for name in fields.keys() & {"peer", "origin"}:
+        fields[name] = NODES[fields[name]]
+    if "path" in fields:
+        fields["path"] = " - ".join(NODES[number] for number in fields["path"])
     if "estimate" in fields:
         fields["estimate_share"] = fields["estimate"] / 65535
-    return template.format(node=record["node"], **{k: v for k, v in fields.items() if k != "node"})
-
-
-_NAMES = {Bell.PHI_PLUS: "Phi+", Bell.PHI_MINUS: "Phi-", Bell.PSI_PLUS: "Psi+", Bell.PSI_MINUS: "Psi-"}
+    return template.format(node=record["node"], **fields)

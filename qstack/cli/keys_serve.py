@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ from qstack.integration.kme.settings import KmeSettings, SouthboundSettings, rea
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
 from qstack.keys.store import Policy, SqlKeyStore, open_store
-from qstack.keys.store.source import DroppedBlock, RandomTestSource, Source
+from qstack.keys.store.simulated import Bb84Source
+from qstack.keys.store.source import DroppedBlock, RandomTestSource, Source, TappableSource
 
 LOW_WATER = 0.5
+BLOCK_OCTETS = 32 * 257
 PAUSE_S = 1.0
 
 log = structlog.get_logger("qstack.keys")
@@ -79,13 +81,18 @@ async def running(all_settings: Sequence[KmeSettings]) -> Any:  # an async itera
         yield sites
 
 
+def make_source(kind: str, names: tuple[str, str], octets: int) -> TappableSource:
+    """Return a simulated source by its name; `octets` is the length of a test block."""
+    return Bb84Source(names) if kind == "bb84" else RandomTestSource(octets)
+
+
 async def join(source: Source, first: Site, second: Site, tell: Callable[[str], None]) -> None:
-    """Carry the blocks of a source to the two ends of a link, while there is room. HERE a simulated link plugs in."""
+    """Carry the blocks of a source to the two ends of a link, while there is room."""
     names = (first.settings.kme_id, second.settings.kme_id)
     room = first.settings.keys.max_key_count * LOW_WATER
     blocks = source.blocks()
     while True:
-        while await first.manager.depth(names[1]) < room:
+        while await first.manager.depth(names[1], coming=True) < room:
             block = await asyncio.to_thread(next, blocks, None)
             if block is None:
                 return
@@ -107,7 +114,7 @@ async def pull(site: Site, peer: str, settings: SouthboundSettings) -> None:
         while True:
             room = site.settings.keys.max_key_count * LOW_WATER
             try:
-                while settings.pulls and await site.manager.depth(peer) < room:
+                while settings.pulls and await site.manager.depth(peer, coming=True) < room:
                     block, announce = await device.pull()
                     await site.manager.deposit(block, announce)
             except QstackError as error:
@@ -115,28 +122,35 @@ async def pull(site: Site, peer: str, settings: SouthboundSettings) -> None:
             await asyncio.sleep(PAUSE_S)
 
 
-def serve_files(paths: Sequence[Path], *, test_source: bool, seconds: float | None) -> None:
+def serve_files(paths: Sequence[Path], *, simulate: str | None, seconds: float | None) -> None:
     """Serve until ^C, SIGTERM or the given time."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
-    asyncio.run(_serve([read_file(path) for path in paths], test_source=test_source, seconds=seconds))
+    asyncio.run(_serve([read_file(path) for path in paths], simulate=simulate, seconds=seconds))
 
 
-async def _serve(all_settings: Sequence[KmeSettings], *, test_source: bool, seconds: float | None) -> None:
+async def _serve(all_settings: Sequence[KmeSettings], *, simulate: str | None, seconds: float | None) -> None:
+    if simulate:
+        for settings in all_settings:
+            settings.refuse_simulated()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(all_settings) as sites, asyncio.TaskGroup() as group:
-        work = []
+    async with running(all_settings) as sites:
+        work: list[Coroutine[Any, Any, None]] = []
         for site in sites.values():
             click.echo(f"{site.settings.kme_id}  applications {site.url}  key managers port {site.managers.port}")
-            for peer, settings in site.settings.southbound.items():
-                work.append(pull(site, peer, settings))
-        for first, second in itertools.combinations(sites.values(), 2) if test_source else ():
-            for site in (first, second):
-                site.manager.refuse_simulated(simulated=True)
-            work.append(join(RandomTestSource(32 * 257), first, second, click.echo))
-        tasks = [group.create_task(one) for one in work]
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds)
-        for task in tasks:
-            task.cancel()
+            work += [pull(site, peer, settings) for peer, settings in site.settings.southbound.items()]
+        for first, second in itertools.combinations(sites.values(), 2) if simulate else ():
+            names = (first.settings.kme_id, second.settings.kme_id)
+            work.append(join(make_source(simulate or "", names, BLOCK_OCTETS), first, second, click.echo))
+        stopped = asyncio.create_task(asyncio.wait_for(stop.wait(), seconds))
+        pending = {stopped, *(asyncio.create_task(one) for one in work)}
+        try:
+            while not stopped.done():
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {stopped}:
+                    task.result()  # a source that has no more is no reason to stop; one that failed is
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(stopped, *pending, return_exceptions=True)

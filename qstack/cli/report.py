@@ -7,81 +7,85 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from qstack.scenario.plan import describe, slowest
 from qstack.services.bell import Basis
 from qstack.study.experiment import Experiment
-from qstack.study.result import Errors, FlowResult, Result
+from qstack.study.result import Errors, Result
 
 MOST_ROWS = 40
+LEAST_WIDTH = 78
+"""On a narrower terminal lines run on: a column of single letters helps nobody."""
 
 
 def report(experiment: Experiment, result: Result, seconds: float, written: list[Path]) -> None:
-    """Print flows, nodes and links of a result."""
+    """Print flows, keys, nodes and links of a result."""
     console = Console(highlight=False)
+    console.width = max(console.width, LEAST_WIDTH)
     stopped = ", interrupted" if result.interrupted else ""
-    console.print(
-        f"[bold]{result.name}[/bold]   seed {result.seed}   "
-        f"{result.simulated_s:.6g} s simulated in {seconds:.1f} s{stopped}\n"
-    )
-    console.print(_flows(result))
-    console.print()
-    console.print(_nodes(result))
-    console.print()
-    console.print(_links(experiment, result))
-    console.print()
+    console.print(Text(result.name, style="bold"))
+    console.print(f"seed {result.seed}, {result.simulated_s:.6g} s simulated in {seconds:.1f} s{stopped}\n")
+    tables = [_flows(result), _keys(result), _nodes(result), _links(experiment, result)]
+    for table in tables:
+        if table.row_count:
+            console.print(table)
+            console.print()
     links = experiment.plan.links
     if links:
-        console.print(f"Slowest link: {describe(slowest(links))}.", soft_wrap=True)
+        _say(console, f"Slowest link: {describe(slowest(links))}.")
     if written:
-        console.print(f"Written: {', '.join(str(path) for path in written)}.", soft_wrap=True)
+        _say(console, f"Written: {', '.join(str(path) for path in written)}.")
     traces = [path for path in written if path.suffix == ".jsonl"]
-    console.print(
-        f"Watch one pair: qstack trace {traces[0]}"
-        if traces
-        else "Watch one pair: add --trace FILE.jsonl, then qstack trace FILE.jsonl",
-        soft_wrap=True,
-    )
+    trace = str(traces[0]) if traces else "FILE.jsonl"
+    _say(console, f"Watch one pair: {'' if traces else 'add --trace FILE.jsonl, then '}qstack trace {trace}")
+
+
+def _say(console: Console, text: str) -> None:
+    """Print a line as it is, however long: names and paths are to be copied."""
+    console.print(Text(text), soft_wrap=True)
 
 
 def _table(*titles: str) -> Table:
+    """Return a table whose first columns hold names: only those give way on a narrow terminal."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        table.add_column(title, justify="left" if title in {"flow", "from", "to", "node", "link", "key"} else "right")
+        if title in {"flow", "from", "to", "node", "link"}:
+            table.add_column(title, overflow="fold")
+        else:
+            table.add_column(title, justify="right", no_wrap=True)
     return table
 
 
 def _flows(result: Result) -> Table:
-    table = _table("flow", "from", "to", "delivered", "rate", "fidelity", "latency 50 / 95 %", "key")
+    table = _table("flow", "from", "to", "delivered", "rate", "fidelity", "latency 50 / 95 %")
     for flow in result.flows:
-        wanted = f"{flow.delivered} of {flow.requested}" if flow.requested else str(flow.delivered)
-        summary = flow.summary()
-        latency, fidelity = summary["latency_s"], flow.fidelity
+        latency, fidelity = flow.summary()["latency_s"], flow.fidelity
+        error = "" if isnan(fidelity.sem) else f" ± {fidelity.sem:.3f}"
         table.add_row(
-            flow.name,
-            flow.source,
-            flow.destination,
-            wanted,
+            *map(Text, (flow.name, flow.source, flow.destination)),
+            f"{flow.delivered} of {flow.requested}" if flow.requested else str(flow.delivered),
             f"{flow.rate_hz:.3g} Hz",
-            "-"
-            if isnan(fidelity.mean)
-            else f"{fidelity.mean:.3f}" + ("" if isnan(fidelity.sem) else f" ± {fidelity.sem:.3f}"),
+            "-" if isnan(fidelity.mean) else f"{fidelity.mean:.3f}{error}",
             f"{_seconds(latency['median'])} / {_seconds(latency['p95'])}" if latency else "-",
-            _key(flow),
         )
     return table
 
 
-def _key(flow: FlowResult) -> str:
-    if not flow.errors:
-        return "-"
-    x, z = (flow.errors.get(basis, Errors(0, 0)) for basis in (Basis.X, Basis.Z))
-    rates = [f"e_{name} {_rate(errors)}" for name, errors in (("X", x), ("Z", z)) if errors.bits]
-    sifted = sum(errors.bits for errors in flow.errors.values())
-    return ", ".join([*rates, f"{sifted} sifted bits"])
+def _keys(result: Result) -> Table:
+    """Return what was counted for keys, with 95 % intervals; no rows if nobody makes keys."""
+    table = _table("flow", "e_X (95 %)", "e_Z (95 %)", "sifted bits")
+    for flow in result.flows:
+        sifted = flow.summary()["sifted_bits"]
+        if sifted is not None:
+            rates = [_rate(flow.errors.get(basis, Errors(0, 0))) for basis in (Basis.X, Basis.Z)]
+            table.add_row(Text(flow.name), *rates, str(sifted))
+    return table
 
 
 def _rate(errors: Errors) -> str:
+    if not errors.bits:
+        return "-"
     low, high = errors.interval()
     return f"{100 * errors.rate:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
@@ -99,7 +103,7 @@ def _nodes(result: Result) -> Table:
     shown = [node for node in result.nodes if node in busiest] if len(result.nodes) > MOST_ROWS else result.nodes
     for node in shown:
         busy = f"{node['memories_busy']:.2f} of {node['memories']}"
-        table.add_row(node["name"], str(node["swaps"]), str(node["discards"]), str(node["messages"]), busy)
+        table.add_row(Text(node["name"]), str(node["swaps"]), str(node["discards"]), str(node["messages"]), busy)
     if len(result.nodes) > MOST_ROWS:
         table.add_row(f"and {len(result.nodes) - MOST_ROWS} more")
     return table
@@ -112,12 +116,12 @@ def _links(experiment: Experiment, result: Result) -> Table:
     for link, counts in shown:
         rate = counts["pairs"] / result.simulated_s if result.simulated_s else 0.0
         table.add_row(
-            link.name,
+            Text(link.name),
             str(counts["requests"]),
             str(counts["pairs"]),
             f"{rate:.3g}",
-            f"{link.fibre.length:g} km",
-            f"{link.fibre.loss:g} dB",
+            f"{link.fibre.length:.4g} km",
+            f"{link.fibre.loss:.4g} dB",
         )
     if len(rows) > MOST_ROWS:
         table.add_row(f"and {len(rows) - MOST_ROWS} more")

@@ -28,6 +28,10 @@ from qstack.study.result import Result
 @click.option(
     "--trace", "trace", type=click.Path(path_type=Path, dir_okay=False), help="Write every noun that crosses a wall."
 )
+@click.option("--encode", is_flag=True, help="Send messages as bytes, as between real nodes.")
+@click.option(
+    "--shuffle-ties", type=click.IntRange(0, (1 << 63) - 1), metavar="SEED", help="Shuffle simultaneous events."
+)
 @click.option("--quiet", is_flag=True, help="No progress and no table; errors only.")
 def command(
     file: Path,
@@ -37,9 +41,15 @@ def command(
     until: str | None,
     out: Path | None,
     trace: Path | None,
+    encode: bool,
+    shuffle_ties: int | None,
     quiet: bool,
 ) -> int:
     """Run a scenario.  The seed decides everything: the same seed gives the same bytes."""
+    if encode:
+        settings = (*settings, "run.encode=true")
+    if shuffle_ties is not None:
+        settings = (*settings, f"run.shuffle_ties={shuffle_ties}")
     experiment = api.load(file, seed=seed, until=until, settings=settings)
     result = execute(experiment, out=out, trace=trace, quiet=quiet)
     return 1 if result.failures or result.interrupted else 0

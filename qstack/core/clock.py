@@ -15,7 +15,10 @@ SECOND = 1_000_000_000_000
 class Clock(Protocol):
     """Virtual or real time, in integer picoseconds."""
 
-    now: int
+    @property
+    def now(self) -> int:
+        """The present [ps]."""
+        ...
 
     def at(self, time: int, call: Callable[[Any], None], argument: Any) -> None:
         """Call later; calls at equal times happen in the order in which they were asked for."""

@@ -113,7 +113,7 @@ class EachLink(Link):
         reply: Reply | None = self._reply
         if reply is not None and self._outcome is not None and reply.outcome == 1:
             success = Success(lane, now)
-            if success.keep:
+            if success.modes[0][1]:
                 lane.free[0] = lane.free[1] = False  # both are full from now on, though nobody knows yet
             self.clock.at(now + self.first_reply, self._tell, (success, self._outcome, reply.sequence))
         self.resume(lane, now + 1)
@@ -143,5 +143,5 @@ class EachLink(Link):
         """Stand for the detectors: draw whether the clicks announce a pair, and which."""
         alike = self.lanes[noun.lane].agreed  # the same row and the same fate of the qubit at both ends
         lucky = alike and self.draw.uniform() < self.settings[noun.row].probability
-        self._outcome = self.announce(noun.row) if lucky else None
+        self._outcome = (self.certain[noun.row] or self.announce(noun.row)) if lucky else None
         return (Clicked(noun.lane, noun.cycle, self._outcome.bell if self._outcome else -1),)

@@ -90,15 +90,14 @@ class End:
 class Success:
     """An attempt that will succeed, from its draw until its answer arrives; `void` if it never happens."""
 
-    __slots__ = ("aid", "bases", "begin", "keep", "lane", "row", "void")
+    __slots__ = ("aid", "begin", "lane", "modes", "void")
 
     def __init__(self, lane: Lane, begin: int) -> None:
         """Take the request and the ways of attempting from what both ends want now."""
         self.lane = lane
         self.begin = begin
         self.aid = lane.aid[0]
-        (self.row, self.keep, mine), (_, _, theirs) = lane.modes
-        self.bases = (mine, theirs)
+        self.modes = lane.modes
         self.void = False
 
 
@@ -120,16 +119,17 @@ class Lane:
         self.index = index
         self.aid = [-1, -1]
         self.free = [True, True]
-        self.modes: list[Mode] = [(0, True, ()), (0, True, ())]
+        self.modes: tuple[Mode, Mode] = ((0, True, ()), (0, True, ()))
         self.agreed = False
         self.next: Success | None = None
 
     def want(self, side: int, aid: int, mode: Mode) -> None:
         """Take what an end wants from now on."""
         self.aid[side] = aid
-        self.modes[side] = mode
-        (mine, theirs), (m, n) = self.aid, self.modes
-        self.agreed = mine >= 0 and mine == theirs and m[:2] == n[:2]
+        a, b = self.modes
+        self.modes = (mode, b) if side == 0 else (a, mode)
+        (mine, theirs), (a, b) = self.aid, self.modes
+        self.agreed = mine >= 0 and mine == theirs and a[:2] == b[:2]
 
     def release(self, side: int, now: int) -> None:
         """Give this end's memory back; attempts go on."""
@@ -179,6 +179,7 @@ class Link:
         self.together = ends[0].reply == ends[1].reply
         self.first_reply = min(ends[0].reply, ends[1].reply)
         self.successes = 0
+        self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
 
     def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
         """Take one end's new standing answer."""
@@ -190,15 +191,12 @@ class Link:
 
     def announce(self, row: int) -> Outcome:
         """Draw what a success announces."""
-        outcomes = self.settings[row].outcomes
-        outcome = outcomes[0]
-        if len(outcomes) > 1:
-            place = self.draw.uniform()
-            for outcome in outcomes:  # the last one stays chosen when rounding leaves a rest
-                place -= outcome.share
-                if place < 0:
-                    break
-        return outcome
+        place = self.draw.uniform()
+        for outcome in self.settings[row].outcomes:
+            place -= outcome.share
+            if place < 0:
+                return outcome
+        return self.settings[row].outcomes[-1]  # rounding has left a rest
 
     def create(self, success: Success, outcome: Outcome, sequence: int) -> None:
         """Make the pair of a success and tell both ends what the midpoint's REPLY says."""
@@ -213,7 +211,7 @@ class Link:
         pair.a = half_a = Half(pair, a.law, born_a, lane, 0)
         pair.b = half_b = Half(pair, b.law, born_b, lane, 1)
         index, aid = lane.index, success.aid
-        if success.keep:
+        if success.modes[0][1]:
             qubit = self.numbers()
             lane.free[0] = lane.free[1] = False
             a.qubits[qubit] = half_a
@@ -223,7 +221,7 @@ class Link:
         else:
             for_a, for_b = (
                 Herald(end.peer, index, aid, sequence, bell, -1, half.born, *self._measured(end, half, bases))
-                for end, half, bases in zip(self.ends, (half_a, half_b), success.bases, strict=True)
+                for end, half, (_, _, bases) in zip(self.ends, (half_a, half_b), success.modes, strict=True)
             )
         if self.together:
             now = begin + a.reply
@@ -236,7 +234,9 @@ class Link:
     def _measured(self, end: End, half: Half, bases: tuple[int, ...]) -> tuple[int, int]:
         """Measure a half at its emission in a basis that its end draws; return basis and bit."""
         basis = bases[int(self.draw.uniform() * len(bases))]
-        return basis, measure(half, basis, end.readout, self.draw, half.born)
+        bit = measure(half, basis, end.readout, self.draw, half.born)
+        del half.pair
+        return basis, bit
 
 
 class LaneLink(Link):
@@ -267,7 +267,7 @@ class LaneLink(Link):
             if success.begin >= now:
                 success.void = True
                 lane.next = None
-            elif not success.keep:
+            elif not success.modes[0][1]:
                 self._catch_up(lane, success, now)
         lane.want(side, aid, mode)
         if lane.agreed and lane.next is None and lane.free[0] and lane.free[1]:
@@ -277,7 +277,7 @@ class LaneLink(Link):
         """Draw the measured attempts that followed a success whose answer is still on its way."""
         while success is not None and success.begin < now:
             lane.next = None
-            self.resume(lane, success.begin + self.measured_cycles[success.row])
+            self.resume(lane, success.begin + self.measured_cycles[success.modes[0][0]])
             success = lane.next
         if success is not None:
             success.void = True
@@ -300,11 +300,12 @@ class LaneLink(Link):
         lane = success.lane
         if lane.next is success:
             lane.next = None
-            if not success.keep:
-                self.resume(lane, success.begin + self.measured_cycles[success.row])
+            if not success.modes[0][1]:
+                self.resume(lane, success.begin + self.measured_cycles[success.modes[0][0]])
         sequence = self.sequence
         self.sequence = (sequence + 1) % SEQUENCES
-        self.create(success, self.announce(success.row), sequence)
+        row = success.modes[0][0]
+        self.create(success, self.certain[row] or self.announce(row), sequence)
 
 
 def _tell(event: tuple[End, Herald, int]) -> None:

@@ -212,6 +212,7 @@ class NodeDevice:
         self.busy += ctx.now - half.born
         if not half.consumed:
             self.discards += 1
+        del half.pair
         half.place.release(half.side, ctx.now)
         return ()
 
@@ -231,6 +232,7 @@ class NodeDevice:
         """Measure a qubit; its memory is free when the bit is known."""
         half = self.take(req.qubit)
         outcome = measure(half, req.basis, self.device.readout, self.draw, ctx.now)
+        del half.pair
         answer = Measured(req.qubit, req.basis, outcome, req.purpose)
         return self._finish((half,), answer, self.device.readout_time, ctx.now)
 
@@ -267,6 +269,7 @@ class NodeDevice:
             spare.outcome = other.outcome ^ (not agree)
             if agree:
                 pair.x, pair.y, pair.z = x, y, z
+        del spare.pair
         answer = Distilled(req.keep, req.spare, spare.outcome)
         return self._finish((spare,), answer, self.device.readout_time, now)
 

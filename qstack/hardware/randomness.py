@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from qstack.core.streams import stable_hash
+from qstack.plugin.chance import generator
 
 BLOCK = 256
 
@@ -25,8 +23,7 @@ class Stream:
     __slots__ = ("_exponentials", "_generator", "_outcomes", "_uniforms")
 
     def __init__(self, seed: int, shot: int, name: str) -> None:
-        sequence = np.random.SeedSequence(seed, spawn_key=(shot, stable_hash(name)))
-        self._generator = np.random.Generator(np.random.Philox(sequence))
+        self._generator = generator(seed, shot, name)
         self._uniforms: list[float] = []
         self._exponentials: list[float] = []
         self._outcomes: list[int] = []

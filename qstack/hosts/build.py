@@ -8,10 +8,14 @@ from typing import Any
 
 import rustworkx
 
+from qstack.core.clock import Clock
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.node import Node
+from qstack.hosts.carriage import Carriage, Conditions
+from qstack.hosts.faults import Faults
 from qstack.hosts.record import Recorder
 from qstack.hosts.simulation import Simulation
+from qstack.plugin.chance import generator
 from qstack.plugin.contracts import Medium
 from qstack.plugin.distilling import combine_of, distillation_of
 from qstack.plugin.sites import FlowEnd, Neighbour, Site
@@ -29,9 +33,17 @@ class Network:
     medium: Medium
     recorder: Recorder
     requests: Mapping[frozenset[int], int]
+    carriage: Carriage | None = None
 
 
-def build(plan: Plan, *, seed: int, shot: int = 0, node_class: Callable[..., Node] = Node) -> Network:
+def build(
+    plan: Plan,
+    *,
+    seed: int,
+    shot: int = 0,
+    node_class: Callable[..., Node] = Node,
+    carriage: Callable[[Simulation, Conditions], Carriage] | None = None,
+) -> Network:
     """Return the network of a plan, with every flow's start on its heap.
 
     Parameters
@@ -42,37 +54,71 @@ def build(plan: Plan, *, seed: int, shot: int = 0, node_class: Callable[..., Nod
         Of the run: every entity draws from its own stream.
     node_class
         What piles the layers up; a traced run takes another one.
+    carriage
+        What carries messages; None takes the shortest way that does it.
     """
-    simulation = Simulation(node_class)
     run = plan.scenario.run
-    scheme = distillation_of(plan.scenario.stack.link.options)
-    medium: Medium = run.tier.make(
-        clock=simulation,
-        seed=seed,
-        shot=shot,
-        attempts=run.attempts,
-        schemes={scheme.name: combine_of(scheme)} if scheme else {},
-    )
+    simulation = Simulation(node_class, None if run.shuffle_ties is None else _ties(run.shuffle_ties))
+    medium = medium_of(plan, simulation, seed, shot)
     recorder = Recorder(plan, simulation, medium)
     requests: dict[frozenset[int], int] = {frozenset(link.ends): 0 for link in plan.links}
-    delays = _delays(plan)
-    ends = _ends(plan)
+    light = _light(plan)
+    conditions = Conditions(plan.scenario.network.channel, light, plan.names, seed, shot, _faults(plan, seed, shot))
+    if carriage is None and (run.encode or conditions.faults or not conditions.channel.make(delay=0).ideal):
+        carriage = Carriage
+    carried = carriage(simulation, conditions) if carriage else None
+
+    def delays(a: int, b: int) -> int:
+        return conditions.make((a, b)).delay
+
+    ends = applications(plan)
     shared: dict[str, Any] = {}
     for number, (name, platform) in enumerate(zip(plan.names, plan.platforms, strict=True)):
-        site = _site(plan, number, ends.get(number, {}), shared)
-        layers: list[Layer] = []
-        for level in plan.scenario.stack.layers():
-            made = level.make(site=site)
-            layers.extend(made if isinstance(made, tuple) else (made,))
+        layers = pile(plan, number, ends.get(number, {}), shared)
         device = medium.place(number, name, platform)
-        node = simulation.add_node(number, layers, device, delays, recorder.user(number))
+        sender = carried.sender(number) if carried else None
+        node = simulation.add_node(number, layers, device, delays, recorder.user(number), sender)
         medium.connect(number, node.feed)
         _count(node, number, requests)
-    for link in plan.links:
-        medium.join(link.ends, "--".join(sorted(plan.names[end] for end in link.ends)), link.sheet)
+    join(plan, medium)
     for flow in plan.flows:
         simulation.at(flow.flow.start, _start, (simulation, flow.source, flow.number))
-    return Network(plan, simulation, medium, recorder, requests)
+    return Network(plan, simulation, medium, recorder, requests, carried)
+
+
+def medium_of(plan: Plan, clock: Clock, seed: int, shot: int = 0) -> Medium:
+    """Return the owner of all quantum state of a plan, without nodes yet."""
+    run = plan.scenario.run
+    scheme = distillation_of(plan.scenario.stack.link.options)
+    schemes = {scheme.name: combine_of(scheme)} if scheme else {}
+    made: Medium = run.tier.make(clock=clock, seed=seed, shot=shot, attempts=run.attempts, schemes=schemes)
+    return made
+
+
+def join(plan: Plan, medium: Medium) -> None:
+    """Add all links of a plan to a medium that knows its nodes."""
+    for link in plan.links:
+        medium.join(link.ends, "--".join(sorted(plan.names[end] for end in link.ends)), link.sheet)
+
+
+def pile(plan: Plan, number: int, ends: dict[int, Any], shared: dict[str, Any]) -> list[Layer]:
+    """Return the layers of a node, lowest first.
+
+    Parameters
+    ----------
+    plan, number
+        Which node of which network.
+    ends
+        Its applications, by flow.
+    shared
+        What the nodes of one process share; see `qstack.plugin.sites.Site.once`.
+    """
+    site = _site(plan, number, ends, shared)
+    layers: list[Layer] = []
+    for level in plan.scenario.stack.layers():
+        made = level.make(site=site)
+        layers.extend(made if isinstance(made, tuple) else (made,))
+    return layers
 
 
 def _start(event: tuple[Simulation, int, int]) -> None:
@@ -80,7 +126,7 @@ def _start(event: tuple[Simulation, int, int]) -> None:
     simulation.nodes[node].feed(Start(flow), simulation.now)
 
 
-def _ends(plan: Plan) -> dict[int, dict[int, Any]]:
+def applications(plan: Plan) -> dict[int, dict[int, Any]]:
     """Return the applications of every node, by flow."""
     ends: dict[int, dict[int, Any]] = {}
     for flow in plan.flows:
@@ -115,25 +161,36 @@ def _neighbours(plan: Plan, shared: dict[str, Any]) -> list[dict[int, Neighbour]
         for link in plan.links:
             sheet = link.sheet
             for here, there in (link.ends, link.ends[::-1]):
-                table[here][there] = Neighbour(there, sheet.lanes, sheet.delay, sheet.rows)
+                delay = plan.scenario.network.channel.make(delay=sheet.delay).delay
+                table[here][there] = Neighbour(there, sheet.lanes, delay, sheet.rows)
         shared["neighbours"] = table
     found: list[dict[int, Neighbour]] = shared["neighbours"]
     return found
 
 
-def _delays(plan: Plan) -> Callable[[int, int], int]:
-    """Return the time of a message between two nodes: that of their link, or of the fastest way."""
+def _light(plan: Plan) -> Callable[[int, int], int]:
+    """Return the time that light takes between two nodes: that of their link, or of the fastest way."""
     graph: rustworkx.PyGraph[int, int] = rustworkx.PyGraph(multigraph=False)
     graph.add_nodes_from(range(len(plan.names)))
-    channel = plan.scenario.network.channel
-    graph.add_edges_from([(*link.ends, channel.make(delay=link.sheet.delay)) for link in plan.links])
+    graph.add_edges_from([(*link.ends, link.sheet.delay) for link in plan.links])
 
-    def delay(a: int, b: int) -> int:
+    def light(a: int, b: int) -> int:
         if graph.has_edge(a, b):
             return graph.get_edge_data(a, b)
         return round(rustworkx.dijkstra_shortest_path_lengths(graph, a, float, goal=b)[b])
 
-    return delay
+    return light
+
+
+def _faults(plan: Plan, seed: int, shot: int) -> Faults | None:
+    faults = plan.scenario.faults
+    return Faults(faults, plan.names, seed, shot) if faults else None
+
+
+def _ties(seed: int) -> Callable[[], int]:
+    """Return draws for the places of simultaneous events."""
+    draw = generator(seed, 0, "ties")
+    return lambda: int(draw.integers(1 << 31))
 
 
 def _count(node: Node, number: int, requests: dict[frozenset[int], int]) -> None:

@@ -13,7 +13,7 @@ from qstack.core.nouns import Noun
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.contracts import Medium
 from qstack.scenario.plan import Plan
-from qstack.services.l5_application import Consumed, Finished, Sifted
+from qstack.services.l5_application import Consumed, Finished, Kept, Sifted
 
 
 @dataclass(slots=True)
@@ -27,7 +27,9 @@ class FlowRecord:
     pairs
         Delivered pairs in order: time [ps], latency [ps], true fidelity, the lower of both ends' estimates.
     sifted
-        By basis: bits, and errors among them.
+        By basis: revealed bits, and errors among them.
+    kept
+        By basis: sifted bits that stay secret.
     finished
         Reason by end.
     ended
@@ -37,6 +39,7 @@ class FlowRecord:
     half: dict[int, Consumed] = field(default_factory=dict)
     pairs: list[tuple[int, int, float, float]] = field(default_factory=list)
     sifted: dict[int, list[int]] = field(default_factory=dict)
+    kept: dict[int, int] = field(default_factory=dict)
     finished: dict[int, int] = field(default_factory=dict)
     ended: int = -1
 
@@ -76,6 +79,12 @@ class Recorder:
                 counts[1] += noun.error
             return ()
 
+        def kept(noun: Kept, ctx: Context) -> Outputs:
+            if node == sources[noun.flow]:
+                counts = flows[noun.flow].kept
+                counts[noun.basis] = counts.get(noun.basis, 0) + 1
+            return ()
+
         def finished(noun: Finished, ctx: Context) -> Outputs:
             record = flows[noun.flow]
             if node not in record.finished:
@@ -85,4 +94,4 @@ class Recorder:
                 self.simulation.stopped = self.open == 0
             return ()
 
-        return {Consumed: consume, Sifted: sifted, Finished: finished}
+        return {Consumed: consume, Sifted: sifted, Kept: kept, Finished: finished}

@@ -18,6 +18,15 @@ from qstack.core.nouns import Cancel, Message, Note, Noun, Send, Set, Timer
 
 Event = tuple[int, int, Callable[[Any], None], Any]
 
+COUNTS = 1 << 48
+"""Events of a run: with shuffled ties, an event's place is a draw times this, plus its count."""
+
+
+def _shuffled(draw: Callable[[], int]) -> Callable[[], int]:
+    """Return places that are in random order, and unique all the same."""
+    count = itertools.count().__next__
+    return lambda: draw() * COUNTS + count()
+
 
 class Simulation:
     """Nodes, a heap, and virtual time.
@@ -36,9 +45,17 @@ class Simulation:
         Set to True to stop after the present event.
     idle
         True when a run ended because nothing but housekeeping was left to do.
+
+    Parameters
+    ----------
+    node_class
+        What piles the layers up.
+    ties
+        Draws the places of simultaneous events; None keeps the order in which they were asked for.  Messages of one
+        node to another keep their order in any case: a hop that reorders is a matter of its channel.
     """
 
-    def __init__(self, node_class: Callable[..., Node] = Node) -> None:
+    def __init__(self, node_class: Callable[..., Node] = Node, ties: Callable[[], int] | None = None) -> None:
         self.now = 0
         self.nodes: dict[int, Node] = {}
         self.heap: list[Event] = []
@@ -48,7 +65,9 @@ class Simulation:
         self.idle = False
         self._node_class = node_class
         self._housekeeping = 0
-        self._next = itertools.count().__next__
+        self._next = _shuffled(ties) if ties else itertools.count().__next__
+        self._last: dict[tuple[int, int], tuple[int, int]] = {}
+        self._ordered = ties is None
 
     def at(self, time: int, call: Callable[[Any], None], argument: Any) -> None:
         """Call later; calls at equal times happen in the order in which they were asked for.
@@ -62,6 +81,18 @@ class Simulation:
             raise HostError(f"an event for {time} ps was asked for at {self.now} ps")
         heappush(self.heap, (time, self._next(), call, argument))
 
+    def deliver(self, hop: tuple[int, int], time: int, call: Callable[[Any], None], argument: Any) -> None:
+        """Call later, as `at`, but never before an earlier delivery of the same hop at the same time."""
+        if self._ordered:
+            heappush(self.heap, (time, self._next(), call, argument))
+            return
+        place = self._next()
+        before = self._last.get(hop, (-1, 0))
+        if before[0] == time:
+            place = before[1] // COUNTS * COUNTS + place % COUNTS  # the same draw, a later count
+        self._last[hop] = (time, place)
+        heappush(self.heap, (time, place, call, argument))
+
     def add_node(
         self,
         number: int,
@@ -69,6 +100,7 @@ class Simulation:
         device: Mapping[type[Noun], Handler],
         delays: Callable[[int, int], int],
         user: Mapping[type[Noun], Handler],
+        sender: Handler | None = None,
     ) -> Node:
         """Put a pile of layers into the network.
 
@@ -84,18 +116,21 @@ class Simulation:
             Gives the time a message takes between two nodes [ps].
         user
             What takes the indications that leave the top.
+        sender
+            What carries messages where objects after a fixed delay do not do; see `qstack.hosts.carriage`.
         """
-        node = self._node_class(number, layers, {**device, **user, **self._effects(number, delays)})
+        sender = sender or self._sender(number, delays)
+        node = self._node_class(number, layers, {**device, **user, **self._effects(number, sender)})
         self.nodes[number] = node
         return node
 
-    def _effects(self, number: int, delays: Callable[[int, int], int]) -> dict[type[Noun], Handler]:
+    def _effects(self, number: int, sender: Handler) -> dict[type[Noun], Handler]:
         """Return what this host does for `Send`, `Set`, `Cancel` and `Note` of one node."""
 
         def note(noun: Note, context: Context) -> Outputs:
             return ()
 
-        return {Send: self._sender(number, delays), Note: note, **self._timers(number)}
+        return {Send: sender, Note: note, **self._timers(number)}
 
     def _sender(self, number: int, delays: Callable[[int, int], int]) -> Handler:
         """Return what delivers a node's messages."""
@@ -121,7 +156,14 @@ class Simulation:
             push(heap, (context.now + delay, following(), arrive, noun.message))
             return ()
 
-        return send
+        def send_in_order(noun: Send, context: Context) -> Outputs:
+            peer = noun.peer
+            delay, arrive = routes.get(peer) or route(peer)
+            messages[number] += 1
+            self.deliver((number, peer), context.now + delay, arrive, noun.message)
+            return ()
+
+        return send if self._ordered else send_in_order
 
     def _timers(self, number: int) -> dict[type[Noun], Handler]:
         """Return what keeps a node's timers: one that was cancelled or armed anew stays on the heap, and is passed over."""
@@ -149,6 +191,18 @@ class Simulation:
             return ()
 
         return {Set: arm, Cancel: cancel}
+
+    def step(self, until: int) -> bool:
+        """Fire one event, as `run` would; return whether there may be another.  For hosts that wait between events."""
+        heap = self.heap
+        if len(heap) <= self._housekeeping or heap[0][0] > until:
+            self.run(until)
+            return False
+        time, _, call, argument = heappop(heap)
+        self.now = time
+        call(argument)
+        self.events += 1
+        return not self.stopped
 
     def run(self, until: int) -> None:
         """Fire events up to and including a time.

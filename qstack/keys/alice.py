@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from qstack.keys.channel import Side
-from qstack.keys.end import FLOOR_ERROR, End, GiveUpError, Party
+from qstack.keys.end import End, GiveUpError, Party
 from qstack.keys.hashing import TAG_BYTES
 from qstack.keys.ledger import Reason
 from qstack.keys.messages import (
@@ -128,7 +128,7 @@ class Alice(End):
             raise GiveUpError(Reason.MESSAGE, f"test errors {wrong} do not fit test bits {tally.test}")
         tally.test_errors = wrong
         self._judge_test()
-        self._corrector = self.party.reconciler.alice(self._key, max(tally.test_error, FLOOR_ERROR))
+        self._corrector = self.party.reconciler.alice(self._key, self._expected_error())
         self._due = (Verdicts,)
         return [self._channel.send(Parities(self._corrector.open()))]
 

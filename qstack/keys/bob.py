@@ -15,7 +15,7 @@ from hmac import compare_digest
 import numpy as np
 
 from qstack.keys.channel import Side
-from qstack.keys.end import FLOOR_ERROR, End, GiveUpError, Party
+from qstack.keys.end import End, GiveUpError, Party
 from qstack.keys.ledger import Reason
 from qstack.keys.messages import (
     VERSION,
@@ -94,7 +94,7 @@ class Bob(End):
         tally.key, tally.test = self._count(self._labels), self._count(labels[test])
         tally.test_errors = self._count(labels[test], bit[test] != message.test)
         self._judge_test()
-        self._corrector = self.party.reconciler.bob(self._key, max(tally.test_error, FLOOR_ERROR))
+        self._corrector = self.party.reconciler.bob(self._key, self._expected_error())
         self._due = (Parities,)
         return [self._channel.send(Estimate(tally.test_errors))]
 

@@ -12,7 +12,7 @@ from hmac import compare_digest
 from qstack.core.errors import RemoteProtocolError
 from qstack.keys.authentication import KeyPool, Pads
 from qstack.keys.hashing import TAG_BITS, collision, seal, universal
-from qstack.keys.messages import Message, Tag, decode, encode
+from qstack.keys.messages import Abort, Message, Tag, decode, encode
 
 
 class Side(IntEnum):
@@ -73,8 +73,10 @@ class Channel:
 
     def _note(self, speaker: Side, message: Message, data: bytes) -> None:
         self.traffic[speaker] += len(data)
-        if isinstance(message, Tag):
+        if isinstance(message, (Tag, Abort)):
             return
+        if self._value is not None:
+            raise RemoteProtocolError(f"{type(message).__name__} after the transcript was sealed")
         self.disclosed[speaker] += message.disclosed
         # Speaker and length frame every message: nothing can be reflected, cut or joined without changing the hash.
         framed = bytes([speaker]) + len(data).to_bytes(8, "big") + data

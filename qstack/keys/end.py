@@ -23,7 +23,7 @@ from qstack.keys.authentication import KeyPool, OutOfKeyError
 from qstack.keys.channel import Channel, Side
 from qstack.keys.finite import NOTHING, Bounds, Counts
 from qstack.keys.hashing import universal
-from qstack.keys.information import binary_entropy
+from qstack.keys.information import phase_entropy
 from qstack.keys.ledger import Assumption, Block, Ledger, Reason, Rejected
 from qstack.keys.messages import Abort, Amplify, Message, Tag
 from qstack.keys.reconcile.strategy import Bits, Corrector, Reconciler
@@ -189,11 +189,19 @@ class End:
     def _judge_test(self) -> None:
         """Give the block up early where nothing can come of it."""
         tally, terms = self._tally, self.terms
-        error = tally.test_error
+        error, bits = tally.test_error, sum(tally.key)
         if error > terms.alarm:
             raise GiveUpError(Reason.ALARM, f"{error:.4f} of the test bits are wrong, more than {terms.alarm}")
+        spent = phase_entropy(error) + (terms.most_leak(bits) / bits if bits else 1.0)
+        if spent >= 1:
+            detail = f"{error:.4f} of the test bits are wrong: h(e_X) + f h(e_Z) = {spent:.3f}, nothing to amplify"
+            raise GiveUpError(Reason.NO_KEY, detail)
         if terms.proof is not Proof.ONE_DECOY:
             self._judge_bounds()
+
+    def _expected_error(self) -> float:
+        """Return the error rate that reconciliation is told; the same number at both ends."""
+        return max(self.terms.key_error or self._tally.test_error, FLOOR_ERROR)
 
     def _judge_bounds(self) -> int:
         """Return the length that the proof allows; give up where it allows none."""
@@ -212,14 +220,10 @@ class End:
         return length
 
     def _judge_leak(self) -> None:
-        """Refuse amplification where the two sides have said too much, or together with the errors all there was."""
-        bits = sum(self._tally.key)
-        most = self.terms.most_leak(bits)
+        """Refuse amplification where the two sides have said more than agreed."""
+        most = self.terms.most_leak(sum(self._tally.key))
         if self.leak > most:
             raise GiveUpError(Reason.LEAK, f"{self.leak} bits disclosed, {most:.0f} agreed")
-        spent = binary_entropy(self._tally.test_error) + self.leak / bits
-        if spent >= 1:
-            raise GiveUpError(Reason.NO_KEY, f"h(e_X) + f h(e_Z) = {spent:.3f}: nothing to amplify")
 
     def _hash(self, key: Bits, point: bytes) -> bytes:
         """Return the verification hash of a key."""

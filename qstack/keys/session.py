@@ -25,12 +25,16 @@ from qstack.keys.channel import Side
 from qstack.keys.end import End, Party
 from qstack.keys.ledger import Block, Rejected
 from qstack.keys.reconcile.cascade import VARIANTS, Cascade
+from qstack.keys.reconcile.ldpc import Ldpc
 from qstack.keys.reconcile.strategy import Reconciler
 from qstack.keys.records import Experiment
 from qstack.keys.secret import Secret
 from qstack.keys.terms import Terms
 
-STRATEGIES: dict[str, Callable[[], Reconciler]] = {f"cascade-{name}": partial(Cascade, name) for name in VARIANTS}
+STRATEGIES: dict[str, Callable[[], Reconciler]] = {
+    **{f"cascade-{name}": partial(Cascade, name) for name in VARIANTS},
+    "ldpc": Ldpc,
+}
 
 
 class Wire(Protocol):

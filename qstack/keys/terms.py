@@ -80,6 +80,9 @@ class Terms(Sheet):
         Of a fixed-length proof; None asks for the variable-length proof.
     reconciliation
         Name of the strategy.
+    key_error
+        Error rate of the key bits that reconciliation should expect, such as that of earlier blocks; None takes the
+        rate of the test bits.
     leak_limit
         Most that reconciliation and verification may disclose, in bits per key bit; given up before the block.
     count_reverse
@@ -88,7 +91,8 @@ class Terms(Sheet):
     refill_bits
         Bits of every key that go to authentication, whole slots of 256 [bit].
     alarm
-        Error rate among the test bits above which the block is given up at once.
+        Error rate among the test bits above which the block is given up at once; by default none, because what counts
+        is h(e_X) + f h(e_Z) < 1 and that is always asked.
     """
 
     proof: Proof
@@ -97,10 +101,11 @@ class Terms(Sheet):
     correctness: Annotated[float, Field(gt=0, lt=1)] = 1e-12
     tolerances: Tolerances | None = None
     reconciliation: str = "cascade-patient"
+    key_error: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     leak_limit: Annotated[float, Field(gt=0, lt=1)]
     count_reverse: bool = True
     refill_bits: Annotated[int, Field(ge=0, multiple_of=SLOT_BITS)] = SLOT_BITS
-    alarm: Annotated[float, Field(gt=0, le=0.5)] = 0.11
+    alarm: Annotated[float, Field(gt=0, le=0.5)] = 0.5
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
+import numpy as np
 from pydantic import (
     BeforeValidator,
     Field,
@@ -37,6 +38,7 @@ from qstack.services.strategies import Row, Storage
 
 __all__ = [
     "Arm",
+    "ClassicalChannel",
     "Decay",
     "DistillationScheme",
     "Fibre",
@@ -410,6 +412,35 @@ class Medium(Protocol):
 
     def pairs(self, ends: tuple[int, int]) -> int:
         """Return how many pairs a link has made."""
+        ...
+
+
+class ClassicalChannel(Protocol):
+    """One direction of a classical channel, as a host sees it.
+
+    Attributes
+    ----------
+    delay
+        Longest time that a datagram takes unless it is queued or lost [ps]: what layers set their timers by.
+    ideal
+        True if every datagram arrives after exactly `delay`, once and intact: a host may then take a shorter way.
+    """
+
+    delay: int
+    ideal: bool
+
+    def arrivals(self, now: int, size: int, draw: np.random.Generator, /) -> tuple[int, ...]:
+        """Return when a datagram that is sent now arrives [ps]: once, never, or several times.
+
+        Parameters
+        ----------
+        now
+            The present [ps]; calls come in its order.
+        size
+            Of the datagram [byte].
+        draw
+            The random stream of this direction.
+        """
         ...
 
 

@@ -43,7 +43,7 @@ def qstack_media() -> list[Offer]:  # type: ignore[empty-body]
 def qstack_tiers() -> list[Offer]:  # type: ignore[empty-body]
     """Offer owners of joint quantum state.
 
-    ``make(options, clock=..., seed=..., shot=..., attempts=...)`` returns an object with the methods of
+    ``make(options, clock=..., seed=..., shot=..., attempts=..., schemes=...)`` returns an object with the methods of
     `qstack.plugin.contracts.Medium`.
     """
 
@@ -89,22 +89,25 @@ def qstack_distillation() -> list[Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def qstack_codes() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer quantum codes with their decoders: ``make(options)`` returns the code."""
+    """Offer quantum codes: ``make(options)`` returns a `qstack.correction.codes.StabilizerCode`, which the decoder takes."""
 
 
 @hookspec
 def qstack_reconciliation() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer key reconciliation: ``make(options)`` returns the scheme."""
+    """Offer key reconciliation: ``make(options)`` returns a `qstack.keys.reconcile.strategy.Reconciler`."""
 
 
 @hookspec
 def qstack_channels() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer classical channels: ``make(options, delay=int)`` returns the time of a message [ps]; `delay` is light's."""
+    """Offer classical channels.
+
+    ``make(options, delay=int)`` returns a `qstack.plugin.contracts.ClassicalChannel`; `delay` is light's [ps].
+    """
 
 
 @hookspec
 def qstack_adapters() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer classical integration: key delivery interfaces, consumers, policies."""
+    """Offer classical integration (key delivery, consumers, policies): ``make(options)`` returns the adapter."""
 
 
 @hookspec

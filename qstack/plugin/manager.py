@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import reprlib
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -151,7 +152,9 @@ class Manager:
         if ending not in offers:
             allowed = ", ".join(f".{name}" for name in offers)
             raise ConfigError(f"{path}: no trace can be written to such a file; allowed endings: {allowed or 'none'}.")
-        return Selection(offers[ending], offers[ending].options(), self.source("sinks", ending)).make(path=path)
+        return Selection(offers[ending], offers[ending].options(), self.source("sinks", ending), "sinks").make(
+            path=path
+        )
 
     def versions(self) -> dict[str, str]:
         """Return every plugin's version by distribution."""
@@ -181,6 +184,19 @@ class Manager:
                 if home is not None and (file == home or home in file.parents):
                     return PluginError(f"{plugin} failed: {told(error)}")
         return None
+
+    @contextmanager
+    def blaming(self) -> Iterator[None]:
+        """Turn what the code of a plugin raises inside this context into a PluginError that names the plugin."""
+        try:
+            yield
+        except QstackError:
+            raise
+        except Exception as error:
+            culprit = self.blame(error)
+            if culprit is None:
+                raise
+            raise culprit from error
 
     def files(self) -> list[Path]:
         """Return the files of inline plugins: what a run needs beside its scenario."""

@@ -6,6 +6,7 @@ that looks the name up among the installed plugins and validates the options; a 
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
@@ -109,13 +110,34 @@ class Offer:
     level: str = ""
 
 
+MADE: Mapping[str, tuple[str, ...]] = {
+    "media": ("heralds", "rows", "lanes", "period", "delay"),
+    "tiers": ("place", "connect", "join", "overlap", "counts", "pairs"),
+    "layers": ("handlers", "name"),
+    "schedulers": ("__call__",),
+    "swap_policies": ("__call__",),
+    "cutoffs": ("__call__",),
+    "routers": ("__call__",),
+    "distillation": ("name", "combine", "output_fidelity", "input_fidelity"),
+    "reconciliation": ("name", "alice", "bob"),
+    "channels": ("delay", "ideal", "arrivals"),
+    "applications": ("handlers", "flow"),
+    "sinks": ("write", "close"),
+}
+"""What the things that factories make must have, by kind."""
+
+OPTIONAL = frozenset({"swap_policies", "distillation"})
+"""Kinds whose factories may say that there is nothing to do, with None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """An offer a user has chosen, with its options validated; `source` says who offers it, for messages."""
+    """An offer a user has chosen, with its options validated; `source` says who offers it, `kind` as what."""
 
     offer: Offer
     options: Options
     source: str = field(default="", compare=False)
+    kind: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -128,14 +150,24 @@ class Selection:
         Raises
         ------
         PluginError
-            If the factory fails; the message names the plugin.
+            If the factory cannot be called so, or makes something that cannot be what it is offered as.  What the
+            plugin's own code raises passes through; see `qstack.plugin.manager.Manager.blaming`.
         """
         try:
-            return self.offer.make(self.options, **given)
-        except QstackError:
-            raise
-        except Exception as error:
-            raise PluginError(f"{self.source or 'a plugin'}: '{self.name}' cannot be made: {told(error)}") from error
+            made = self.offer.make(self.options, **given)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise
+            raise PluginError(f"{self.source or 'a plugin'}: '{self.name}' cannot be made: {error}.") from error
+        if made is not None or self.kind not in OPTIONAL:
+            for part in made if isinstance(made, tuple) else (made,):
+                lacks = [name for name in MADE.get(self.kind, ()) if not hasattr(part, name)]
+                if lacks:
+                    raise PluginError(
+                        f"{self.source or 'a plugin'}: '{self.name}' makes {reprlib.repr(part)}, "
+                        f"which lacks {', '.join(lacks)}."
+                    )
+        return made
 
     def dump(self) -> str | dict[str, Any]:
         """Return what a user would write: the name alone, or a mapping with ``use``."""
@@ -175,7 +207,7 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
         if name not in offers:
             raise NotOffered(name, what, sorted(offers), "use" if isinstance(value, Mapping) else "")
         offer = offers[name]
-        return Selection(offer, validate(offer.options, rest, info, "use"), manager.source(kind, name, level))
+        return Selection(offer, validate(offer.options, rest, info, "use"), manager.source(kind, name, level), kind)
 
     return Annotated[
         Selection,

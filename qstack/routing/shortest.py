@@ -1,9 +1,7 @@
 """Routers on a weighted graph: cheapest sum (`shortest`) or widest bottleneck (`widest`).
 
-Both look for a path and for the link fidelity that the path needs, which depends on its length.  The need starts at
-zero; a path is found at that need; if the path itself needs more, the need is raised to that and the search repeats.
-The need only grows, so the search ends.  The first path that satisfies its own need is taken: the cheapest one at that
-need.  Equal costs are settled by the order of nodes, so the same network gives the same path.
+Both look for a path among the links that reach a fidelity, and settle with the path which fidelity that is.  Equal costs
+are settled by the order of nodes, so the same network gives the same path.
 """
 
 from __future__ import annotations
@@ -14,11 +12,8 @@ from collections import OrderedDict
 import rustworkx
 
 from qstack.plugin.sites import NetworkView
-from qstack.routing.budget import evaluate, links_of, refuse, required
+from qstack.routing.budget import links_of, settle
 from qstack.services.strategies import Edge, NoRoute, Route, best_row
-
-ROUNDS = 64
-"""Most times the need is raised; every round excludes at least one setting of one link, and few are ever needed."""
 
 
 class GraphRouter:
@@ -41,22 +36,9 @@ class GraphRouter:
 
     def __call__(self, source: int, target: int, min_fidelity: float) -> Route | NoRoute:
         """Return a route that reaches a fidelity, or why there is none."""
-        need = 0.0
-        last: list[int] = []
-        for _ in range(ROUNDS):
-            path = self.search(self._graph(need), source, target)
-            if not path:
-                break
-            last = path
-            least = required(self.view, self.links, path, min_fidelity, need)
-            route = evaluate(self.view, self.links, path, max(need, least)) if least <= 1 else None
-            if route is not None and route.expected >= min_fidelity - 1e-9:
-                return route
-            if least <= need or least > 1:
-                break
-            need = least
-        if last:
-            return refuse(self.view, self.links, last, min_fidelity)
+        route = settle(self.view, self.links, lambda need: self.search(self._graph(need), source, target), min_fidelity)
+        if route is not None:
+            return route
         names = self.view.names
         return NoRoute(f"there is no path from {names[source]} to {names[target]}: the network is cut.")
 

@@ -109,7 +109,17 @@ def _ends(scenario: Scenario, graph: Graph) -> list[Problem]:
         if flow.start >= scenario.run.until:
             problems.append(Problem(("flows", i, "start"), "the flow would start after the run has ended."))
         names.add(flow.name)
-    return problems
+    return problems + _hops(scenario, graph)
+
+
+def _hops(scenario: Scenario, graph: Graph) -> list[Problem]:
+    """Return the ends of faults that are no nodes."""
+    return [
+        Problem(("faults", i, key), unknown_node(end, graph.nodes))
+        for i, fault in enumerate(scenario.faults)
+        for key, end in (("from", fault.source), ("to", fault.target))
+        if end is not None and end not in graph.nodes
+    ]
 
 
 def _links(

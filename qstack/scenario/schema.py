@@ -21,6 +21,7 @@ from qstack.plugin.units import (
     Loss,
     Speed,
 )
+from qstack.scenario.faults import Fault
 from qstack.scenario.problems import AtKey
 
 MOST_NODES = 100_000
@@ -52,8 +53,10 @@ def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in change.items():
         old = merged.get(key)
-        same = isinstance(value, Mapping) and isinstance(old, dict) and value.get("kind") in {None, old.get("kind")}
-        merged[key] = _merge(old, value) if same and old is not None else value
+        if isinstance(value, Mapping) and isinstance(old, dict) and value.get("kind") in (None, old.get("kind")):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
     return merged
 
 
@@ -120,12 +123,15 @@ def _node(value: object) -> object:
     return {"id": value} if isinstance(value, str) else value
 
 
+NamedNode = Annotated[NodeEntry, BeforeValidator(_node), Field(json_schema_extra={"also": [{"type": "string"}]})]
+
+
 class Network(Options):
     """Nodes, links and hardware; the graph comes from a topology file, is written inline, or is a chain."""
 
     topology: Text | None = None
     chain: Chain | None = None
-    nodes: tuple[Annotated[NodeEntry, BeforeValidator(_node)], ...] | None = None
+    nodes: tuple[NamedNode, ...] | None = None
     links: tuple[LinkEntry, ...] | None = None
     repeaters: Repeaters | None = None
     fibre: FibreDefaults = FibreDefaults()
@@ -181,12 +187,16 @@ class Run(Options):
     """How long, with which chance, in which formalism.
 
     `attempts` is ``skip`` (one draw gives the time of the next success) or ``each`` (every attempt is made).
+    `encode` sends bytes instead of objects even where the channel is ideal.  `shuffle_ties` is a seed that puts
+    simultaneous events into random order, to expose what depends on their order.
     """
 
     until: EndTime
     seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = 0
     tier: chosen("tiers", "a tier") = Field("correlators", validate_default=True)  # type: ignore[valid-type]
     attempts: Literal["skip", "each"] = "skip"
+    encode: Annotated[bool, Field(strict=True)] = False
+    shuffle_ties: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] | None = None
 
 
 class Scenario(Options):
@@ -197,6 +207,7 @@ class Scenario(Options):
     network: Network
     stack: Stack = Field(default_factory=dict, validate_default=True)
     flows: Annotated[tuple[Flow, ...], Field(min_length=1)]
+    faults: tuple[Fault, ...] = ()
     run: Run
 
 

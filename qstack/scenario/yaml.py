@@ -32,12 +32,28 @@ def read(text: str, name: str) -> tuple[Any, Origin]:
     ConfigError
         If it is not YAML, or empty.
     """
+    data, origin = _read(text, name)
+    if data is None:
+        raise refusal(name, "is empty; `qstack schema` prints what it may hold.")
+    return data, origin
+
+
+def value(text: str, name: str) -> Any:
+    """Return the value that an option's text stands for; nothing is the empty text.
+
+    Raises
+    ------
+    ConfigError
+        If it is not YAML.
+    """
+    return _read(text, name)[0] if text.strip() else ""
+
+
+def _read(text: str, name: str) -> tuple[Any, Origin]:
     try:
         if "*" in text and "&" in text:
             _no_loops(YAML(typ="rt").compose(StringIO(text)), name, set(), set())
         tree = YAML(typ="rt").load(StringIO(text))
-        if tree is None:
-            raise refusal(name, "is empty; `qstack schema` prints what it may hold.")
         reader = _Reader(name)
         return reader.plain(tree, ()), Origin(name, reader.lines)
     except MarkedYAMLError as error:
@@ -53,17 +69,6 @@ def read(text: str, name: str) -> tuple[Any, Origin]:
         IndexError,
     ) as error:  # ruamel lets these through
         raise refusal(name, f"broken YAML: {_first_line(error)}.") from error
-
-
-def value(text: str, name: str) -> Any:
-    """Return the value that an option's text stands for; nothing is the empty text.
-
-    Raises
-    ------
-    ConfigError
-        If it is not YAML.
-    """
-    return read(text, name)[0] if text.strip() else ""
 
 
 def _broken(error: MarkedYAMLError, name: str) -> ConfigError:

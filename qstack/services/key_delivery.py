@@ -13,52 +13,15 @@ The octets are wiped on reaching consumed, expired or voided.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NoReturn, Protocol
+from typing import Any
+
+from qstack.services.secret import Secret
 
 CONTROL_OCTETS = 32
 """Octets at the head of each block that compare its two ends: one one-time Poly1305 key [byte]."""
-
-
-class Secret:
-    """Octets that show themselves only when asked to.
-
-    Neither `repr`, `str`, formatting nor pickling give them away. Python cannot wipe immutable copies: reveal late.
-
-    Parameters
-    ----------
-    octets
-        Copied into a buffer that `wipe` overwrites.
-    """
-
-    __slots__ = ("_octets",)
-    __hash__ = None  # type: ignore[assignment]  # a hash of a secret would be a fingerprint of it
-
-    def __init__(self, octets: bytes | bytearray | memoryview) -> None:
-        self._octets = bytearray(octets)
-
-    def reveal(self) -> bytes:
-        """Return an immutable copy."""
-        return bytes(self._octets)
-
-    def wipe(self) -> None:
-        """Overwrite with zeros."""
-        self._octets[:] = bytes(len(self._octets))
-
-    def __len__(self) -> int:
-        return len(self._octets)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._octets, other._octets)
-
-    def __repr__(self) -> str:
-        return f"<secret of {8 * len(self._octets)} bits>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is never pickled")
 
 
 class Reason(Enum):
@@ -357,9 +320,18 @@ class Unwrap:
 
 @dataclass(slots=True)
 class Depth:
-    """Ask how many keys Get key could hand out of a pool, both halves together; answered by an int."""
+    """Ask how many keys Get key could hand out of a pool, both halves together; answered by an int.
+
+    Parameters
+    ----------
+    peer
+        Key manager at the other end.
+    coming
+        Count those too that wait for the peer: what a source must not make a second time.
+    """
 
     peer: str
+    coming: bool = False
 
 
 @dataclass(slots=True)
@@ -388,32 +360,3 @@ class Counts:
 @dataclass(slots=True)
 class Sweep:
     """Expire what is past its time to live and wipe it; answered by the number of keys."""
-
-
-Call = (
-    Deposit
-    | Unconfirmed
-    | Confirm
-    | Settle
-    | Reserve
-    | Admit
-    | Fetch
-    | Void
-    | Untold
-    | Told
-    | Borrow
-    | Cede
-    | Gain
-    | Wrap
-    | Unwrap
-    | Depth
-    | Count
-    | Sweep
-)
-
-
-class KeyStore(Protocol):
-    """Whatever keeps keys: answers calls in the order given, each whole or not at all, durable before it returns."""
-
-    def batch(self, calls: Sequence[Call]) -> list[Any]:
-        """Answer every call; raises `StoreError` when nothing could be made durable, and then nothing has changed."""

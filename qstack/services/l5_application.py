@@ -40,15 +40,24 @@ class Consumed(Indication):
 
 @noun
 class Sifted(Indication):
-    """A pair was measured by both ends in the same basis; `error` is 1 if the bits disagree.
+    """A pair was measured by both ends in the same basis and its bits were revealed; `error` is 1 if they disagree.
 
-    Bits are revealed for counting; a key is made of bits that are not (see `qstack.keys`).
+    A key is made of bits that are not revealed: see `Kept`.
     """
 
     flow: int
     pair: int
     basis: int
     error: int
+
+
+@noun
+class Kept(Indication):
+    """A pair was measured by both ends in the same basis and its bit stays secret: a bit of the sifted key."""
+
+    flow: int
+    pair: int
+    basis: int
 
 
 @noun

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
 
 from qstack.core.errors import PluginError
+from qstack.core.node import Node
 from qstack.hosts.build import Network, build
 from qstack.hosts.standstill import explain
 from qstack.plugin.contracts import Options
@@ -29,11 +31,12 @@ from qstack.study.result import Asked, Result, collect, digest, to_json
 from qstack.trace.node import Sink, Tracer
 
 MANIFEST = "qstack/manifest/1"
-SLICES = 200
-"""Into how many parts a run is cut, so that progress can be shown and a user can stop it."""
+PARTS = 10_000
+SHOWN_EVERY = 0.1
+"""A run whose progress is shown is cut into parts: at first so many, then such that each takes about so long [s]."""
 
 Progress = Callable[[Network, int], None]
-"""Called between slices with the network and the end of the run [ps]."""
+"""Called between the parts of a run with the network and the end of the run [ps]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +93,14 @@ class Experiment:
             If the code of a plugin fails; the message names it.
         """
         end = self.plan.scenario.run.until if until is None else parse_duration(until, "until")
-        node_class = {"node_class": Tracer(self.plan.names, trace).node} if trace is not None else {}
-        network = build(self.plan, seed=self.seed, shot=shot, **node_class)
+        node_class = Node if trace is None else Tracer(self.plan.names, trace).node
         hooks = self.manager.observers
-        hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
         try:
-            with stop_on_interrupt(network.simulation) as interrupt:
-                _advance(network, end, progress)
-        except Exception as error:
-            culprit = self.manager.blame(error)
-            if culprit is None:
-                raise
-            raise culprit from error
+            with self.manager.blaming():
+                network = build(self.plan, seed=self.seed, shot=shot, node_class=node_class)
+                hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
+                with stop_on_interrupt(network.simulation) as interrupt:
+                    _advance(network, end, progress)
         finally:
             if trace is not None:
                 trace.close()
@@ -134,12 +133,13 @@ class Experiment:
 def _advance(network: Network, end: int, progress: Progress | None) -> None:
     """Run to the end, or until all flows have ended, nothing is left to do, or a user has had enough."""
     simulation = network.simulation
-    for part in range(1, SLICES + 1):
-        if simulation.stopped or simulation.idle:
-            return
-        simulation.run(end * part // SLICES)
+    part = end if progress is None else max(1, end // PARTS)
+    while simulation.now < end and not (simulation.stopped or simulation.idle):
+        begin = perf_counter()
+        simulation.run(min(end, simulation.now + part))
         if progress is not None:
             progress(network, end)
+            part = part * 2 if perf_counter() - begin < SHOWN_EVERY else max(1, part // 2)
 
 
 def versions() -> dict[str, str]:

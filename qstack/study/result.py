@@ -75,7 +75,9 @@ class FlowResult:
     times_s, latencies_s, fidelities
         One entry per delivered pair: when the later end had it [s], time from its request [s], true overlap [1].
     errors
-        Counts by basis, for key flows.
+        Counts by basis of revealed bits, for key flows.
+    kept
+        Sifted bits that were not revealed.
     estimates
         Of the fidelity, by the layers: one entry per delivered pair [1].
     seconds
@@ -95,6 +97,7 @@ class FlowResult:
     fidelities: NDArray[np.float64]
     estimates: NDArray[np.float64]
     errors: dict[Basis, Errors]
+    kept: int
     seconds: float
     reason: Reason | None
 
@@ -126,7 +129,7 @@ class FlowResult:
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` says of this flow."""
         x, z = (self.errors.get(basis, Errors(0, 0)) for basis in (Basis.X, Basis.Z))
-        sifted = sum(counts.bits for counts in self.errors.values())
+        revealed = sum(counts.bits for counts in self.errors.values())
         some = self.delivered > 0
         latencies = np.percentile(self.latencies_s, [50, 95]) if some else [0.0, 0.0]
         return {
@@ -143,8 +146,8 @@ class FlowResult:
             "latency_s": {"median": float(latencies[0]), "p95": float(latencies[1])} if some else None,
             "e_x": x.rate if x.bits else None,
             "e_z": z.rate if z.bits else None,
-            "qber": sum(c.errors for c in self.errors.values()) / sifted if sifted else None,
-            "sifted_bits": sifted if self.errors or self.application in KEYS else None,
+            "qber": sum(c.errors for c in self.errors.values()) / revealed if revealed else None,
+            "sifted_bits": revealed + self.kept if self.errors or self.application in KEYS else None,
         }
 
 
@@ -298,6 +301,7 @@ def _flow(network: Network, number: int) -> FlowResult:
         fidelities=fidelities,
         estimates=estimates,
         errors={Basis(basis): Errors(*counts) for basis, counts in sorted(record.sifted.items())},
+        kept=sum(record.kept.values()),
         seconds=max(0, ended - flow.start) * 1e-12,
         reason=Reason(max(reasons)) if reasons else None,
     )

@@ -29,7 +29,7 @@ raises `qstack.core.errors.WireError`, in either direction, and nothing else doe
 
 from __future__ import annotations
 
-from qstack.wire import channel, compact, link, network, physical, service, signalling, transport
+from qstack.wire import application, channel, compact, link, network, physical, service, signalling, transport
 from qstack.wire.channel import Stream
 from qstack.wire.codec import (
     ACK_WANTED,
@@ -57,6 +57,7 @@ __all__ = [
     "Plane",
     "Reserved",
     "Stream",
+    "application",
     "bare",
     "channel",
     "compact",

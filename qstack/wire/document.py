@@ -9,7 +9,7 @@ from inspect import cleandoc
 from qstack.wire.codec import LAYOUTS, Header
 from qstack.wire.layout import Field, Fixed, Kind, Layout, List, Place, Reserved
 
-CHAPTERS = ("physical", "link", "network", "signalling", "transport", "channel", "service", "compact")
+CHAPTERS = ("physical", "link", "network", "signalling", "transport", "application", "channel", "service", "compact")
 """Modules, in the order of the document."""
 
 

@@ -366,6 +366,7 @@ OPTIONS = [
     (["--out", "good.yaml"], "--out"),
     (["--out", "good.yaml/below"], "--out good.yaml/below", "cannot be written"),
     (["--trace", "good.yaml/below.jsonl"], "--trace good.yaml/below.jsonl", "cannot be written"),
+    (["--trace", "trace.txt"], "trace.txt", "allowed endings: .jsonl"),
 ]
 
 

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qstack.application.bbm92 import Bbm92
+from qstack.application.layer import ApplicationLayer
+from qstack.application.pairs import Pairs, Wish
 from qstack.conformance.transcript import Transcript
 from qstack.core.errors import ProtocolError
 from qstack.core.layer import Layer
@@ -19,6 +22,7 @@ from qstack.link.queue import Link
 from qstack.network.forwarding import ForwardingLayer
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
+from qstack.physical.midpoint import Midpoint
 from qstack.services.strategies import NoRoute, Route, Row
 from qstack.transport.layer import TransportLayer
 
@@ -69,6 +73,10 @@ PILES: dict[str, Callable[[], tuple[Layer, ...]]] = {
     "signalling": lambda: network()[1:],
     "network": network,
     "transport": lambda: (TransportLayer(),),
+    "midpoint": lambda: (Midpoint((1, 3), window=10),),
+    "key, asking": lambda: (ApplicationLayer([Bbm92(1, Wish(1, 0.5, 2), initiator=True)]),),
+    "key, answering": lambda: (ApplicationLayer([Bbm92(1, Wish(1, 0.5, 2), initiator=False)]),),
+    "pairs": lambda: (ApplicationLayer([Pairs(flow, Wish(1, 0.5, 2)) for flow in (1, 2)]),),
 }
 
 

@@ -7,7 +7,7 @@ from math import e, exp, radians
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from qstack_colour_centres import ColourCentreInterface, SpinMemory, plugin
@@ -148,6 +148,7 @@ def test_coherence_is_one_over_e_at_t2_whatever_the_stretch(stretch):
     assert memory.decay(4.0).z == pytest.approx(exp(-1))
 
 
+@settings(deadline=None)
 @given(
     age=st.floats(0, 1e4),
     t1=st.integers(1, 10**6),

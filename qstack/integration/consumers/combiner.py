@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 
 from qstack.core.errors import ConfigError, QstackError
-from qstack.services.key_delivery import Secret
+from qstack.services.secret import Secret
 
 LABEL = b"qstack hybrid key v1"
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qstack.core.errors import ConfigError
-from qstack.services.key_delivery import Secret
+from qstack.services.secret import Secret
 
 SUITES = {"TLS_AES_128_GCM_SHA256": 0x1301, "TLS_AES_256_GCM_SHA384": 0x1302, "TLS_CHACHA20_POLY1305_SHA256": 0x1303}
 """Code points of RFC 8446, appendix B.4."""
@@ -123,7 +123,7 @@ def stunnel_config(accept: int, connect: int, secrets: Path, *, client: bool, id
     identity
         Which key of the file the client uses; None takes the first.
     """
-    lines = ["foreground = yes", "pid =", "debug = notice", "[qkd]"]
+    lines = ["foreground = yes", "pid =", "debug = info", "[qkd]"]
     lines += ["client = yes"] if client else []
     lines += [f"accept = 127.0.0.1:{accept}", f"connect = 127.0.0.1:{connect}"]
     lines += ["sslVersion = TLSv1.3", "ciphers = PSK", f"PSKsecrets = {secrets}"]

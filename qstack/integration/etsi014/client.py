@@ -8,19 +8,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode
 
 from qstack.core.errors import ConfigError, QstackError
-from qstack.services.key_delivery import Deposit, Key, Secret
+from qstack.integration.etsi014.messages import UUID
+from qstack.services.key_delivery import Deposit, Key
+from qstack.services.secret import Secret
 
 if TYPE_CHECKING:
     import aiohttp
 
-UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 STATUS_TEXT = ("source_KME_ID", "target_KME_ID", "master_SAE_ID", "slave_SAE_ID")
 STATUS_COUNTS = (
     *("key_size", "stored_key_count", "max_key_count", "max_key_per_request"),

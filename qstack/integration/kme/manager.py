@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 import structlog
 
-from qstack.core.errors import ConfigError, QstackError
+from qstack.core.errors import QstackError
 from qstack.integration.kme.batching import Batcher
 from qstack.integration.kme.peers import Peer, PeerError
 from qstack.integration.kme.settings import KmeSettings
 from qstack.integration.kme.wire import OfferMessage
 from qstack.services import key_delivery as ask
+from qstack.services.key_store import Call, KeyStore, must_be_durable
 
 log = structlog.get_logger("qstack.kme")
 BORROW_AT_ONCE = 64
@@ -81,25 +82,37 @@ class KeyManager:
         The other key managers by identifier.
     """
 
-    def __init__(self, settings: KmeSettings, store: ask.KeyStore, peers: Mapping[str, Peer]) -> None:
+    def __init__(self, settings: KmeSettings, store: KeyStore, peers: Mapping[str, Peer]) -> None:
         self.settings = settings
         self.store = store
         self.peers = peers
         self.finders: dict[str, BlockSource] = {}
         self.announcements: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="key-store")
-        self.calls: Batcher[ask.Call, Any] = Batcher(self._answer)
+        self.disk = ThreadPoolExecutor(1, thread_name_prefix="key-flush")
+        self.calls: Batcher[Call, Any] = Batcher(self._answer)
+        self.flushes: Batcher[None, None] = Batcher(self._flush, limit=4096)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.woken = asyncio.Event()
 
-    async def query(self, call: ask.Call) -> Any:  # each call has its own answer
-        """Return the store's answer to a call."""
-        return await self.calls.ask(call)
+    async def query(self, call: Call) -> Any:  # each call has its own answer
+        """Return the store's answer to a call, durable if it must be: one wait for the disk serves many calls."""
+        answer = await self.calls.ask(call)
+        if must_be_durable(call):
+            await self.flushes.ask(None)
+        return answer
 
-    async def _answer(self, calls: list[ask.Call]) -> list[Any]:
+    def _batch(self, calls: list[Call]) -> list[Any]:
+        return self.store.batch(calls, flush=False)
+
+    async def _flush(self, waiting: list[None]) -> list[None]:
+        await asyncio.get_running_loop().run_in_executor(self.disk, self.store.flush)
+        return waiting
+
+    async def _answer(self, calls: list[Call]) -> list[Any]:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self.thread, self.store.batch, calls)
+            return await loop.run_in_executor(self.thread, self._batch, calls)
         except Exception as error:
             if len(calls) == 1:
                 raise
@@ -108,7 +121,7 @@ class KeyManager:
         answers: list[Any] = []
         for call in calls:
             try:
-                answers += await loop.run_in_executor(self.thread, self.store.batch, [call])
+                answers += await loop.run_in_executor(self.thread, self._batch, [call])
             except Exception as error:  # noqa: BLE001  # raised to the caller of this call
                 answers.append(error)
         return answers
@@ -147,9 +160,9 @@ class KeyManager:
             raise RefusalError(keys)
         return tuple(keys)
 
-    async def depth(self, peer: str) -> int:
-        """Return the number of keys that could be handed out now."""
-        return int(await self.query(ask.Depth(peer)))
+    async def depth(self, peer: str, *, coming: bool = False) -> int:
+        """Return the number of keys that could be handed out now, or soon."""
+        return int(await self.query(ask.Depth(peer, coming)))
 
     async def _reserve(self, order: Order) -> tuple[tuple[ask.Assignment, ...], list[Callable[[], Awaitable[None]]]]:
         """Reserve keys; return them with the calls that make them known to each key manager concerned."""
@@ -240,7 +253,7 @@ class KeyManager:
         ConfigError
             If the block is simulated and this key manager can be reached from other machines.
         """
-        self.refuse_simulated(simulated=block.simulated)
+        self._keep_at_home(block)
         if announce is not None:
             self.announcements[block.peer, block.block] = announce
         answer: ask.Offer | ask.Refused = await self.query(block)
@@ -248,15 +261,9 @@ class KeyManager:
         self.woken.set()
         return answer
 
-    def refuse_simulated(self, *, simulated: bool) -> None:
-        """Keep simulated keys on this machine unless the operator says otherwise; raises `ConfigError`."""
-        settings = self.settings
-        afar = [one.host for one in (settings.listen, settings.peer_listen) if not one.is_loopback()]
-        if simulated and afar and not settings.allow_simulated_off_loopback:
-            raise ConfigError(
-                f"{settings.kme_id}: simulated keys protect nothing, and {afar[0]!r} can be reached from other machines. "
-                "Listen on loopback, or set allow_simulated_off_loopback."
-            )
+    def _keep_at_home(self, block: ask.Deposit) -> None:
+        if block.simulated:
+            self.settings.refuse_simulated()
 
     async def compare(self, peer: str, message: OfferMessage) -> bool | None:
         """Answer a peer's offer; a block that is not here yet is looked for where a source knows how."""
@@ -264,7 +271,7 @@ class KeyManager:
         if verdict is None and message.announce is not None and peer in self.finders:
             block = await self.finders[peer].find(message.block, message.announce)
             if block is not None:
-                self.refuse_simulated(simulated=block.simulated)
+                self._keep_at_home(block)
                 await self.query(block)
                 verdict = await self.query(ask.Confirm(peer, message.offer()))
         return None if verdict is None else bool(verdict)
@@ -273,7 +280,8 @@ class KeyManager:
         """Offer blocks, tell of dead keys, expire old ones; for as long as the key manager lives."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.woken.wait(), TEND_S)
+                async with asyncio.timeout(TEND_S):  # not wait_for: it can swallow a cancellation
+                    await self.woken.wait()
             self.woken.clear()
             for kme, peer in self.peers.items():
                 try:
@@ -316,3 +324,4 @@ class KeyManager:
         for peer in self.peers.values():
             await peer.close()
         self.thread.shutdown()
+        self.disk.shutdown()

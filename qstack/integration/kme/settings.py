@@ -115,6 +115,15 @@ class KmeSettings(Settings):
     limits: Limits = Limits()
     allow_simulated_off_loopback: bool = False
 
+    def refuse_simulated(self) -> None:
+        """Keep simulated keys on this machine unless the operator says otherwise; raises `ConfigError`."""
+        afar = [one.host for one in (self.listen, self.peer_listen) if not one.is_loopback()]
+        if afar and not self.allow_simulated_off_loopback:
+            raise ConfigError(
+                f"{self.kme_id}: simulated keys protect nothing, and {afar[0]!r} can be reached from other machines. "
+                "Listen on loopback, or set allow_simulated_off_loopback."
+            )
+
     @model_validator(mode="after")
     def _known(self) -> KmeSettings:
         known = {self.kme_id, *self.peers}

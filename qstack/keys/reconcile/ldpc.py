@@ -44,7 +44,7 @@ class Ldpc:
         Most sweeps of the decoder per step.
     """
 
-    efficiency: float = 1.13
+    efficiency: float = 1.15
     sweeps: int = 40
 
     def __post_init__(self) -> None:

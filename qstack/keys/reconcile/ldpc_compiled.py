@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
+LIMIT = np.float32(25)
+"""Largest message [log-likelihood ratio]."""
+
 numba = import_module("numba")  # an extra; by name, because type checkers may not find it
 
 
@@ -20,6 +23,11 @@ def _box_plus(a: np.float32, b: np.float32) -> np.float32:
     correction = max(np.float32(0), np.float32(0.6931472) - np.float32(0.25) * total)
     correction -= max(np.float32(0), np.float32(0.6931472) - np.float32(0.25) * gap)
     return np.float32(0.5) * (total - gap) + correction
+
+
+def _clip(message: np.float32) -> np.float32:
+    """Keep a message within bounds: beliefs that grow without end lose their last digits, and then everything."""
+    return min(max(message, -LIMIT), LIMIT)
 
 
 def _take(bits: Floats, turn: int, old: Floats, into: Floats) -> None:
@@ -51,14 +59,14 @@ def _combine(into: Floats, forward: Floats, back: Floats, parity: Floats, new: F
         for t in range(lift):
             after[t] = _box(before[t], own[t])
     for t in range(lift):
-        new[degree - 1, t] = forward[degree - 2, t]
+        new[degree - 1, t] = _kept(forward[degree - 2, t])
     for e in range(degree - 2, 0, -1):
         before, own, after = forward[e - 1], into[e], new[e]
         for t in range(lift):
-            after[t] = _box(before[t], back[t])
+            after[t] = _kept(_box(before[t], back[t]))
             back[t] = _box(back[t], own[t])
     for t in range(lift):
-        new[0, t] = back[t] * parity[t]
+        new[0, t] = _kept(back[t] * parity[t])
 
 
 def _sweep(
@@ -91,6 +99,7 @@ def _sweep(
 
 
 _box = numba.njit(fastmath=True, inline="always")(_box_plus)
+_kept = numba.njit(fastmath=True, inline="always")(_clip)
 _taken = numba.njit(fastmath=True)(_take)
 _stored = numba.njit(fastmath=True)(_put)
 _combined = numba.njit(fastmath=True)(_combine)

@@ -21,8 +21,15 @@ from numpy.typing import NDArray
 from qstack.keys.reconcile.ldpc_code import COLUMNS, Code
 from qstack.keys.reconcile.strategy import Bits
 
-CHECK_EVERY = 2
-"""Sweeps between two looks at the syndrome."""
+CALM = 200
+"""The syndrome is looked at when fewer than one bit in so many changed in a sweep."""
+STILL = 20_000
+"""A sweep that changes fewer than one bit in so many has not helped."""
+PATIENCE = 4
+"""Sweeps in a row that may not help before the decoder asks for more parities."""
+
+CLIP = 25.0
+"""Largest message, as in `qstack.keys.reconcile.ldpc_compiled`."""
 
 Floats = NDArray[np.float32]
 
@@ -50,12 +57,17 @@ def decode(code: Code, word: Bits, syndrome: Bits, error_rate: float, sweeps: in
     degree = int(np.diff(code.starts).max())
     work = np.empty((2 * degree + 1, code.lift), np.float32)
     step = sweeper()
-    for sweep in range(1, sweeps + 1):
+    before, stuck = word, 0
+    for _ in range(sweeps):
         step(belief, message, sign, code.starts, code.column, code.shift, work)
-        if sweep % CHECK_EVERY == 0:
-            found = (belief < 0).astype(np.uint8)
-            if np.array_equal(code.syndrome(found), syndrome):
-                return found
+        found = (belief < 0).view(np.uint8)
+        changed = np.count_nonzero(found != before)
+        if changed * CALM < found.size and np.array_equal(code.syndrome(found), syndrome):
+            return found
+        stuck = stuck + 1 if changed * STILL < found.size else 0
+        if stuck == PATIENCE:
+            break
+        before = found
     return None
 
 
@@ -99,6 +111,7 @@ def sweep_numpy(
             new[e] = _box(forward[e - 1], back)
             back = _box(back, into[e])
         new[0] = back * sign[row]
+        np.clip(new, -CLIP, CLIP, out=new)
         belief[where] = into + new
 
 

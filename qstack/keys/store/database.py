@@ -49,6 +49,12 @@ class ContentionError(StoreError):
 class Database(ABC):
     """One connection. Statements use ``?`` for values and PostgreSQL's row locks, whatever the engine."""
 
+    flushes_apart = False
+    """Whether `flush` can make earlier transactions durable while others go on."""
+
+    def flush(self) -> None:  # noqa: B027  # an engine that flushes at each commit has nothing left to do
+        """Make all transactions that have ended durable."""
+
     @abstractmethod
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Run a query and return all its rows."""
@@ -66,8 +72,15 @@ class Database(ABC):
         """Give the connection back."""
 
     @abstractmethod
-    def transaction(self) -> contextlib.AbstractContextManager[None]:
-        """Commit at the end, roll back on any exception; raises the errors of this module."""
+    def transaction(self, *, durable: bool = True) -> contextlib.AbstractContextManager[None]:
+        """Commit at the end, roll back on any exception; raises the errors of this module.
+
+        Parameters
+        ----------
+        durable
+            The commit survives a power cut, which costs a wait for the disk. Any commit survives the death of the
+            process, and none survives without those before it.
+        """
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -110,9 +123,9 @@ class SqliteDatabase(Database):
                 raise ConfigError(f"key store {path!r} has mode {mode:04o}: others could read keys. Allowed: 0600.")
         self.connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         with self._translated():
-            # FULL: a commit survives a power cut, not only the death of the process.
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
+            for pragma in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
                 self.connection.execute(f"PRAGMA {pragma}")
+        self.flushes_apart = path != ":memory:"
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """See `Database.rows`."""
@@ -132,10 +145,25 @@ class SqliteDatabase(Database):
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
 
+    def flush(self) -> None:
+        """Sync the write-ahead log, which holds whatever has not been synced with the file at a checkpoint."""
+        log = f"{self.path}-wal"
+        if not self.flushes_apart or not Path(log).exists():
+            return
+        try:
+            descriptor = os.open(log, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StoreError(f"key store {self.path!r}: {error.strerror}; no key was handed out") from None
+
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """See `Database.transaction`."""
         with self._translated():
+            self.connection.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -205,11 +233,13 @@ class PostgresDatabase(Database):
         self.connection.close()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """See `Database.transaction`; a connection that was lost is opened again."""
         if self.connection.closed:
             self.connection = self._connect()
         with self._translated(), self.connection.transaction():
+            if not durable:
+                self.connection.execute("SET LOCAL synchronous_commit TO OFF")
             yield
 
     @contextlib.contextmanager

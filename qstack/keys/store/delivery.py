@@ -17,12 +17,12 @@ from qstack.services.key_delivery import (
     Reason,
     Refused,
     Reserve,
-    Secret,
     Sweep,
     Told,
     Untold,
     Void,
 )
+from qstack.services.secret import Secret
 
 DELIVERED = "UPDATE keys SET state = 'delivered' WHERE id = ?"
 CONSUMED = "UPDATE keys SET state = 'consumed', material = NULL, seal = NULL WHERE id = ?"
@@ -191,6 +191,10 @@ def sweep(tx: Transaction, call: Sweep) -> int:  # handlers share a signature
         (tx.now,),
     )
     if number:
+        tx.db.run(
+            "UPDATE blocks SET state = 'expired' WHERE state = 'generated' AND NOT EXISTS (SELECT 1 FROM keys "
+            "WHERE keys.peer = blocks.peer AND keys.block = blocks.block AND keys.state = 'generated')"
+        )
         tx.log("expired", keys=number)
     return number
 

@@ -180,7 +180,10 @@ def depth(tx: Transaction, call: Depth) -> int:
         "SELECT count(*) FROM keys WHERE peer = ? AND state = 'ready' AND owner IN (0, 1) AND expires > ?",
         (call.peer, tx.now),
     )
-    return int(found[0][0])
+    coming = tx.db.rows(
+        "SELECT coalesce(sum(keys), 0) FROM blocks WHERE peer = ? AND state = 'generated'", (call.peer,)
+    )
+    return int(found[0][0]) + (int(coming[0][0]) if call.coming else 0)
 
 
 def count(tx: Transaction, call: Count) -> Counts:

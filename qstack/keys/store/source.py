@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from qstack.services.key_delivery import Deposit, Secret
+from qstack.services.key_delivery import Deposit
+from qstack.services.secret import Secret
 
 
 @dataclass(slots=True)
@@ -58,6 +59,13 @@ class Source(Protocol):
 
     def blocks(self) -> Iterator[KeyBlock | DroppedBlock]:
         """Yield blocks."""
+
+
+class TappableSource(Source, Protocol):
+    """A simulated source on whose line somebody may listen."""
+
+    def eavesdrop(self, fraction: float) -> None:
+        """Let somebody intercept and resend a fraction of the signals; 0 sends her away."""
 
 
 class RandomTestSource:

@@ -19,6 +19,7 @@ from qstack.keys.store.database import (
 )
 from qstack.keys.store.schema import Policy, Transaction, begin, create, finish
 from qstack.services import key_delivery as ask
+from qstack.services.key_store import Call, must_be_durable
 
 HANDLERS: dict[type, Callable[..., Any]] = {
     ask.Deposit: pool.deposit,
@@ -69,18 +70,19 @@ class SqlKeyStore:
             delivery.recover(tx)
             finish(tx)
 
-    def batch(self, calls: Sequence[ask.Call]) -> list[Any]:
-        """Answer every call in one transaction; a damaged key fails its own call only, with the exception as answer.
+    def batch(self, calls: Sequence[Call], *, flush: bool = True) -> list[Any]:
+        """Answer every call in one transaction, durable where one of them must be; a damaged key fails its own call only, with the exception as answer.
 
         Raises
         ------
         StoreError
             If nothing could be made durable; nothing has changed then.
         """
+        durable = any(must_be_durable(call) for call in calls) and (flush or not self.db.flushes_apart)
         with self.turn:
             for attempt in range(ATTEMPTS):
                 try:
-                    with self.db.transaction():
+                    with self.db.transaction(durable=durable):
                         tx = begin(self.db, self.policy, self.clock)
                         answers = [self._answer(tx, call) for call in calls]
                         finish(tx)
@@ -91,7 +93,11 @@ class SqlKeyStore:
                     return answers
         raise AssertionError("unreachable")
 
-    def call(self, call: ask.Call) -> Any:  # each call has its own answer
+    def flush(self) -> None:
+        """Make all answers so far durable. Any thread may call it: transactions go on meanwhile. Raises `StoreError`."""
+        self.db.flush()
+
+    def call(self, call: Call) -> Any:  # each call has its own answer
         """Answer one call; raises what `batch` would have given as its answer, if that is an exception."""
         (answer,) = self.batch([call])
         if isinstance(answer, Exception):
@@ -103,7 +109,7 @@ class SqlKeyStore:
         with self.turn:
             self.db.close()
 
-    def _answer(self, tx: Transaction, call: ask.Call) -> Any:  # each call has its own answer
+    def _answer(self, tx: Transaction, call: Call) -> Any:  # each call has its own answer
         mark = len(tx.records)
         try:
             with self.db.savepoint():

@@ -20,7 +20,8 @@ from qstack.integration.kme.settings import read_settings
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
 from qstack.keys.store import Policy, open_store
-from qstack.services.key_delivery import CONTROL_OCTETS, Deposit, Secret
+from qstack.services.key_delivery import CONTROL_OCTETS, Deposit
+from qstack.services.secret import Secret
 
 NAMES = ["kme-1", "kme-2", "kme-3", "SAE_A", "SAE_B", "SAE_C", "SAE_D", "SAE_E", "stranger"]
 SAES = {"SAE_A": "kme-1", "SAE_D": "kme-1", "SAE_B": "kme-2", "SAE_C": "kme-2", "SAE_E": "kme-3"}
@@ -99,6 +100,18 @@ async def running(tmp_path, certificates, kmes=("kme-1", "kme-2"), **changes):
         for writer in rig.writers:
             writer.transport.abort()
         await asyncio.sleep(0)
+
+
+@pytest.fixture
+def second_rig(tmp_path, certificates):
+    """Two more key managers, beside those of `rig`: ``async with second_rig() as sites``."""
+
+    def start(**changes):
+        directory = tmp_path / "second"
+        directory.mkdir()
+        return running(directory, certificates, **changes)
+
+    return start
 
 
 @pytest.fixture

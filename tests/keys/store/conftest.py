@@ -21,7 +21,8 @@ import pytest
 pytest.importorskip("cryptography")
 
 from qstack.keys.store import Policy, open_store
-from qstack.services.key_delivery import CONTROL_OCTETS, Confirm, Deposit, Secret, Settle
+from qstack.services.key_delivery import CONTROL_OCTETS, Confirm, Deposit, Settle
+from qstack.services.secret import Secret
 
 
 class Clock:

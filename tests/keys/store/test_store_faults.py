@@ -11,7 +11,8 @@ import time
 import pytest
 
 from qstack.keys.store import Policy, StoreCorruptError, StoreFullError, open_store, verify
-from qstack.services.key_delivery import Count, Deposit, Depth, Fetch, Reason, Refused, Reserve, Secret
+from qstack.services.key_delivery import Count, Deposit, Depth, Fetch, Reason, Refused, Reserve
+from qstack.services.secret import Secret
 
 
 def whole(output):

@@ -19,11 +19,11 @@ from qstack.services.key_delivery import (
     Gain,
     Refused,
     Reserve,
-    Secret,
     Settle,
     Sweep,
     Void,
 )
+from qstack.services.secret import Secret
 
 SAES = {"kme-1": ("A", "D"), "kme-2": ("B", "C")}
 ends = st.sampled_from(["kme-1", "kme-2"])

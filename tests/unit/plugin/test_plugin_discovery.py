@@ -19,6 +19,7 @@ from qstack.plugin.discovery import inline, installed
 SCENARIO = """
 name: one link
 network: {{nodes: [a, b], links: [{{a: a, b: b, length: 10 km}}], hardware: {{all: {hardware}}}}}
+stack: {stack}
 flows: [{{name: pairs, app: {app}, from: a, to: b, number: 3}}]
 run: {{until: 10 s, seed: 3}}
 """
@@ -42,9 +43,9 @@ def scenario(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
 
-    def write(hardware="textbook", app="pairs", qstackfile=None):
+    def write(hardware="textbook", app="pairs", stack="{}", qstackfile=None):
         path = folder / "scenario.yaml"
-        path.write_text(SCENARIO.format(hardware=hardware, app=app))
+        path.write_text(SCENARIO.format(hardware=hardware, app=app, stack=stack))
         if qstackfile is not None:
             (folder / "qstackfile.py").write_text(PROLOGUE + qstackfile)
         return path
@@ -170,31 +171,73 @@ def test_broken_inline_plugin_is_one_message_and_exit_code_3(scenario, capsys, c
     assert len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("app", "source", "message"),
-    [
+def offering(hook, make):
+    return f"@hookimpl\ndef qstack_{hook}(): return [Offer('mine', {make})]"
+
+
+FAULTY = {
+    "application that fails": (
+        {"app": "mine"},
+        offering("applications", "lambda options, end: 1 / 0"),
+        "failed: ZeroDivisionError: division by zero (qstackfile.py:7)",
+    ),
+    "application that is none": (
+        {"app": "mine"},
+        offering("applications", "lambda options, end: 5"),
+        "'mine' makes 5, which lacks handlers, flow.",
+    ),
+    "factory that wants something else": (
+        {"app": "mine"},
+        offering("applications", "lambda options, ende: 5"),
+        "'mine' cannot be made: ",
+    ),
+    "router that is none": (
+        {"stack": "{network: {routing: mine}}"},
+        offering("routers", "lambda options, view: None"),
+        "'mine' makes None, which lacks __call__.",
+    ),
+    "router that fails": (
+        {"stack": "{network: {routing: mine}}"},
+        offering("routers", "lambda options, view: lambda source, target, fidelity: [][0]"),
+        "failed: IndexError: list index out of range (qstackfile.py:7)",
+    ),
+    "layer that is none": (
+        {"stack": "{transport: {use: mine}}"},
+        "@hookimpl\ndef qstack_layers(): return [Offer('mine', lambda options, site: None, level='transport')]",
+        "'mine' makes None, which lacks handlers, name.",
+    ),
+    "cutoff that fails": (
+        {"stack": "{network: {cutoff: mine}}"},
+        offering("cutoffs", "lambda options: lambda storage: storage[99]"),
+        "failed: IndexError: tuple index out of range (qstackfile.py:7)",
+    ),
+    "memory that fails": (
+        {"hardware": "{like: textbook, memory: {kind: mine}}"},
         (
-            "mine",
-            "@hookimpl\ndef qstack_applications(): return [Offer('mine', lambda options, end: 1 / 0)]",
-            "plugin 'qstackfile.py' sha256:",
+            "class M(qstack.MemoryModel):\n    kind = 'mine'\n    def decay(self, age_s): return 1 / 0\n"
+            "@hookimpl\ndef qstack_hardware(): return [M]"
         ),
+        "failed: ZeroDivisionError: division by zero (qstackfile.py:8)",
+    ),
+    "validator that fails": (
+        {"app": "{use: mine, x: 1}"},
         (
-            "{use: mine, x: 1}",
-            (
-                "from pydantic import field_validator\n"
-                "class O(qstack.Options):\n    x: int\n"
-                "    @field_validator('x')\n    def wrong(cls, v): raise RuntimeError('broken')\n"
-                "@hookimpl\ndef qstack_applications(): return [Offer('mine', print, O)]"
-            ),
-            "O of module 'qstackfile_",
+            "from pydantic import field_validator\nclass O(qstack.Options):\n    x: int\n"
+            "    @field_validator('x')\n    def wrong(cls, v): raise RuntimeError('broken')\n"
+            "@hookimpl\ndef qstack_applications(): return [Offer('mine', print, O)]"
         ),
-    ],
-)
-def test_factory_or_validator_that_fails_blames_its_plugin(scenario, capsys, app, source, message):
-    assert invoke(["run", str(scenario(app=app, qstackfile=source))]) == 3
+        "failed: RuntimeError: broken (qstackfile.py:10)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTY)
+def test_part_that_fails_blames_its_plugin(scenario, capsys, case):
+    changes, source, message = FAULTY[case]
+    assert invoke(["run", str(scenario(**changes, qstackfile=source)), "--quiet"]) == 3
     err = capsys.readouterr().err
+    assert err.startswith(("plugin 'qstackfile.py' sha256:", "O of module 'qstackfile_"))
     assert message in err
-    assert "qstackfile.py:" in err
     assert len(err.splitlines()) == 1
 
 

@@ -8,6 +8,7 @@ import pytest
 from plugin_kit import plugin
 
 import qstack.builtins
+from qstack.cli.plugins import listing
 from qstack.core.errors import ConfigError, PluginError
 from qstack.plugin.discovery import Plugin
 from qstack.plugin.hooks import API_VERSION
@@ -122,6 +123,21 @@ def test_culprit_is_named(case):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("hook", ["qstack_drivers", "qstack_adapters", "qstack_eavesdroppers", "qstack_codes"])
+def test_offers_that_nothing_consumes_yet_are_checked_and_listed(hook):
+    kind = hook.removeprefix("qstack_")
+    offer = "@hookimpl\ndef {}(): return [{}]"
+    manager = Manager([plugin(offer.format(hook, "Offer('x', lambda options: 7, summary='seven')"))])
+    assert [(o["kind"], o["name"], o["summary"]) for o in listing(manager)["offers"]] == [(kind, "x", "seven")]
+    with pytest.raises(PluginError, match=f"{hook} answered 5"):
+        Manager([plugin(offer.format(hook, "5"))])
+
+
+def test_directory_of_requirements_is_listed(tmp_path):
+    source = f"@hookimpl\ndef qstack_specs(): return [Path({str(tmp_path)!r})]"
+    assert [offer["name"] for offer in listing(Manager([plugin(source)]))["offers"]] == [str(tmp_path)]
+
+
 def test_older_minor_version_is_welcome():
     assert API_VERSION[0] == 1
     assert Manager([plugin("QSTACK_API = (1, 0)\n" + ROUTER)]).offers("routers")
@@ -210,12 +226,20 @@ def test_observer_that_fails_is_named():
 
 
 def test_sink_is_chosen_by_the_ending(tmp_path):
-    manager = Manager(
-        [plugin("@hookimpl\ndef qstack_sinks(): return [Offer('txt', lambda options, path: ('sink', path))]")]
-    )
-    assert manager.sink(tmp_path / "a.TXT") == ("sink", tmp_path / "a.TXT")
-    with pytest.raises(ConfigError, match=r"allowed endings: \.txt"):
+    source = """
+    class Sink:
+        def __init__(self, options, path): self.path = path
+        def write(self, record): ...
+        def close(self): ...
+    @hookimpl
+    def qstack_sinks(): return [Offer('txt', Sink), Offer('bad', lambda options, path: 5)]
+    """
+    manager = Manager([plugin(source)])
+    assert manager.sink(tmp_path / "a.TXT").path == tmp_path / "a.TXT"
+    with pytest.raises(ConfigError, match=r"allowed endings: \.bad, \.txt"):
         manager.sink(tmp_path / "a.xyz")
+    with pytest.raises(PluginError, match=r"plugin 'acme' 1.0: 'bad' makes 5, which lacks write, close"):
+        manager.sink(tmp_path / "a.bad")
 
 
 def test_differences_name_what_changed_came_and_went():

@@ -10,13 +10,11 @@ from pydantic import Field
 from qstack import Offer, Options, hookimpl
 from qstack.plugin.sites import NetworkView
 from qstack.plugin.units import Fraction, PositiveDuration
-from qstack.routing.budget import evaluate, links_of, refuse, required
+from qstack.routing.budget import links_of, settle
 from qstack.services.strategies import NoRoute, Route, best_row
 from qstack_router_qcast.search import Hop, best_path
 
 QSTACK_API = (1, 0)
-ROUNDS = 64
-"""Most times the fidelity asked of the links is raised."""
 
 
 class QcastOptions(Options):
@@ -52,27 +50,15 @@ class Qcast:
         """Time within which all links of a path must succeed [s]."""
 
     def __call__(self, source: int, target: int, min_fidelity: float) -> Route | NoRoute:
-        """Return a route that reaches a fidelity, or why there is none.
+        """Return a route that reaches a fidelity, or why there is none."""
 
-        The fidelity asked of every link begins at nothing and is raised to what the best path needs, until the best
-        path satisfies its own need.
-        """
-        need = 0.0
-        last: tuple[int, ...] = ()
-        for _ in range(ROUNDS):
+        def find(need: float) -> tuple[int, ...]:
             found = best_path(self.network(need), source, target, self.options.swap_success, self.options.most_hops)
-            if found is None:
-                break
-            last = found[1]
-            least = required(self.view, self.links, last, min_fidelity, need)
-            route = evaluate(self.view, self.links, last, max(need, least)) if least <= 1 else None
-            if route is not None and route.expected >= min_fidelity - 1e-9:
-                return route
-            if least <= need or least > 1:
-                break
-            need = least
-        if last:
-            return refuse(self.view, self.links, last, min_fidelity)
+            return found[1] if found else ()
+
+        route = settle(self.view, self.links, find, min_fidelity)
+        if route is not None:
+            return route
         names = self.view.names
         most = self.options.most_hops
         return NoRoute(f"there is no path of at most {most} hops from {names[source]} to {names[target]}.")

@@ -1,0 +1,158 @@
+"""``qstack serve``: run one node, or the laboratory, as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import click
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+
+from qstack import api
+from qstack.core.errors import ConfigError
+from qstack.plugin.contracts import Options
+from qstack.plugin.spelling import nearest
+from qstack.scenario.plan import Plan
+from qstack.scenario.problems import from_validation, report
+from qstack.scenario.yaml import read
+
+FAREWELL = 0.2
+"""Time for the last messages to leave [s]."""
+
+
+def _address(value: object) -> tuple[str, int]:
+    host, _, port = str(value).rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise ValueError("an address is written host:port, such as '127.0.0.1:52245'.")
+    return host, int(port)
+
+
+Address = Annotated[
+    tuple[str, int], BeforeValidator(_address), PlainSerializer(lambda address: f"{address[0]}:{address[1]}")
+]
+
+
+class NodeFile(Options):
+    """What ``qstack serve`` reads; paths are relative to the file.
+
+    Parameters
+    ----------
+    scenario
+        The same file for all processes of a network.
+    node
+        Name of the node to run, or ``laboratory``.
+    addresses
+        Where every node and the laboratory listen, by name.
+    certificate, key, authority
+        PEM files; the certificate's common name is the node's.
+    slow
+        Laboratory only: seconds of the wall for one second of the network.
+    again
+        Nodes only: seconds after which a flow that failed is started again; null leaves it.
+    """
+
+    scenario: Path
+    node: str
+    addresses: dict[str, Address]
+    certificate: Path
+    key: Path
+    authority: Path
+    slow: Annotated[float, Field(gt=0)] = 1.0
+    again: Annotated[float, Field(gt=0)] | None = 1.0
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        for name in (self.node, "laboratory"):
+            if name not in self.addresses:
+                raise ValueError(f"'addresses' lacks '{name}'.")
+        return self
+
+
+def load(path: Path) -> tuple[NodeFile, Plan]:
+    """Read a node file and the scenario it names.
+
+    Raises
+    ------
+    ConfigError
+        If anything is wrong with either: one line per problem.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise ConfigError(f"{path}  cannot be read: {why}.") from None
+    data, origin = read(text, str(path))
+    try:
+        found = NodeFile.model_validate(data)
+    except ValidationError as error:
+        raise report(from_validation(error, NodeFile), origin) from None
+    folder = path.parent
+    changed = {key: folder / getattr(found, key) for key in ("scenario", "certificate", "key", "authority")}
+    found = found.model_copy(update=changed)
+    plan = api.load(found.scenario).plan
+    known = (*plan.names, "laboratory")
+    for name in (found.node, *found.addresses):
+        if name not in known:
+            raise ConfigError(f"{path}  '{name}' is not a node of {found.scenario}.{nearest(name, known)}")
+    missing = [name for name in plan.names if name not in found.addresses]
+    if missing:
+        raise ConfigError(f"{path}  addresses  lacks {', '.join(missing)}.")
+    if "laboratory" in plan.names:
+        raise ConfigError(f"{found.scenario}  a node cannot be called 'laboratory' here.")
+    return found, plan
+
+
+def _say(event: dict[str, Any]) -> None:
+    """Write what happened as a line of JSON."""
+    sys.stdout.write(json.dumps(event, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+async def _serve(found: NodeFile, plan: Plan, *, once: bool) -> None:
+    from qstack.hosts.laboratory import Laboratory  # noqa: PLC0415 - sockets are for those who use them
+    from qstack.hosts.ports import Identity  # noqa: PLC0415 - as above
+    from qstack.hosts.sockets import NodeHost  # noqa: PLC0415 - as above
+
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for wish in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # not everywhere; ^C still works
+            loop.add_signal_handler(wish, stop.set)
+    identity = Identity(found.certificate, found.key, found.authority)
+    ends = [loop.create_task(stop.wait())]
+    if found.node == "laboratory":
+        laboratory = Laboratory(plan, identity, _say, seed=plan.scenario.run.seed, slow=found.slow)
+        work = loop.create_task(laboratory.serve(found.addresses["laboratory"]))
+    else:
+        number = plan.names.index(found.node)
+        host = NodeHost(plan, number, identity, found.addresses, _say, again=found.again)
+        work = loop.create_task(host.run())
+        if once and host.open:
+            ends.append(loop.create_task(host.done.wait()))
+    await asyncio.wait((work, *ends), return_when=asyncio.FIRST_COMPLETED)
+    if not work.done():
+        await asyncio.sleep(FAREWELL)
+    for task in (work, *ends):
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+@click.command("serve")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--once", is_flag=True, help="End when all flows of this node have delivered what was asked.")
+def command(file: Path, *, once: bool) -> int:
+    """Run one node of a network, or its laboratory, over TLS sockets.
+
+    FILE names the scenario, the node, the addresses of all nodes and the certificates; see docs/sockets.md.  What
+    happens is written to standard output, one JSON object a line, until the process is told to end.
+    """
+    found, plan = load(file)
+    asyncio.run(_serve(found, plan, once=once))
+    return 0

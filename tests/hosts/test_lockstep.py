@@ -1,0 +1,88 @@
+"""The test of the whole design: over TLS sockets in lock-step, everything is as in the simulation, times included."""
+
+from __future__ import annotations
+
+import pytest
+
+import qstack
+from qstack.core.errors import HostError
+from qstack.hosts.lockstep import LockStep
+from qstack.hosts.ports import Identity
+from qstack.trace.node import Tracer
+from qstack.trace.sinks import Memory
+
+pytest.importorskip("cryptography")
+from qstack.integration.certificates import make_certificates
+
+NAMES = ("n0", "n1", "n2")
+LOST_ADD = {"message": "Add", "from": "n0", "to": "n1", "nth": 1, "action": "drop"}
+
+
+@pytest.fixture(scope="module")
+def identities(tmp_path_factory):
+    made = make_certificates(tmp_path_factory.mktemp("certificates"), NAMES)
+    return {name: Identity(tls.certificate, tls.key, tls.authority) for name, tls in made.items()}
+
+
+def on_sockets(data, identities, by_node):
+    experiment = qstack.load(data)
+    memory = Memory()
+    host = LockStep(
+        experiment.plan,
+        identities,
+        seed=experiment.seed,
+        node_class=Tracer(experiment.plan.names, memory).node,
+    )
+    until = experiment.plan.scenario.run.until
+    host.run(until)
+    network = host.network
+    network.simulation.stopped = False
+    host.run(max(until, network.simulation.now) + 10**12)
+    return host, by_node(memory.records)
+
+
+def test_transcript_with_swap_cutoff_and_retransmission(three, run, lines, identities):
+    data = three(run__encode=True, faults=[LOST_ADD])
+    expected = run(data)
+    assert expected.count("down", "Swap") >= 30
+    assert expected.count("timer", "Cutoff") > 0
+    assert expected.count("timer", "AddDue") == 1
+    host, transcript = on_sockets(data, identities, lines)
+    assert sum(host.carriage.came.values()) > 100
+    assert host.carriage.bytes > 5_000
+    for name in NAMES:
+        assert transcript[name] == expected.lines[name]
+    assert host.network.simulation.now == expected.network.simulation.now
+    assert [f.pairs for f in host.network.recorder.flows] == [f.pairs for f in expected.network.recorder.flows]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"faults": [{"message": "Track", "probability": 0.2, "action": "corrupt"}]},
+        {"faults": [{"message": "any", "probability": 0.1, "action": "duplicate", "by": "1 ms"}]},
+        {"run__shuffle_ties": 3},
+    ],
+    ids=["plain", "corrupt", "duplicate", "ties"],
+)
+def test_transcript_equals_the_simulation(change, three, run, lines, identities):
+    data = three(run__encode=True, **change)
+    expected = run(data)
+    _, transcript = on_sockets(data, identities, lines)
+    assert transcript == expected.lines
+
+
+def test_transcript_on_a_lossy_channel_that_reorders(three, run, lines, identities):
+    data = three()
+    data["network"]["channel"] = {"use": "lossy", "loss": 0.1, "reorder": 0.2, "held": "1 ms", "duplicate": 0.1}
+    expected = run(data)
+    _, transcript = on_sockets(data, identities, lines)
+    assert transcript == expected.lines
+
+
+def test_bytes_that_do_not_arrive_are_noticed(three, identities, monkeypatch):
+    experiment = qstack.load(three())
+    host = LockStep(experiment.plan, {**identities, "n1": identities["n2"]}, seed=1)
+    with pytest.raises(HostError, match=r"n1 at 127\.0\.0\.1:\d+: the certificate is that of 'n2'"):
+        host.run(10**12)

@@ -1,0 +1,42 @@
+"""Dialogues with the application that takes pairs as they come, through the layer that finds it."""
+
+from __future__ import annotations
+
+import pytest
+
+from qstack.application.layer import ApplicationLayer
+from qstack.application.pairs import Pairs, Wish
+from qstack.conformance.transcript import Transcript
+from qstack.core.errors import RemoteProtocolError
+from qstack.services.device import Free
+from qstack.services.l4_transport import Closed, Delivery, Open, Opened
+from qstack.services.l5_application import Consumed, Finished, Start
+
+
+@pytest.fixture
+def t() -> Transcript:
+    return Transcript(ApplicationLayer([Pairs(7, Wish(3, 0.8, 2)), Pairs(8, Wish(4, 0.9, 0))]), node=1)
+
+
+def test_every_flow_has_its_own_wish(t):
+    t >> Start(7)
+    t.exactly(Open(7, 3, 0.8, 2))
+    t >> Start(8)
+    t.exactly(Open(8, 4, 0.9, 0))
+    t >> Opened(8, 4, initiator=True)
+    t.silent()
+
+
+def test_a_pair_is_reported_and_let_go(t):
+    t >> Delivery(8, 5, 2, 55, 0.9, 11)
+    t.exactly(Consumed(8, 5, 2, 55, 0.9, 11), Free(55))
+
+
+def test_the_end_is_told_with_its_reason(t):
+    t >> Closed(7, 18)
+    t.exactly(Finished(7, 18))
+
+
+def test_a_flow_that_does_not_end_here_is_refused(t):
+    with pytest.raises(RemoteProtocolError, match="flow 9"):
+        t >> Start(9)
