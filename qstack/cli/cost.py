@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -11,7 +12,10 @@ from rich.table import Table
 
 from qstack import api
 from qstack.core.errors import ConfigError
+from qstack.scenario.load import text_of
+from qstack.scenario.problems import refusal
 from qstack.study.cost import Bill, Item, bill, changed
+from qstack.study.result import SCHEMA
 
 SHOWN = 20
 """Rows of a table; the others are summed up."""
@@ -20,15 +24,26 @@ SHOWN = 20
 @click.command("cost")
 @click.argument("scenario", type=click.Path(path_type=Path))
 @click.option("--assume", "changes", multiple=True, metavar="NAME=VALUE", help="Change one assumption.")
+@click.option("--summary", type=click.Path(path_type=Path), help="A run's summary.json: prices of what it delivered.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def command(scenario: Path, changes: tuple[str, ...], *, as_json: bool) -> None:
+def command(scenario: Path, changes: tuple[str, ...], summary: Path | None, *, as_json: bool) -> None:
     """Add up what the network of a scenario costs; nothing is run.  Every price is an assumption unless a sheet has it."""
     given = changed(dict(_change(text) for text in changes))
-    found = bill(api.load(scenario).plan, given)
+    found = bill(api.load(scenario).plan, given, _summary(summary) if summary else None)
     if as_json:
         click.echo(json.dumps(found.data(), indent=2, allow_nan=False))
         return
     _print(found)
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(text_of(path))
+    except ValueError as error:
+        raise refusal(str(path), f"broken JSON: {error}.") from error
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise refusal(str(path), f"is not the summary of a run (its 'schema' would be '{SCHEMA}').")
+    return data
 
 
 def _change(text: str) -> tuple[str, float]:
@@ -53,7 +68,8 @@ def _print(found: Bill) -> None:
         prices = (found.per(flow.pairs_hz), found.per(flow.secret_hz))
         flows.add_row(flow.name, f"{flow.pairs_hz:.3g}", f"{flow.secret_hz:.3g}", *(_price(price) for price in prices))
     console.print(flows)
-    console.print("(a flow as if it alone paid for the network, at the rate that its route promises)\n")
+    rates = "as the run delivered" if found.measured else "as their routes promise, each alone"
+    console.print(f"(each flow as if it alone paid for the network; rates {rates})\n", soft_wrap=True)
     console.print(
         f"Together: {found.capital:,.0f} EUR to build, {found.yearly:,.0f} EUR a year, {found.power / 1000:,.1f} kW; "
         f"{_price(data['eur_per_pair'])} EUR a pair, {_price(data['eur_per_secret_bit'])} EUR a secret bit.",

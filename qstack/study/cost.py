@@ -48,7 +48,6 @@ def assumptions() -> dict[str, Assumption]:
         "ion_node": _priced("ion_node"),
         "dilution_refrigerator": _priced("dilution_refrigerator"),
         "cryostat_4K": _priced("cryostat_4K"),
-        "qkd_link_pair": _priced("qkd_link_pair"),
         "snspd_system": _priced("snspd_system"),
         "housing": _priced("trusted_node_housing"),
         "dark_fibre_lease": _priced("dark_fibre_lease", "EUR/(km yr)"),
@@ -115,7 +114,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What a flow gets for it: pairs and secret bits per second, as expected before any run."""
+    """What a flow gets for it: pairs and secret bits per second, measured or expected."""
 
     name: str
     pairs_hz: float
@@ -124,12 +123,13 @@ class Yield:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """The cost of a network."""
+    """The cost of a network; `measured` if its flows are those of a run, and so come together."""
 
     nodes: tuple[Item, ...]
     links: tuple[Item, ...]
     flows: tuple[Yield, ...]
     given: Mapping[str, Assumption]
+    measured: bool = False
 
     @property
     def yearly(self) -> float:
@@ -153,10 +153,12 @@ class Bill:
 
     def data(self) -> dict[str, Any]:
         """Return it as plain data."""
-        pairs, bits = (sum(getattr(flow, name) for flow in self.flows) for name in ("pairs_hz", "secret_hz"))
+        together = sum if self.measured else max  # an expected flow is expected alone
+        pairs, bits = (together(getattr(flow, name) for flow in self.flows) for name in ("pairs_hz", "secret_hz"))
         return {
             "nodes": [self._item(item) for item in self.nodes],
             "links": [self._item(item) for item in self.links],
+            "measured": self.measured,
             "flows": [{"name": f.name, "pairs_hz": f.pairs_hz, "secret_hz": f.secret_hz} for f in self.flows],
             "capital_eur": self.capital,
             "yearly_eur": self.yearly,
@@ -179,12 +181,13 @@ class Bill:
         }
 
 
-def bill(plan: Plan, given: Mapping[str, Assumption]) -> Bill:
+def bill(plan: Plan, given: Mapping[str, Assumption], summary: Mapping[str, Any] | None = None) -> Bill:
     """Return what the network of a plan costs.
 
     A node costs what its data sheet says, or what its kind is assumed to; a link its leased fibre and a station with
-    detectors.  Flows get what their routes promise if each were alone; secret bits are those of Werner pairs of the
-    expected fidelity, one-way, long keys (Shor and Preskill, Phys. Rev. Lett. 85, 441, 2000).
+    detectors.  Flows get what a run's summary says, or else what their routes promise if each were alone; secret bits
+    are those of the counted errors, or else of Werner pairs, one-way, long keys (Shor and Preskill, Phys. Rev. Lett. 85,
+    441, 2000).
     """
     upkeep = given["upkeep"].value
     nodes = tuple(_node(name, platform, given) for name, platform in zip(plan.names, plan.platforms, strict=True))
@@ -194,7 +197,9 @@ def bill(plan: Plan, given: Mapping[str, Assumption]) -> Bill:
         lease = link.fibre.length * given["dark_fibre_lease"].value
         basis = f"{link.fibre.length:g} km of leased fibre, a station with detectors and housing (assumed)"
         links.append(Item(link.name, capital, lease + upkeep * capital, given["station_power"].value, basis))
-    return Bill(nodes, tuple(links), tuple(_yield(flow) for flow in plan.flows), given)
+    if summary is None:
+        return Bill(nodes, tuple(links), tuple(_yield(flow) for flow in plan.flows), given)
+    return Bill(nodes, tuple(links), tuple(_measured(flow) for flow in summary["flows"]), given, measured=True)
 
 
 def _node(name: str, platform: Platform, given: Mapping[str, Assumption]) -> Item:
@@ -212,6 +217,25 @@ def _yield(flow: PlannedFlow) -> Yield:
     route = flow.route
     if route is None:
         return Yield(flow.flow.name, 0.0, 0.0)
-    error = 2 * (1 - route.expected) / 3
-    secret = max(0.0, bbm92_fraction(error, error)) if error < 1 / 2 else 0.0
-    return Yield(flow.flow.name, route.rate, route.rate * secret)
+    return Yield(flow.flow.name, route.rate, route.rate * _secret(*_werner_errors(route.expected)))
+
+
+def _measured(flow: Mapping[str, Any]) -> Yield:
+    """Return what a flow of a run's summary got."""
+    counted = (flow["e_x"], flow["e_z"])
+    if None not in counted:
+        errors = (float(counted[0]), float(counted[1]))
+    elif flow["fidelity"]:
+        errors = _werner_errors(flow["fidelity"]["mean"])
+    else:
+        errors = (0.5, 0.5)
+    return Yield(flow["name"], flow["rate_hz"], flow["rate_hz"] * _secret(*errors))
+
+
+def _werner_errors(fidelity: float) -> tuple[float, float]:
+    error = 2 * (1 - fidelity) / 3
+    return error, error
+
+
+def _secret(e_x: float, e_z: float) -> float:
+    return max(0.0, bbm92_fraction(min(e_x, 0.5), min(e_z, 0.5)))
