@@ -60,7 +60,7 @@ def public_key(seed: bytes) -> bytes:
     return key
 
 
-def _module() -> Any:  # noqa: ANN401 - an extra without types
+def _module() -> Any:
     try:
         return import_module("cryptography.hazmat.primitives.asymmetric.mldsa")
     except ImportError:
