@@ -377,10 +377,12 @@ class LinkSheet:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The fidelity estimation unit's table: parameter, seconds per pair and lane, fidelity."""
-        return tuple(
-            Row(h.parameter, self.period * 1e-12 / h.probability, h.fidelity) for h in self.heralds if h.probability > 0
-        )
+        """The fidelity estimation unit's table: parameter, seconds per pair and lane, fidelity.
+
+        An attempt that keeps its qubit waits for the answer of the one before, so it may take several periods.
+        """
+        cycle = self.period * max(1, -(-max(self.reply) // self.period)) * 1e-12
+        return tuple(Row(h.parameter, cycle / h.probability, h.fidelity) for h in self.heralds if h.probability > 0)
 
 
 class Medium(Protocol):

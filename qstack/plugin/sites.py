@@ -45,12 +45,13 @@ class NetworkView:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """What a node knows of a link of its own."""
+    """What a node knows of a link of its own; `delay` and `period` (between attempts of a lane) in [ps]."""
 
     number: int
     lanes: int
     delay: int
     rows: tuple[Row, ...]
+    period: int
 
 
 @dataclass(frozen=True, slots=True)
