@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from qstack.keys.authentication import SIGN
 from qstack.keys.channel import Side
 from qstack.keys.end import End, GiveUpError, Party
 from qstack.keys.hashing import TAG_BYTES
@@ -62,7 +63,7 @@ class Alice(End):
         super().__init__(Side.ALICE, party, record, block, simulated=simulated)
         self._entropy = entropy
         self.finished = finished
-        self._slot = party.pool.next_slot
+        self._slot = party.pool.next_slot if party.pool.slots or party.signer is None else SIGN
         self._handlers = {
             Detections: self._sift,
             Estimate: self._estimate,
@@ -75,7 +76,7 @@ class Alice(End):
         """Open the block; returns what to send."""
         self._due = (Detections,)
         party = self.party
-        if not party.pool.slots:
+        if not party.pool.slots and party.signer is None:
             return self._give_up(Reason.OUT_OF_KEY, "the authentication pool is empty: bootstrap it again")
         proposal = Propose(
             version=VERSION,
@@ -134,6 +135,7 @@ class Alice(End):
 
     def _reconcile(self, message: Verdicts) -> list[bytes]:
         assert self._corrector is not None
+        self._judge_leak()
         answer = self._corrector.answer(message.bits)
         if answer is not None:
             return [self._channel.send(Parities(answer))]

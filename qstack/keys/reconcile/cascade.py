@@ -38,6 +38,9 @@ CROWD = 40
 FRAME = 1 << 14
 """Bits a frame should have before the key is cut into more frames."""
 
+MOST = 16
+"""Parities per bit of key beyond which the two ends cannot be talking about the same keys."""
+
 Words = NDArray[np.unsignedinteger]
 Indices = NDArray[np.int32]
 
@@ -180,6 +183,7 @@ class _Frames:
         self._corrects = corrects
         self._orders, self._places = _permutations(self._length, len(self._sizes))
         self._odd: list[Words] = []
+        self._said = 0
         self._dialogue = self._run()
         self.parities: Bits | None = next(self._dialogue)
 
@@ -191,6 +195,9 @@ class _Frames:
         """Take the verdicts on the standing question and form the next one."""
         if self.parities is None or differing.shape != self.parities.shape:
             raise RemoteProtocolError(f"Cascade: {differing.size} verdicts came, another number was due")
+        self._said += differing.size
+        if self._said > MOST * self._words.size * self._width:
+            raise RemoteProtocolError(f"Cascade: {self._said} parities and no end: the verdicts contradict each other")
         try:
             self.parities = self._dialogue.send(differing)
         except StopIteration:

@@ -23,6 +23,10 @@ from qstack.keys.reconcile.strategy import Bits
 
 CALM = 200
 """The syndrome is looked at when fewer than one bit in so many changed in a sweep."""
+STILL = 20_000
+"""A sweep that changes fewer than one bit in so many has not helped."""
+PATIENCE = 4
+"""Sweeps in a row that may not help before the decoder asks for more parities."""
 
 CLIP = 25.0
 """Largest message, as in `qstack.keys.reconcile.ldpc_compiled`."""
@@ -53,12 +57,16 @@ def decode(code: Code, word: Bits, syndrome: Bits, error_rate: float, sweeps: in
     degree = int(np.diff(code.starts).max())
     work = np.empty((2 * degree + 1, code.lift), np.float32)
     step = sweeper()
-    before = word
+    before, stuck = word, 0
     for _ in range(sweeps):
         step(belief, message, sign, code.starts, code.column, code.shift, work)
         found = (belief < 0).view(np.uint8)
-        if np.count_nonzero(found != before) * CALM < found.size and np.array_equal(code.syndrome(found), syndrome):
+        changed = np.count_nonzero(found != before)
+        if changed * CALM < found.size and np.array_equal(code.syndrome(found), syndrome):
             return found
+        stuck = stuck + 1 if changed * STILL < found.size else 0
+        if stuck == PATIENCE:
+            break
         before = found
     return None
 
