@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
@@ -263,13 +264,15 @@ class Platform(Options):
         if not isinstance(sheet, Mapping) or not isinstance(sheet.get("readout_error"), list | tuple):
             return sheet
         errors = sheet["readout_error"]
-        if len(errors) != 2 or "readout_bias" in sheet:
+        if len(errors) != 2:
             raise ValueError("readout_error: one error, or those of a true 0 and of a true 1.")
         zero, one = (TypeAdapter(Fraction).validate_python(error) for error in errors)
         return {**sheet, "readout_error": (zero + one) / 2, "readout_bias": (zero - one) / 2}
 
     @model_validator(mode="after")
-    def _known_origins(self) -> Self:
+    def _consistent(self) -> Self:
+        if abs(self.readout_bias) > self.readout_error:
+            raise ValueError("readout_bias exceeds readout_error: one of the two errors would be negative.")
         if self.origins:
             check_origins(self.origins, self.model_dump(mode="json"))
         return self
@@ -301,7 +304,7 @@ def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[
     platforms = []
     for path in sorted(folder.glob("*.yaml")):
         try:
-            sheet = YAML(typ="safe", pure=True).load(path)
+            sheet = _plain(path, path.stat().st_mtime_ns)
             platform = Platform.model_validate(sheet, context=context)
         except ValidationError as error:
             raise PluginError(f"{path.name} is not a platform: {_first(error)}") from error
@@ -311,6 +314,12 @@ def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[
             raise PluginError(f"{path.name} is not a platform: its name is '{platform.name}', not '{path.stem}'")
         platforms.append(platform)
     return platforms
+
+
+@cache
+def _plain(path: Path, changed: int) -> Any:
+    """Return what a YAML file holds; read once per process unless it changes, for reading is slow."""
+    return YAML(typ="safe").load(path)
 
 
 def _first(error: ValidationError, prefix: str = "") -> str:
