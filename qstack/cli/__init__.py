@@ -18,9 +18,11 @@ def commands() -> list[click.Command]:
     """Return the built-in commands."""
     from qstack.cli import (  # noqa: PLC0415 - each loads what it needs
         check,
+        conform,
         cost,
         demo,
         hardware,
+        keys,
         plugins,
         replay,
         run,
@@ -30,7 +32,7 @@ def commands() -> list[click.Command]:
         validate,
     )
 
-    parts = (run, replay, check, demo, trace, validate, hardware, cost, schema, serve, plugins)
+    parts = (run, replay, check, demo, trace, validate, hardware, cost, keys, conform, schema, serve, plugins)
     return [module.command for module in parts]
 
 
