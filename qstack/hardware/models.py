@@ -140,12 +140,21 @@ class PhotonInterface(InterfaceModel):
             number_resolving=self.detectors == peer.detectors == "number",
         )
 
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light."""
+        return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
+
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the slowest way to the station and back, plus the overhead [ps]."""
         period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead
         if period == 0:
             raise PhysicsError("a cycle of no length: give the interface an overhead")
         return period
+
+
+def either(one: float, other: float) -> float:
+    """Return the probability that at least one of two independent things happens."""
+    return one + other - one * other
 
 
 class DoubleClickInterface(PhotonInterface):

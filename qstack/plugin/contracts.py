@@ -28,7 +28,7 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from qstack.core.errors import PluginError
+from qstack.core.errors import PhysicsError, PluginError
 from qstack.core.layer import Handler
 from qstack.core.nouns import Noun
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
@@ -172,6 +172,16 @@ class InterfaceModel(HardwareModel):
     @abstractmethod
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the time from one attempt of a lane to the next [ps]."""
+
+    def lit(self, clicks: float) -> InterfaceModel:
+        """Return this interface with background light: false clicks per detector and window beside its own [1].
+
+        Raises
+        ------
+        PhysicsError
+            If the model does not say what background light does to it.
+        """
+        raise PhysicsError(f"interfaces of kind {self.kind} do not say what background light does to them")
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each end's qubit begins to age, counted from the beginning of a cycle [ps].
@@ -336,13 +346,15 @@ def _first(error: ValidationError, prefix: str = "") -> str:
 class Fibre:
     """A fibre between two nodes: length [km], loss of the whole fibre [dB], speed of light in it [km/s], station.
 
-    ``station`` is the place of the heralding station as a fraction of the way from the first end.
+    ``station`` is the place of the heralding station as a fraction of the way from the first end; ``arm_losses`` [dB] are
+    given where the loss is not in proportion to the way.
     """
 
     length: float
     loss: float
     speed: float
     station: float = 0.5
+    arm_losses: tuple[float, float] | None = None
 
     @property
     def delay(self) -> int:
@@ -355,7 +367,8 @@ class Fibre:
         shares = (self.station, 1 - self.station)
         first = round(self.length * shares[0] / self.speed * 1e12)
         delays = (first, self.delay - first)
-        a, b = (Arm(10 ** (-self.loss * share / 10), delay) for share, delay in zip(shares, delays, strict=True))
+        losses = self.arm_losses or (self.loss * shares[0], self.loss * shares[1])
+        a, b = (Arm(10 ** (-loss / 10), delay) for loss, delay in zip(losses, delays, strict=True))
         return a, b
 
 
