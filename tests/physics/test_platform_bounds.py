@@ -10,7 +10,7 @@ import pytest
 
 import qstack
 from qstack.core.errors import PhysicsError
-from qstack.hardware.models import StretchedMemory
+from qstack.hardware.models import DoubleClickInterface, StretchedMemory
 from qstack.hardware.pairsources import AbsorptiveInterface, PairSourceInterface, SourceInterface
 from qstack.plugin.contracts import Fibre, Platform
 from qstack.quantum.memory import t1_t2
@@ -199,3 +199,32 @@ def test_stretched_memory(exponent):
         memory.decay(age).check()
     if exponent == 1:
         assert memory.decay(0.7).xy == pytest.approx(t1_t2(0.7, 4.0, 1.0).xy)
+
+
+# -- detectors of the station -------------------------------------------------------------------------------------------
+
+
+def ions(**changes):
+    return DoubleClickInterface(detection=0.5, overhead="1 us", **changes)
+
+
+def test_dead_time_beyond_the_bins_leaves_different_detectors():
+    arms = Fibre(1.0, 0.0, 2e5).arms
+    ready, dead = ions(), ions(dead_time="60 ns", bin_spacing="40 ns")
+    (good,), (half,) = ready.herald(ready, arms), dead.herald(dead, arms)
+    assert half.probability == pytest.approx(good.probability / 2)
+    assert {outcome.bell for outcome in half.outcomes} == {3}
+    quick = ions(dead_time="30 ns", bin_spacing="40 ns")
+    assert quick.herald(quick, arms) == (good,)
+
+
+def test_arrival_jitter_costs_visibility_and_needs_a_lifetime():
+    """Mean of exp(-|offset| / lifetime) over Gaussian offsets, drawn."""
+    arms = Fibre(1.0, 0.0, 2e5).arms
+    shaken = ions(arrival_jitter="3 ns", photon_lifetime="10 ns")
+    offsets = np.random.default_rng(2).normal(scale=3.0, size=400_000)
+    (herald,) = shaken.herald(shaken, arms)
+    assert herald.fidelity == pytest.approx((1 + np.exp(-np.abs(offsets) / 10).mean()) / 2, rel=2e-3)
+    careless = ions(arrival_jitter="3 ns")
+    with pytest.raises(PhysicsError, match="needs photon_lifetime"):
+        careless.herald(careless, arms)
