@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from qstack.keys import bb84, bbm92, pulses
 from qstack.keys.authentication import SLOT_BYTES
 from qstack.keys.eve.resend import InterceptResend
-from qstack.keys.ledger import Block, Rejected
+from qstack.keys.ledger import Block, Reason, Rejected
 from qstack.keys.models import Receiver, Setup
 from qstack.keys.models import Source as Light
 from qstack.keys.records import ALICE_BASIS, ALICE_BIT, BOB_BASIS, BOB_BIT, Experiment, Record
@@ -261,7 +261,8 @@ def _told(name: str, outcome: Outcome) -> KeyBlock | DroppedBlock:
         halves = (_whole_octets(ends[0]), _whole_octets(ends[1]))
         error_rate = ledger.key_errors / ledger.key_bits
         return KeyBlock(name, halves, ledger.as_dict() | {"qber": error_rate}, simulated=ledger.simulated)
-    reasons = [end.detail for end in ends if isinstance(end, Rejected)]
+    own = [end for end in ends if isinstance(end, Rejected) and end.reason is not Reason.PEER]
+    reasons = [end.detail for end in own]  # the other end only repeats them
     ledgers = [end.ledger for end in ends if end is not None]
     why = max(reasons, key=len, default="an end heard nothing more")
     return DroppedBlock(name, why, ledgers[0].as_dict() if ledgers else {})
