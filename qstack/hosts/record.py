@@ -71,7 +71,7 @@ class Recorder:
             else:
                 asked = noun.asked if noun.asked >= 0 else first.asked
                 a, b = first.estimate, noun.estimate
-                record.pairs.append((now, now - asked, true, a if a < b else b))
+                record.pairs.append((now, now - asked, true, min(b, a)))
             return ()
 
         return consume
