@@ -109,8 +109,8 @@ class LinkLayer(Agreement):
         if self.distiller and ind.qubit >= 0:
             distilled = self.distiller.add(item.aid, ok, correct=link.master)
             return distilled if len(link.heads) == 1 else (*distilled, *self._answer(link, ind.lane))
-        item.remaining -= 1
-        if item.remaining and len(link.heads) == 1:
+        item.remaining = left = item.remaining - 1
+        if left and len(link.heads) == 1:
             return (ok,)
         return self._deliver(link, item, ind.lane, ok, ctx)
 

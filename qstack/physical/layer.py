@@ -46,20 +46,21 @@ class PhysicalLayer(Layer):
     @on(Herald)
     def herald(self, ind: Herald, ctx: Context) -> Outputs:
         """Report a success; successes of a link are numbered without gaps."""
-        last = self.last.get(ind.peer)
+        peer, sequence = ind.peer, ind.sequence
+        last = self.last.get(peer)
         if last is None:
-            raise RemoteProtocolError(f"herald of a link to node {ind.peer}, which is no neighbour")
-        if ind.sequence != (last + 1) % SEQUENCES:
-            if step(last, ind.sequence, SEQUENCES) <= 0:
+            raise RemoteProtocolError(f"herald of a link to node {peer}, which is no neighbour")
+        if sequence != (last + 1) % SEQUENCES:
+            if step(last, sequence, SEQUENCES) <= 0:
                 return ()  # said before
-            raise RemoteProtocolError(f"success {ind.sequence} follows {last}", "QS-L1-004")
-        self.last[ind.peer] = ind.sequence
+            raise RemoteProtocolError(f"success {sequence} follows {last}", "QS-L1-004")
+        self.last[peer] = sequence
         return (
             Heralded(
-                ind.peer,
+                peer,
                 ind.lane,
                 ind.aid,
-                ind.sequence,
+                sequence,
                 ind.bell,
                 ind.qubit,
                 ind.emitted,

@@ -221,5 +221,6 @@ def refuse(view: NetworkView, links: Links, path: Sequence[int], wanted: float) 
     found = [route for level in levels if (route := evaluate(view, links, path, level)) is not None]
     slack = evaluate(view, links, path, 0.0)
     reach = max((route.expected for route in (*found, *((slack,) if slack else ()))), default=best)
-    walk = " - ".join(view.names[node] for node in path)
-    return NoRoute(f"fidelity {wanted:g} is out of reach over {walk}: about {reach:.3f} can be expected.", tuple(path))
+    return NoRoute(
+        f"fidelity {wanted:g} is out of reach over {view.walk(path)}: about {reach:.3f} can be expected.", tuple(path)
+    )

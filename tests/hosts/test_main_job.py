@@ -69,12 +69,14 @@ def test_every_memory_is_accounted_for(result):
     assert all(link["pairs"] >= 900 and link["requests"] >= 2 for link in result.links)
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
 def test_the_command_is_light():
     """Under 150 MB."""
     code = (
-        "import re\nfrom pathlib import Path\nfrom qstack.cli import invoke\n"
+        "from qstack.cli import invoke\n"
         f"code = invoke(['run', {str(EXAMPLE)!r}, '--quiet'])\n"
-        "print(code, re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])"
+        "peak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1]\n"
+        "print(code, peak)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

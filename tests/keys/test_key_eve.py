@@ -13,6 +13,7 @@ from qstack.keys.amplify import toeplitz
 from qstack.keys.channel import Side
 from qstack.keys.eve.blinding import Blinding
 from qstack.keys.eve.middle import Listener
+from qstack.keys.eve.report import assess
 from qstack.keys.eve.resend import InterceptResend
 from qstack.keys.eve.splitting import PhotonNumberSplitting
 from qstack.keys.information import binary_entropy
@@ -225,3 +226,34 @@ def test_a_listener_hears_only_what_is_public(bench):
     assert all(secret[:8] not in frame for _, frame in listener.frames)
     assert {speaker for speaker, _ in listener.heard} == {Side.ALICE, Side.BOB}
     assert any(isinstance(message, Verify) for _, message in listener.heard)
+
+
+@pytest.mark.parametrize(
+    ("attack", "words"),
+    [
+        (InterceptResend(share=0.02), "accepted"),
+        (InterceptResend(), "nothing secret would remain"),
+        (PhotonNumberSplitting(single=0.5), "worse than announced"),
+    ],
+)
+def test_the_report_of_an_attack_within_the_proof(bench, attack, words):
+    tapped = bench.tapped(attack)
+    fixed = isinstance(attack, PhotonNumberSplitting)
+    terms = bench.terms(fixed=fixed, leak_limit=0.16, count_reverse=False)
+    report = assess(attack, tapped, bench.link(terms).run_block(tapped.experiment))
+    assert report.secure
+    assert report.broken is None
+    assert words in str(report)
+    assert report.learned > 0
+
+
+def test_the_report_of_blinding_names_the_assumption_that_fell(bench):
+    tapped = blinded(bench, 0.0)
+    report = assess(Blinding(), tapped, bench.link(bench.terms(fixed=False)).run_block(tapped.experiment))
+    assert not report.secure
+    assert report.broken is Assumption.DETECTORS
+    assert "The key is hers, because this does not hold: the detectors answer to single photons" in str(report)
+    caught = blinded(bench, 0.01)
+    report = assess(Blinding(), caught, bench.link(bench.terms(fixed=False)).run_block(caught.experiment))
+    assert report.secure
+    assert "does not see its own test light" in str(report)

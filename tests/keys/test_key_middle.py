@@ -15,7 +15,7 @@ from qstack.keys.channel import Side
 from qstack.keys.end import Party
 from qstack.keys.eve.middle import Delay, Drop, Edit, Listener, Reflect, Repeat, Tampering
 from qstack.keys.ledger import Assumption, Block, Reason, Rejected
-from qstack.keys.messages import KINDS, Abort
+from qstack.keys.messages import KINDS, Abort, Tag, decode
 from qstack.keys.randomness import stream
 from qstack.keys.secret import Secret
 from qstack.keys.session import Link, exchange, reconciler, straight
@@ -25,7 +25,7 @@ PAIRS = Pairs(x=0.99, y=0.98, z=0.99, p_key=0.7)
 NUMBER = 20_000
 SECRET = bytes((5 * i + 1) % 256 for i in range(16 + 32 * 20))
 CLICKS = [bbm92.sample(PAIRS, NUMBER, 3, block) for block in range(4)]
-TERMS = Terms(proof=Proof.PAIRS, leak_limit=0.22, reconciliation="cascade-original")
+TERMS = Terms(proof=Proof.PAIRS, leak_limit=0.25)
 
 
 def make_link(wire=straight):
@@ -79,7 +79,9 @@ def test_lost_reflected_and_reordered_messages_never_survive(attack, number):
 @pytest.mark.parametrize("number", TARGETS)
 def test_a_repeated_message_changes_nothing_or_ends_the_block(number):
     outcome = attacked(Repeat(number))
-    assert isinstance(outcome.alice, Block) == isinstance(outcome.bob, Block) == (number >= LAST - 1)
+    assert isinstance(outcome.alice, Block) == (number >= LAST - 1)
+    if isinstance(outcome.alice, Block):
+        assert outcome.alice.key == outcome.bob.key
 
 
 @given(number=st.integers(0, LAST - 1), place=st.floats(0, 1))
@@ -117,13 +119,15 @@ def test_a_replay_to_a_forgetful_bob_fails_at_the_pads():
     assert "slot" in outcome.detail
 
 
+def lose_bobs_tag(speaker, data):
+    return [] if speaker is Side.BOB and isinstance(decode(data), Tag) else straight(speaker, data)
+
+
 def test_when_bobs_last_word_is_lost_alice_says_so_in_the_next_block():
     link = make_link()
     assert link.run_block(CLICKS[0]).accepted
-    link.wire = Drop(LAST)
+    link.wire = lose_bobs_tag
     half = link.run_block(CLICKS[1])
-    if half.bob is None:  # the second block has another number of messages: cut its last one
-        pytest.fail("Bob did not finish")
     assert half.alice is None
     assert isinstance(half.bob, Block)
     link.wire = straight

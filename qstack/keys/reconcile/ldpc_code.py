@@ -13,8 +13,9 @@ random order, so that both halves have light and heavy columns.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,15 +97,8 @@ class Code:
         return self._parities(word, self.starts[rows], self._middles()[rows])
 
     def _parities(self, word: Bits, first: Integers, last: Integers) -> Bits:
-        lift = self.lift
-        parities = np.zeros((first.size, lift), np.uint8)
-        for row, (low, high) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-            parity = parities[row]
-            for edge in range(low, high):
-                shift = int(self.shift[edge])
-                block = word[self.column[edge]]
-                parity[: lift - shift] ^= block[shift:]
-                parity[lift - shift :] ^= block[:shift]
+        parities = np.zeros((first.size, self.lift), np.uint8)
+        adder()(word, first, last, self.column, self.shift, parities)
         return parities
 
     def _middles(self) -> Integers:
@@ -114,6 +108,28 @@ class Code:
         """Return the code with some rows split in two; the halves stay neighbours."""
         starts = np.sort(np.concatenate([self.starts, self._middles()[rows]]))
         return Code(starts.astype(np.int32), self.column, self.shift, self.lift)
+
+
+@cache
+def adder() -> Callable[..., None]:
+    """Return the compiled sum over edges where numba is installed, else the one in numpy."""
+    try:
+        from qstack.keys.reconcile.ldpc_compiled import xor  # noqa: PLC0415 - needs an extra
+    except ImportError:
+        return xor_numpy
+    compiled: Callable[..., None] = xor
+    return compiled
+
+
+def xor_numpy(word: Bits, first: Integers, last: Integers, column: Integers, shift: Integers, parities: Bits) -> None:
+    """Do what `qstack.keys.reconcile.ldpc_compiled.xor` does; same arguments, same result."""
+    lift = word.shape[1]
+    for row, (low, high) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        parity = parities[row]
+        for edge in range(low, high):
+            turn, block = int(shift[edge]), word[column[edge]]
+            parity[: lift - turn] ^= block[turn:]
+            parity[lift - turn :] ^= block[:turn]
 
 
 def degrees(rate: float) -> dict[int, float]:

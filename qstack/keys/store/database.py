@@ -122,9 +122,13 @@ class SqliteDatabase(Database):
             if mode & 0o077:
                 raise ConfigError(f"key store {path!r} has mode {mode:04o}: others could read keys. Allowed: 0600.")
         self.connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-        with self._translated():
-            for pragma in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
-                self.connection.execute(f"PRAGMA {pragma}")
+        try:
+            with self._translated():
+                for pragma in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
+                    self.connection.execute(f"PRAGMA {pragma}")
+        except StoreError:
+            self.connection.close()
+            raise
         self.flushes_apart = path != ":memory:"
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:

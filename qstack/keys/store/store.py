@@ -58,8 +58,6 @@ class SqlKeyStore:
     """
 
     def __init__(self, db: Database, policy: Policy, clock: Callable[[], float] = time.time) -> None:
-        if policy.key_bits % 8 or policy.key_bits < 8:
-            raise ConfigError(f"key_bits = {policy.key_bits}: must be a positive multiple of 8; it is in bits")
         self.db = db
         self.policy = policy
         self.clock = clock
@@ -159,4 +157,11 @@ def open_store(url: str, policy: Policy, clock: Callable[[], float] = time.time)
     StoreError
         If the database does not answer or is damaged.
     """
-    return SqlKeyStore(connect(url), policy, clock)
+    if policy.key_bits % 8 or policy.key_bits < 8:
+        raise ConfigError(f"key_bits = {policy.key_bits}: must be a positive multiple of 8; it is in bits")
+    db = connect(url)
+    try:
+        return SqlKeyStore(db, policy, clock)
+    except StoreError:
+        db.close()
+        raise

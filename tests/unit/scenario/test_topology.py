@@ -88,7 +88,7 @@ def test_hardware_must_stand_everywhere_once():
     with pytest.raises(qstack.ConfigError, match="this node has its hardware already"):
         qstack.load(scenario({**network, "hardware": twice}))
     unknown = {"all": "textbook", "at": [{"node": "a", "use": "textbook"}]}
-    with pytest.raises(qstack.ConfigError, match=r"'a' is not a node.  Did you mean 'A'"):
+    with pytest.raises(qstack.ConfigError, match=r"'a' is not a node\.  Did you mean 'A'"):
         qstack.load(scenario({**network, "hardware": unknown}))
 
 
