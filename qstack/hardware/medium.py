@@ -243,7 +243,7 @@ class NodeDevice:
         right = self.take(req.right)
         device = self.device
         self.swaps += 1
-        outcome = swap(left, right, device.swap_factors, self.draw, now)
+        outcome = self.join(left, right, now)
         return self._finish((left, right), Swapped(req.left, req.right, outcome), device.swap_time, now)
 
     def measure(self, req: Measure, ctx: Context) -> Outputs:
