@@ -150,7 +150,9 @@ class LockStep:
             for ear, name in zip(ears, names, strict=True)
         ]
         try:
-            addresses = [port.listen(("127.0.0.1", 0)) for port in ports]
+            addresses = [port.reserve(("127.0.0.1", 0)) for port in ports]
+            for port in ports:
+                port.listen()
             write = partial(self._write, ports, addresses, {})
             more = True
             while more:

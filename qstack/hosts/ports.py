@@ -139,8 +139,8 @@ class Port:
 
     # -- listening ----------------------------------------------------------------------------------------------------
 
-    def listen(self, address: Address) -> Address:
-        """Take connections from now on, and return the address; port 0 takes any that is free.
+    def reserve(self, address: Address) -> Address:
+        """Take an address, so that nobody else can, and return it; port 0 takes any that is free.
 
         Raises
         ------
@@ -148,9 +148,13 @@ class Port:
             If the address cannot be used.
         """
         self.socket = bind(address, f"node {self.names[self.number]}")
-        self.spawn(self._accept(self.socket))
         found: Address = self.socket.getsockname()[:2]
         return found
+
+    def listen(self) -> None:
+        """Take connections from now on."""
+        assert self.socket is not None
+        self.spawn(self._accept(self.socket))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something until it ends or the port is closed."""
