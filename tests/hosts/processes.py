@@ -35,7 +35,6 @@ class Processes:
     def __init__(self, folder, data, slow=20.0):
         self.folder = folder
         self.running = {}
-        self.offsets = {}
         (folder / "scenario.yaml").write_text(json.dumps(data))
         make_certificates(folder / "certificates", NAMES)
         self.addresses = free_addresses()
@@ -78,10 +77,9 @@ class Processes:
 
     def stop(self):
         """Ask all processes to end, and return their exit codes."""
-        for process in self.running.values():
-            process.terminate()
         codes = {}
-        for name, process in self.running.items():
+        for name, process in sorted(self.running.items(), key=lambda item: item[0] == "laboratory"):
+            process.terminate()  # the laboratory last: a node without it ends with an error
             try:
                 codes[name] = process.wait(10)
             except subprocess.TimeoutExpired:
