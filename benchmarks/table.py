@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import codec, events, networks, startup
+from benchmarks import codec, events, keyserver, networks, startup
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +54,6 @@ TABLE: tuple[Benchmark, ...] = (
     Benchmark("events_1000", events.events, "events/CPU-s", {"depth": 1000}, 1.2e6, 4e6),
     Benchmark("import", startup.imports, "imports/CPU-s", {}, 2.0),
     Benchmark("build_100", startup.builds, "builds/CPU-s", {"nodes": 100, "flows": 20}, 2.0),
+    Benchmark("etsi014", keyserver.requests, "requests/CPU-s", {"rate": 500, "seconds": 4}, 500, slow=True),
     Benchmark("codec_track", codec.track, "round trips/CPU-s", {}, 100_000),
 )

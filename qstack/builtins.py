@@ -100,7 +100,8 @@ def _physical(options: Options, site: Site) -> Layer:
 
 def _link(options: LinkOptions, site: Site) -> Layer:
     links = {
-        peer: Link(peer, n.lanes, 2 * n.delay, n.rows, master=site.number < peer) for peer, n in site.neighbours.items()
+        peer: Link(peer, n.lanes, 2 * n.delay, n.rows, master=site.number < peer, cycle=n.period)
+        for peer, n in site.neighbours.items()
     }
     scheme = options.distillation.make(gate_noise=site.gate_noise, readout_error=site.readout_error)
     return LinkLayer(links, options.scheduler.make(), Distiller(scheme, site.storage) if scheme else None)
@@ -111,7 +112,7 @@ def _network(options: NetworkOptions, site: Site) -> tuple[Layer, Layer]:
     lanes = {peer: n.lanes for peer, n in site.neighbours.items()}
     return (
         ForwardingLayer(site.storage, site.swap_factor, lanes, RECORD_LIFETIME, options.swap.make()),
-        SignallingLayer(router, site.view.cutoff, options.circuits_per_link),
+        SignallingLayer(router, site.view.cutoff, options.circuits_per_link, neighbours=lanes.keys()),
     )
 
 

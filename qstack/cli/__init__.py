@@ -16,9 +16,24 @@ CODES = ((ConfigError, 2), (PluginError, 3), (QstackError, 1))
 
 def commands() -> list[click.Command]:
     """Return the built-in commands."""
-    from qstack.cli import check, demo, plugins, replay, run, schema, serve, trace, validate  # noqa: PLC0415 - each loads what it needs
+    from qstack.cli import (  # noqa: PLC0415 - each loads what it needs
+        check,
+        conform,
+        cost,
+        demo,
+        hardware,
+        keys,
+        plugins,
+        replay,
+        run,
+        schema,
+        serve,
+        trace,
+        validate,
+    )
 
-    return [module.command for module in (run, replay, check, demo, trace, validate, schema, serve, plugins)]
+    parts = (run, replay, check, demo, trace, validate, hardware, cost, keys, conform, schema, serve, plugins)
+    return [module.command for module in parts]
 
 
 def group(found: dict[str, click.Command]) -> click.Group:

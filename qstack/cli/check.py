@@ -10,7 +10,7 @@ from qstack import api
 from qstack.scenario.plan import describe, slowest
 
 
-@click.command("check")
+@click.command("check", short_help="Check a scenario; nothing is run.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value, such as run.seed=7.")
 def command(file: Path, settings: tuple[str, ...]) -> None:
@@ -23,7 +23,7 @@ def command(file: Path, settings: tuple[str, ...]) -> None:
         flow, route = planned.flow, planned.route
         walk = f"{flow.source} to {flow.target}"
         if route is not None:
-            walk = " - ".join(plan.names[node] for node in route.path)
+            walk = plan.view.walk(route.path)
             walk += f"; about {route.rate:.3g} pairs/s at F = {route.expected:.3f} if it were alone"
         click.echo(f"  {flow.name}: {walk}.")
     if plan.links:

@@ -8,6 +8,7 @@ import click
 
 from qstack.core.errors import ConfigError, QstackError
 
+SOURCES = ("bb84", "test")
 MODES = ("QkdAndPqcRequired", "AtLeastQkdRequired", "AtLeastPqcRequired", "EitherQkdOrPqcRequired")
 
 
@@ -19,10 +20,12 @@ def command() -> None:
 @command.command()
 @click.argument("settings", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--test-source", is_flag=True, help="Join the named key managers by random test blocks: no QKD, marked simulated."
+    "--simulate",
+    type=click.Choice(SOURCES),
+    help="Join the named key managers by simulated BB84 links, or by random test blocks. Keys are marked simulated.",
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this time [s]; otherwise on ^C.")
-def serve(settings: tuple[Path, ...], test_source: bool, seconds: float | None) -> None:  # noqa: FBT001  # click passes it so
+def serve(settings: tuple[Path, ...], simulate: str | None, seconds: float | None) -> None:
     """Serve keys by ETSI GS QKD 014, one key manager for each YAML file of SETTINGS, all in this process.
 
     On loopback, unless a file says otherwise; simulated keys stay there unless it says allow_simulated_off_loopback.
@@ -30,19 +33,20 @@ def serve(settings: tuple[Path, ...], test_source: bool, seconds: float | None) 
     from qstack.cli.keys_serve import serve_files  # noqa: PLC0415  # an extra
 
     with _plain_errors():
-        serve_files(settings, test_source=test_source, seconds=seconds)
+        serve_files(settings, simulate=simulate, seconds=seconds)
 
 
 @command.command()
 @click.option(
     "--mode", type=click.Choice(MODES), help="Show this hybrid mode alone; default: the strictest and the mildest."
 )
-def demo(mode: str | None) -> None:
+@click.option("--source", type=click.Choice(SOURCES), default="bb84", show_default=True, help="Where blocks come from.")
+def demo(mode: str | None, source: str) -> None:
     """Two sites, two key managers, a TLS 1.3 session on their keys; then an eavesdropper comes."""
     from qstack.cli.keys_demo import show  # noqa: PLC0415  # an extra
 
     with _plain_errors():
-        show((mode,) if mode else (MODES[0], MODES[3]), click.echo)
+        show((mode,) if mode else (MODES[0], MODES[3]), source, click.echo)
 
 
 @command.command()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from qstack.cli.keys_serve import running
+from qstack.cli.keys_serve import make_source, running
 from qstack.core.errors import ConfigError, QstackError
 from qstack.integration.certificates import make_certificates
 from qstack.integration.consumers.combiner import Combined, KemPair, Leg, MissingLegError, Mode, combine, kem_send
@@ -23,53 +23,56 @@ from qstack.integration.files import wipe_file, write_private
 from qstack.integration.kme.settings import KmeSettings, Tls, read_settings
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
-from qstack.keys.store.source import DroppedBlock, KeyBlock, RandomTestSource
+from qstack.keys.store.source import DroppedBlock, KeyBlock
 
 LIMIT_S = 45
-BLOCK_KEYS = 4
-SESSIONS = 12
+KEYS_LEFT = 3
+MOST_AT_ONCE = 128
+SESSIONS = 6
+EAVESDROPPED_BLOCKS = 2
+PROVENANCE = {
+    "bb84": "a simulated decoy-state BB84 link of 10 km, finite key",
+    "test": "a TEST source, no QKD at all",
+}
 Tell = Callable[[str], None]
 
 
-def show(modes: Sequence[str], tell: Tell) -> None:
+def show(modes: Sequence[str], source: str, tell: Tell) -> None:
     """Run the demonstration once; raises `QstackError` when anything is not as it says."""
     if shutil.which("openssl") is None:
         raise ConfigError("the demonstration needs the program openssl")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with tempfile.TemporaryDirectory(prefix="qstack-keys-") as name:
-        asyncio.run(_bounded(Path(name), [Mode(mode) for mode in modes], tell))
+        asyncio.run(_bounded(Path(name), [Mode(mode) for mode in modes], source, tell))
 
 
-async def _bounded(directory: Path, modes: Sequence[Mode], tell: Tell) -> None:
+async def _bounded(directory: Path, modes: Sequence[Mode], kind: str, tell: Tell) -> None:
     try:
         async with asyncio.timeout(LIMIT_S):
-            await _story(directory, modes, tell)
+            await _story(directory, modes, kind, tell)
     except TimeoutError:
         raise QstackError(f"the demonstration was not over after {LIMIT_S} s") from None
 
 
-async def _story(directory: Path, modes: Sequence[Mode], tell: Tell) -> None:
+async def _story(directory: Path, modes: Sequence[Mode], kind: str, tell: Tell) -> None:
     tls = make_certificates(directory / "certificates", ("kme-1", "kme-2", "SAE_A", "SAE_B"))
-    # HERE the link of the stack with its post-processing takes the test source's place.
-    source = RandomTestSource(octets=32 * (BLOCK_KEYS + 1))
-    blocks = source.blocks()
+    source = make_source(kind, ("kme-1", "kme-2"), octets=32 * 41)
     async with running(_settings(directory, tls)) as sites, _clients(sites, tls) as (alice, bob):
         one, two = sites["kme-1"], sites["kme-2"]
         tell(f"Two sites. Key managers kme-1 {one.url} and kme-2 {two.url}, mutual TLS.")
-        tell(
-            f"Blocks come from {type(source).__name__}: a TEST source, no photons; its keys are marked qstack_simulated."
-        )
-        link = Link(one, two, blocks, tell)
+        tell(f"Blocks come from {PROVENANCE[kind]}; every key is marked qstack_simulated.")
+        link = Link(one, two, source.blocks(), tell)
         tell("\n-- A quiet line")
         await link.block()
         pair = Pair(alice, bob, directory, tell)
         await pair.session(modes[0])
         tell("\n-- Eve tunes in: she intercepts and resends every signal")
         source.eavesdrop(1.0)
-        for _ in range(3):
+        for _ in range(EAVESDROPPED_BLOCKS):
             await link.block()
+        await pair.use_up(KEYS_LEFT)
         for mode in modes:
-            tell(f"\n-- Sessions go on, mode {mode.value}, until the pool is dry")
+            tell(f"\n-- Sessions on what is left, mode {mode.value}")
             await _until_dry(pair, mode)
 
 
@@ -98,7 +101,7 @@ class Link:
 
     async def block(self) -> None:
         """Take one block from the source and wait until both ends have compared it."""
-        block = next(self.blocks)
+        block = await asyncio.to_thread(next, self.blocks)
         if isinstance(block, DroppedBlock):
             self.tell(f"Block dropped at both ends: {block.why}.")
             return
@@ -141,6 +144,16 @@ class Pair:
             wipe_file(client_file)
             wipe_file(server_file)
         return first
+
+    async def use_up(self, rest: int) -> None:
+        """Let other traffic of the two applications take all keys but a few."""
+        taken = 0
+        while (number := (await self.alice.status("SAE_B"))["stored_key_count"] - rest) > 0:
+            keys = await self.alice.enc_keys("SAE_B", min(number, MOST_AT_ONCE))
+            if await self.bob.dec_keys("SAE_A", [key.key for key in keys]) != keys:
+                raise QstackError("the two sites have different keys")
+            taken += len(keys)
+        self.tell(f"Other traffic takes {taken} keys, the same at both sites; no new ones come.")
 
     async def _qkd(self) -> tuple[Leg | None, Leg | None]:
         try:

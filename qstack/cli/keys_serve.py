@@ -22,7 +22,8 @@ from qstack.integration.kme.settings import KmeSettings, SouthboundSettings, rea
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
 from qstack.keys.store import Policy, SqlKeyStore, open_store
-from qstack.keys.store.source import DroppedBlock, RandomTestSource, Source
+from qstack.keys.store.simulated import Bb84Source
+from qstack.keys.store.source import DroppedBlock, RandomTestSource, Source, TappableSource
 
 LOW_WATER = 0.5
 BLOCK_OCTETS = 32 * 257
@@ -80,8 +81,13 @@ async def running(all_settings: Sequence[KmeSettings]) -> Any:  # an async itera
         yield sites
 
 
+def make_source(kind: str, names: tuple[str, str], octets: int) -> TappableSource:
+    """Return a simulated source by its name; `octets` is the length of a test block."""
+    return Bb84Source(names) if kind == "bb84" else RandomTestSource(octets)
+
+
 async def join(source: Source, first: Site, second: Site, tell: Callable[[str], None]) -> None:
-    """Carry the blocks of a source to the two ends of a link, while there is room. HERE a simulated link plugs in."""
+    """Carry the blocks of a source to the two ends of a link, while there is room."""
     names = (first.settings.kme_id, second.settings.kme_id)
     room = first.settings.keys.max_key_count * LOW_WATER
     blocks = source.blocks()
@@ -116,14 +122,14 @@ async def pull(site: Site, peer: str, settings: SouthboundSettings) -> None:
             await asyncio.sleep(PAUSE_S)
 
 
-def serve_files(paths: Sequence[Path], *, test_source: bool, seconds: float | None) -> None:
+def serve_files(paths: Sequence[Path], *, simulate: str | None, seconds: float | None) -> None:
     """Serve until ^C, SIGTERM or the given time."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
-    asyncio.run(_serve([read_file(path) for path in paths], test_source=test_source, seconds=seconds))
+    asyncio.run(_serve([read_file(path) for path in paths], simulate=simulate, seconds=seconds))
 
 
-async def _serve(all_settings: Sequence[KmeSettings], *, test_source: bool, seconds: float | None) -> None:
-    if test_source:
+async def _serve(all_settings: Sequence[KmeSettings], *, simulate: str | None, seconds: float | None) -> None:
+    if simulate:
         for settings in all_settings:
             settings.refuse_simulated()
     stop = asyncio.Event()
@@ -134,8 +140,9 @@ async def _serve(all_settings: Sequence[KmeSettings], *, test_source: bool, seco
         for site in sites.values():
             click.echo(f"{site.settings.kme_id}  applications {site.url}  key managers port {site.managers.port}")
             work += [pull(site, peer, settings) for peer, settings in site.settings.southbound.items()]
-        for first, second in itertools.combinations(sites.values(), 2) if test_source else ():
-            work.append(join(RandomTestSource(BLOCK_OCTETS), first, second, click.echo))
+        for first, second in itertools.combinations(sites.values(), 2) if simulate else ():
+            names = (first.settings.kme_id, second.settings.kme_id)
+            work.append(join(make_source(simulate or "", names, BLOCK_OCTETS), first, second, click.echo))
         stopped = asyncio.create_task(asyncio.wait_for(stop.wait(), seconds))
         pending = {stopped, *(asyncio.create_task(one) for one in work)}
         try:

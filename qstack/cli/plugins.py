@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from qstack import api
-from qstack.plugin.manager import KINDS, Manager
+from qstack.plugin.manager import KINDS, REFERENCE, Manager
 
 
 @click.command("plugins")
@@ -23,13 +24,27 @@ def command(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("kind", "name", "offered by", "what it is"):
-        table.add_column(title, overflow="fold")
-    for offer in found["offers"]:
-        kind = f"{offer['kind']} ({offer['level']})" if offer["level"] else offer["kind"]
-        table.add_row(kind, offer["name"], offer["distribution"], offer["summary"])
-    Console().print(table)
+    _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    """Print offers by kind; who offers them stands there unless it is qstack itself."""
+    width = min(shutil.get_terminal_size().columns, 120)
+    column = max(len(offer["name"]) for offer in found["offers"]) + 4
+    for plugin in found["plugins"]:
+        click.echo(f"{plugin['distribution']} {plugin['version']}")
+    for heading, offers in groupby(found["offers"], key=_heading):
+        click.echo(f"\n{heading}")
+        for offer in offers:
+            source = "" if offer["distribution"] == REFERENCE else f"  [{offer['distribution']}]"
+            begin = f"  {offer['name']}".ljust(column)
+            text = f"{offer['summary']}{source}" or "-"
+            click.echo(textwrap.fill(text, width, initial_indent=begin, subsequent_indent=" " * column))
+
+
+def _heading(offer: dict[str, Any]) -> str:
+    kind = str(offer["kind"]).replace("_", " ")
+    return f"{kind}: {offer['level']}" if offer["level"] else kind
 
 
 def listing(manager: Manager) -> dict[str, Any]:

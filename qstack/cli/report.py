@@ -61,12 +61,13 @@ def _flows(result: Result) -> Table:
     table = _table("flow", "from", "to", "delivered", "rate", "fidelity", "latency 50 / 95 %")
     for flow in result.flows:
         latency, fidelity = flow.summary()["latency_s"], flow.fidelity
-        error = "" if isnan(fidelity.sem) else f" ± {fidelity.sem:.3f}"
+        digits = 4 if fidelity.sem < 5e-4 else 3
+        error = "" if isnan(fidelity.sem) else f" ± {fidelity.sem:.{digits}f}"
         table.add_row(
             *map(Text, (flow.name, flow.source, flow.destination)),
             f"{flow.delivered} of {flow.requested}" if flow.requested else str(flow.delivered),
             f"{flow.rate_hz:.3g} Hz",
-            "-" if isnan(fidelity.mean) else f"{fidelity.mean:.3f}{error}",
+            "-" if isnan(fidelity.mean) else f"{fidelity.mean:.{digits}f}{error}",
             f"{_seconds(latency['median'])} / {_seconds(latency['p95'])}" if latency else "-",
         )
     return table

@@ -162,7 +162,7 @@ def _neighbours(plan: Plan, shared: dict[str, Any]) -> list[dict[int, Neighbour]
             sheet = link.sheet
             for here, there in (link.ends, link.ends[::-1]):
                 delay = plan.scenario.network.channel.make(delay=sheet.delay).delay
-                table[here][there] = Neighbour(there, sheet.lanes, delay, sheet.rows)
+                table[here][there] = Neighbour(there, sheet.lanes, delay, sheet.rows, sheet.period)
         shared["neighbours"] = table
     found: list[dict[int, Neighbour]] = shared["neighbours"]
     return found

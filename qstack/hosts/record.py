@@ -52,12 +52,15 @@ class Recorder:
         self.medium = medium
         self.flows = [FlowRecord() for _ in plan.flows]
         self.sources = [flow.source for flow in plan.flows]
+        self.ends = [(flow.source, flow.target) for flow in plan.flows]
         self.open = 2 * len(plan.flows)
 
     def user(self, node: int) -> dict[type[Noun], Handler]:
         """Return the table for the indications that leave the top of a node."""
-        flows, sources = self.flows, self.sources
-        overlap = self.medium.overlap
+        return {Consumed: self._consumer(node), Finished: self._finisher(node), **self._counters(node)}
+
+    def _consumer(self, node: int) -> Handler:
+        flows, overlap = self.flows, self.medium.overlap
 
         def consume(noun: Consumed, ctx: Context) -> Outputs:
             record = flows[noun.flow]
@@ -72,6 +75,11 @@ class Recorder:
                 record.pairs.append((now, now - asked, true, estimate))
             return ()
 
+        return consume
+
+    def _counters(self, node: int) -> dict[type[Noun], Handler]:
+        flows, sources = self.flows, self.sources
+
         def sifted(noun: Sifted, ctx: Context) -> Outputs:
             if node == sources[noun.flow]:
                 counts = flows[noun.flow].sifted.setdefault(noun.basis, [0, 0])
@@ -85,13 +93,19 @@ class Recorder:
                 counts[noun.basis] = counts.get(noun.basis, 0) + 1
             return ()
 
+        return {Sifted: sifted, Kept: kept}
+
+    def _finisher(self, node: int) -> Handler:
         def finished(noun: Finished, ctx: Context) -> Outputs:
-            record = flows[noun.flow]
-            if node not in record.finished:
-                record.finished[node] = noun.reason
-                record.ended = ctx.now
-                self.open -= 1
-                self.simulation.stopped = self.open == 0
+            record = self.flows[noun.flow]
+            # A flow that fails is over for both: an end that was never reached cannot say so itself.
+            for end in self.ends[noun.flow] if noun.reason else (node,):
+                if end not in record.finished:
+                    record.finished[end] = noun.reason
+                    record.ended = ctx.now
+                    self.open -= 1
+            if not self.open:
+                self.simulation.stopped = True
             return ()
 
-        return {Consumed: consume, Sifted: sifted, Kept: kept, Finished: finished}
+        return finished

@@ -31,7 +31,8 @@ from qstack.core.nouns import Cancel, Indication, Message, Note, Noun, Send, Set
 from qstack.hosts.build import applications, pile
 from qstack.hosts.laboratory import PROTOCOL, lines
 from qstack.hosts.plain import INDICATIONS, REQUESTS, line, noun_of, object_of
-from qstack.hosts.ports import LIMITS, Address, Identity, Limits, Line, Port, reason, text
+from qstack.hosts.ports import LIMITS, Identity, Limits, Line, Port
+from qstack.hosts.streams import Address, reason, text
 from qstack.hosts.wall import Timers, Wall
 from qstack.integration.tls import client_context, common_name
 from qstack.scenario.plan import Plan

@@ -12,7 +12,7 @@ from qstack.integration.kme.peers import Peer
 from qstack.integration.kme.settings import KmeSettings
 from qstack.integration.server import HttpsServer
 from qstack.integration.tls import EXTRACTORS, client_context, common_name, server_context
-from qstack.services.key_delivery import KeyStore
+from qstack.services.key_store import KeyStore
 
 
 class Site:

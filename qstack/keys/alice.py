@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from qstack.keys.authentication import SIGN
 from qstack.keys.channel import Side
 from qstack.keys.end import End, GiveUpError, Party
 from qstack.keys.hashing import TAG_BYTES
@@ -62,7 +63,7 @@ class Alice(End):
         super().__init__(Side.ALICE, party, record, block, simulated=simulated)
         self._entropy = entropy
         self.finished = finished
-        self._slot = party.pool.next_slot
+        self._slot = party.pool.next_slot if party.pool.slots or party.signer is None else SIGN
         self._handlers = {
             Detections: self._sift,
             Estimate: self._estimate,
@@ -75,7 +76,7 @@ class Alice(End):
         """Open the block; returns what to send."""
         self._due = (Detections,)
         party = self.party
-        if not party.pool.slots:
+        if not party.pool.slots and party.signer is None:
             return self._give_up(Reason.OUT_OF_KEY, "the authentication pool is empty: bootstrap it again")
         proposal = Propose(
             version=VERSION,
@@ -123,10 +124,7 @@ class Alice(End):
 
     def _estimate(self, message: Estimate) -> list[bytes]:
         tally = self._tally
-        wrong = message.errors
-        if len(wrong) != len(tally.test) or any(e > n for e, n in zip(wrong, tally.test, strict=True)):
-            raise GiveUpError(Reason.MESSAGE, f"test errors {wrong} do not fit test bits {tally.test}")
-        tally.test_errors = wrong
+        tally.test_errors = _fitting(message.errors, tally.test, "test")
         self._judge_test()
         self._corrector = self.party.reconciler.alice(self._key, self._expected_error())
         self._due = (Verdicts,)
@@ -134,6 +132,7 @@ class Alice(End):
 
     def _reconcile(self, message: Verdicts) -> list[bytes]:
         assert self._corrector is not None
+        self._judge_leak()
         answer = self._corrector.answer(message.bits)
         if answer is not None:
             return [self._channel.send(Parities(answer))]
@@ -143,10 +142,7 @@ class Alice(End):
 
     def _verified(self, message: Verified) -> list[bytes]:
         tally = self._tally
-        wrong = message.key_errors
-        if len(wrong) != len(tally.key) or any(e > n for e, n in zip(wrong, tally.key, strict=True)):
-            raise GiveUpError(Reason.MESSAGE, f"key errors {wrong} do not fit key bits {tally.key}")
-        tally.key_errors = wrong
+        tally.key_errors = _fitting(message.key_errors, tally.key, "key")
         self._judge_leak()
         length = self._judge_bounds()
         size = self._seed_size(length)
@@ -162,3 +158,10 @@ class Alice(End):
         self._check_tag(message)
         self._finish()
         return []
+
+
+def _fitting(errors: tuple[int, ...], bits: tuple[int, ...], basis: str) -> tuple[int, ...]:
+    """Return Bob's error counts if there can be so many."""
+    if len(errors) != len(bits) or any(e > n for e, n in zip(errors, bits, strict=True)):
+        raise GiveUpError(Reason.MESSAGE, f"{basis} errors {errors} do not fit {basis} bits {bits}")
+    return errors

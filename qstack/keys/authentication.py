@@ -13,6 +13,7 @@ refill stays *pending* until a later block, authenticated by older pads, says th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from qstack.core.errors import ConfigError, QstackError
 from qstack.keys.hashing import TAG_BITS, TAG_BYTES
@@ -22,6 +23,26 @@ SLOT_BITS = 2 * TAG_BITS
 SLOT_BYTES = 2 * TAG_BYTES
 WINDOW = 64
 """Slots that a peer may be ahead: blocks that it gave up after spending their tag."""
+
+
+SIGN = (1 << 64) - 1
+"""Slot number of a block that is signed instead."""
+
+
+class Signer(Protocol):
+    """Signs for one end and knows the peer's public key: how a pool that ran dry, or never was full, is bootstrapped.
+
+    Authentication has to hold only while the round runs: keys made in a signed block stay secret when the signature
+    scheme is broken later (Mosca, Stebila, Ustaoglu, PQCrypto 2013).
+    """
+
+    def sign(self, text: bytes) -> bytes:
+        """Return a signature."""
+        ...
+
+    def verify(self, text: bytes, signature: bytes) -> bool:
+        """Return whether a signature is the peer's."""
+        ...
 
 
 class OutOfKeyError(QstackError):
@@ -49,7 +70,7 @@ class KeyPool:
 
     def __init__(self, first: Secret, floor_slots: int = 8) -> None:
         size = len(first)
-        if size < TAG_BYTES + SLOT_BYTES:
+        if size < TAG_BYTES:
             raise ConfigError(f"an authentication secret of {size} bytes: need {TAG_BYTES} and {SLOT_BYTES} per block")
         material = first.reveal()
         self._point = Secret(material[:TAG_BYTES])

@@ -100,6 +100,7 @@ class Bob(End):
 
     def _reconcile(self, message: Parities) -> list[bytes]:
         assert self._corrector is not None
+        self._judge_leak()
         answer = self._corrector.answer(message.bits)
         assert answer is not None
         if self._corrector.done:

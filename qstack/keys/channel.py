@@ -6,11 +6,12 @@ epsilon of a tag are facts of this object.
 
 from __future__ import annotations
 
+import hashlib
 from enum import IntEnum
 from hmac import compare_digest
 
 from qstack.core.errors import RemoteProtocolError
-from qstack.keys.authentication import KeyPool, Pads
+from qstack.keys.authentication import SIGN, KeyPool, OutOfKeyError, Pads, Signer
 from qstack.keys.hashing import TAG_BITS, collision, seal, universal
 from qstack.keys.messages import Abort, Message, Tag, decode, encode
 
@@ -31,6 +32,8 @@ class Channel:
         Whose end this is.
     pool
         Authentication key.
+    signer
+        Signs instead while the pool is dry; None never does.
 
     Attributes
     ----------
@@ -42,9 +45,12 @@ class Channel:
         Authentication key spent, both directions [bit].
     """
 
-    def __init__(self, side: Side, pool: KeyPool) -> None:
+    def __init__(self, side: Side, pool: KeyPool, signer: Signer | None = None) -> None:
         self._side = side
         self._pool = pool
+        self._signer = signer
+        self._digest = hashlib.sha3_512()
+        self.signed = False
         self._transcript = universal(pool.point)
         self._length = 0
         self._value: int | None = None
@@ -82,29 +88,44 @@ class Channel:
         framed = bytes([speaker]) + len(data).to_bytes(8, "big") + data
         self._length += len(framed)
         self._transcript.update(framed)
+        if self._signer is not None:
+            self._digest.update(framed)
 
     def claim(self, slot: int) -> None:
         """Take the pads of this block out of the pool; they are gone, whatever follows.
 
+        Parameters
+        ----------
+        slot
+            Number of the slot, or `SIGN` for a block that is signed because the pool is dry.
+
         Raises
         ------
         OutOfKeyError
-            When the pool is dry.
+            When the pool is dry, or signing is asked for where it is not agreed or not needed.
         ConfigError
             When no honest peer could name this slot.
         """
-        self._pads = self._pool.spend(slot)
+        if slot != SIGN:
+            self._pads = self._pool.spend(slot)
+        elif self._signer is None or self._pool.slots:
+            raise OutOfKeyError("a signed block is refused: no signer, or the pool still holds key")
+        else:
+            self.signed = True
 
     @property
     def epsilon(self) -> float:
         """Probability that a forged transcript passes: two tags, and what the pool inherited."""
-        return 2 * collision(self._length) + self._pool.epsilon
+        return 0.0 if self.signed else 2 * collision(self._length) + self._pool.epsilon
 
     def tag(self, side: Side) -> Tag:
         """Return a side's tag over the transcript so far; after the first one nothing can be added to it.
 
         Both tags hide the same hash, each under its own pad: one returned to its sender says nothing.
         """
+        if self._signer is not None and self.signed:
+            self._value = 0
+            return Tag(self._signer.sign(self._signed_text(side)))
         assert self._pads is not None
         if self._value is None:
             self._value = self._transcript.value()
@@ -122,6 +143,16 @@ class Channel:
         RemoteProtocolError
             When they differ: somebody changed a message, or is not who he says.
         """
-        expected = self.tag(Side(1 - self._side))
+        peer = Side(1 - self._side)
+        if self._signer is not None and self.signed:
+            if not self._signer.verify(self._signed_text(peer), message.tag):
+                raise RemoteProtocolError(
+                    "the transcript's signature is not the peer's: a message was changed on its way"
+                )
+            return
+        expected = self.tag(peer)
         if not compare_digest(expected.tag, message.tag):
             raise RemoteProtocolError("the transcript's tag is not the one expected: a message was changed on its way")
+
+    def _signed_text(self, side: Side) -> bytes:
+        return bytes([side]) + self._digest.digest()

@@ -19,7 +19,7 @@ import numpy as np
 
 from qstack.core.errors import ConfigError, LocalProtocolError, RemoteProtocolError, WireError
 from qstack.keys.amplify import seed_bits, toeplitz
-from qstack.keys.authentication import KeyPool, OutOfKeyError
+from qstack.keys.authentication import KeyPool, OutOfKeyError, Signer
 from qstack.keys.channel import Channel, Side
 from qstack.keys.finite import NOTHING, Bounds, Counts
 from qstack.keys.hashing import universal
@@ -57,6 +57,8 @@ class Party:
         The strategy that the terms name.
     pool
         Authentication key.
+    signer
+        Signs blocks while the pool is dry; without one a dry pool stops everything.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Party:
     terms: Terms
     reconciler: Reconciler
     pool: KeyPool = field(repr=False)
+    signer: Signer | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.reconciler.name != self.terms.reconciliation:
@@ -116,7 +119,7 @@ class End:
         self.outcome: Block | Rejected | None = None
         self._side = side
         self._simulated = simulated
-        self._channel = Channel(side, party.pool)
+        self._channel = Channel(side, party.pool, party.signer)
         self._tally = Tally()
         self._key: Bits = np.empty(0, np.uint8)
         self._secret: Bits = np.empty(0, np.uint8)
@@ -220,7 +223,10 @@ class End:
         return length
 
     def _judge_leak(self) -> None:
-        """Refuse amplification where the two sides have said more than agreed."""
+        """Give up once the two sides have said more than agreed.
+
+        It is asked at every message, because a false parity can send a reconciliation round in circles.
+        """
         most = self.terms.most_leak(sum(self._tally.key))
         if self.leak > most:
             raise GiveUpError(Reason.LEAK, f"{self.leak} bits disclosed, {most:.0f} agreed")
@@ -279,14 +285,15 @@ class End:
             epsilon_secrecy=terms.secrecy,
             epsilon_correctness=terms.correctness,
             epsilon_authentication=channel.epsilon,
-            assumptions=assumptions(terms),
+            assumptions=assumptions(terms, signed=channel.signed),
             finished=self.finished,
             simulated=self._simulated,
         )
 
 
-def assumptions(terms: Terms) -> tuple[Assumption, ...]:
+def assumptions(terms: Terms, *, signed: bool = False) -> tuple[Assumption, ...]:
     """Return what a key made under these terms rests on."""
-    common = (Assumption.AUTHENTIC, Assumption.RANDOM, Assumption.DETECTORS, Assumption.SHIELDED)
+    authentic = Assumption.SIGNED if signed else Assumption.AUTHENTIC
+    common = (authentic, Assumption.RANDOM, Assumption.DETECTORS, Assumption.SHIELDED)
     light = (Assumption.SINGLE,) if terms.proof is Proof.PAIRS else (Assumption.PHASES, Assumption.INTENSITIES)
     return common + light + (() if terms.count_reverse else (Assumption.POSITIONS,))

@@ -14,6 +14,7 @@ class Assumption(StrEnum):
     """What a proof takes for granted; an attack outside the proof breaks exactly one of these."""
 
     AUTHENTIC = "the classical channel is authenticated: both ends share a first secret that Eve does not know"
+    SIGNED = "the classical channel is authenticated: the signatures could not be forged while the block was made"
     RANDOM = "bases, bits, intensities and the hash seed are chosen at random and unknown to Eve"
     PHASES = "the phase of every pulse is random, so that its photon number is Poissonian"
     INTENSITIES = "the intensities are the calibrated ones and differ in nothing but their mean"

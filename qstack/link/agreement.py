@@ -31,6 +31,13 @@ TRIES = 3
 """How often an `Add` or a `Drop` is sent before it counts as lost (draft: three attempts, 3 round trips apart)."""
 
 
+UNIT = 65535
+"""Fidelities travel as n/65535 (draft-dahlberg-ll-quantum-03)."""
+
+ROUNDING = 1e-9
+"""By how much a fidelity may be missed: what a scheme turns forth and back comes out a little different."""
+
+
 @timer
 class AddDue(Timer):
     """No answer to an `Add` has come."""
@@ -85,7 +92,7 @@ class Agreement(Layer):
     def _unable(self, link: Link, req: Create) -> Reason:
         """Return why a well-formed request cannot be served (QS-L2-006), or `Reason.NONE`."""
         attempts = -(-req.number // link.lanes)
-        if best_row(link.rows, self._raw(req.min_fidelity, keep=req.keep)) is None:
+        if self._raw(link, req) is None:
             return Reason.UNSUPP
         if req.max_time and req.max_time < attempts * link.cycle:
             return Reason.UNSUPP
@@ -101,9 +108,18 @@ class Agreement(Layer):
             return Reason.UNSUPP
         return Reason.NORES if len(link.purposes() | {purpose}) >= link.lanes else Reason.NONE
 
-    def _raw(self, min_fidelity: float, *, keep: bool) -> float:
-        """Return the fidelity that pairs need when they are made."""
-        return self.distiller.input_fidelity(min_fidelity) if self.distiller and keep else min_fidelity
+    def _raw(self, link: Link, req: Create) -> float | None:
+        """Return the fidelity to ask of pairs when they are made, as it travels; None if no setting reaches it.
+
+        It is rounded up (QS-L2-007), but not beyond the setting that was found to reach it.
+        """
+        needed = req.min_fidelity
+        if self.distiller and req.keep:
+            needed = self.distiller.input_fidelity(needed)
+        row = best_row(link.rows, needed - ROUNDING)
+        if row is None:
+            return None
+        return min(-int(-needed * UNIT // 1), int(link.rows[row].fidelity * UNIT)) / UNIT
 
     def _propose(self, link: Link, ctx: Context) -> Iterator[Noun]:
         """Send the `Add` of every waiting request for which there is room."""
@@ -111,7 +127,8 @@ class Agreement(Layer):
             wish = link.backlog.popleft()
             req = wish.request
             aid = link.assign() if link.master else UNASSIGNED
-            if aid is None:
+            fidelity = self._raw(link, req)
+            if aid is None or fidelity is None:
                 yield Err(link.peer, req.purpose, wish.create_id, Reason.NORES, remote=False)
                 continue
             add = Add(
@@ -120,7 +137,7 @@ class Agreement(Layer):
                 purpose=req.purpose,
                 create_id=wish.create_id,
                 number=req.number,
-                min_fidelity=self._raw(req.min_fidelity, keep=req.keep),
+                min_fidelity=fidelity,
                 priority=req.priority,
                 keep=req.keep,
                 bases=req.bases,

@@ -9,7 +9,8 @@ Both ends see the same pairs of a request in the same order, so both choose the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from qstack.core.nouns import Noun, Send
@@ -19,6 +20,9 @@ from qstack.wire.link import DistilBit
 
 Deliver = Callable[[int, Ok], Iterator[Noun]]
 """What follows from a kept pair of the request with this queue id."""
+
+REMEMBERED = 256
+"""Estimates that are not computed again: pairs of one request are alike."""
 
 EARLY = 256
 """Bits kept for pairs that this end does not have yet; older ones belong to requests that have ended."""
@@ -64,6 +68,7 @@ class Distiller:
     def __init__(self, scheme: Scheme, survival: Callable[[int], float] = lambda _: 1.0) -> None:
         self.scheme = scheme
         self.survival = survival
+        self.output_fidelity = lru_cache(REMEMBERED)(scheme.output_fidelity)
         self.waiting: dict[tuple[int, int], Ok] = {}
         self.measuring: dict[int, Round] = {}
         self.judging: dict[tuple[int, int, int], Round] = {}
@@ -73,7 +78,7 @@ class Distiller:
         """Return the fidelity that raw pairs need."""
         return self.scheme.input_fidelity(wanted)
 
-    def add(self, aid: int, ok: Ok, *, correct: bool) -> Iterator[Noun]:
+    def add(self, aid: int, ok: Ok, *, correct: bool) -> tuple[Noun, ...]:
         """Take a raw pair; with the second of its request the scheme is run.
 
         Parameters
@@ -88,10 +93,10 @@ class Distiller:
         first = self.waiting.pop((ok.peer, aid), None)
         if first is None:
             self.waiting[ok.peer, aid] = ok
-        else:
-            self.measuring[ok.qubit] = Round(aid, first, ok)
-            paulis = (ok.bell, first.bell) if correct else (0, 0)
-            yield Distil(ok.qubit, first.qubit, self.scheme.name, *paulis)
+            return ()
+        self.measuring[ok.qubit] = Round(aid, first, ok)
+        paulis = (ok.bell, first.bell) if correct else (0, 0)
+        return (Distil(ok.qubit, first.qubit, self.scheme.name, *paulis),)
 
     def mine(self, ind: Distilled, deliver: Deliver) -> Iterator[Noun]:
         """Tell the peer my bit; judge when the peer's is known already."""
@@ -143,5 +148,17 @@ class Distiller:
             return
         kept = self.survival(abs(keep.since - spare.since)) ** 2
         aged = (1 + (4 * spare.goodness - 1) * kept) / 4
-        goodness = self.scheme.output_fidelity(keep.goodness, aged)
-        yield from deliver(game.aid, replace(keep, bell=0, goodness=goodness))
+        ok = Ok(
+            keep.peer,
+            keep.purpose,
+            keep.create_id,
+            keep.sequence,
+            0,
+            self.output_fidelity(keep.goodness, aged),
+            keep.since,
+            keep.qubit,
+            keep.remote,
+            -1,
+            -1,
+        )
+        yield from deliver(game.aid, ok)

@@ -124,17 +124,12 @@ class LinkLayer(Agreement):
             ind.outcome,
         )
         if self.distiller and ind.qubit >= 0:
-            return self._raw_pair(link, item, ind.lane, ok)
+            distilled = self.distiller.add(item.aid, ok, correct=link.master)
+            return distilled if len(link.heads) == 1 else (*distilled, *self._answer(link, ind.lane))
         item.remaining -= 1
         if item.remaining and len(link.heads) == 1:
             return (ok,)
         return self._deliver(link, item, ind.lane, ok, ctx)
-
-    def _raw_pair(self, link: Link, item: Item, lane: int, ok: Ok) -> Iterator[Noun]:
-        """Hand a pair to the distiller; only what it keeps is counted."""
-        assert self.distiller is not None
-        yield from self.distiller.add(item.aid, ok, correct=link.master)
-        yield from self._answer(link, lane)
 
     def _deliver(self, link: Link, item: Item, lane: int, ok: Ok, ctx: Context) -> Iterator[Noun]:
         """Deliver a pair when more follows from it than the pair."""

@@ -21,6 +21,9 @@ from qstack.wire.network import Complete, Forward
 FIRST_EPOCH = 1
 """A circuit serves one request, so it has one epoch; 0 is left for ends that do not know theirs."""
 
+MOST = 65535
+"""Largest number that FORWARD can carry; more is asked for without end, and ended by COMPLETE."""
+
 BATCH = 4096
 """Pairs asked of a link in one request; renewed when half of them have come."""
 
@@ -120,7 +123,8 @@ class Circuits(Layer):
         behind = circuit.sides[1]
         if behind.peer >= 0:
             ends = circuit.path[0], circuit.path[-1]
-            yield Send(behind.peer, Forward(circuit.number, number, head=ends[0], tail=ends[1], epoch=epoch))
+            told = number if number <= MOST else 0
+            yield Send(behind.peer, Forward(circuit.number, told, head=ends[0], tail=ends[1], epoch=epoch))
             circuit.stock = BATCH
             yield Create(behind.peer, behind.label, BATCH, circuit.fidelity)
         if circuit.is_end:

@@ -26,6 +26,9 @@ from qstack.services.reasons import Reason
 from qstack.services.strategies import Route, Router
 from qstack.wire.network import Reject, SetupReq, SetupRsp, Teardown
 
+UNIT = 65535
+"""Fidelities travel as n/65535 (draft-dahlberg-ll-quantum-03)."""
+
 CIRCUITS = 1 << 16
 LABELS = 1 << 15
 """Labels that one end of a link may choose: the lower node takes even numbers, the higher one odd numbers."""
@@ -119,7 +122,9 @@ class SignallingLayer(Layer):
         self.entries[circuit] = Entry(req.session, req.number, path, 0, asked=ctx.now)
         self.sessions[req.session] = circuit
         yield Set(SetupDue(circuit), ctx.now + self.patience * len(path))
-        yield from self._install(circuit, route.fidelities, self.cutoff, ctx)
+        # As they travel: a node further on must not be asked for more than its table was found to reach.
+        fidelities = tuple(int(fidelity * UNIT) / UNIT for fidelity in route.fidelities)
+        yield from self._install(circuit, fidelities, self.cutoff, ctx)
 
     def _number(self, node: int) -> int:
         """Return a number for a new circuit that none of this head's carries."""

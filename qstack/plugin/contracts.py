@@ -376,11 +376,15 @@ class LinkSheet:
     delay: int
 
     @property
+    def kept_cycle(self) -> int:
+        """Time between attempts of a lane whose qubits are kept [ps]: the answer of one comes before the next."""
+        return self.period * max(1, -(-max(self.reply) // self.period))
+
+    @property
     def rows(self) -> tuple[Row, ...]:
-        """The fidelity estimation unit's table: parameter, seconds per pair and lane, fidelity."""
-        return tuple(
-            Row(h.parameter, self.period * 1e-12 / h.probability, h.fidelity) for h in self.heralds if h.probability > 0
-        )
+        """The fidelity estimation unit's table: parameter, seconds per kept pair and lane, fidelity."""
+        seconds = self.kept_cycle * 1e-12
+        return tuple(Row(h.parameter, seconds / h.probability, h.fidelity) for h in self.heralds if h.probability > 0)
 
 
 class Medium(Protocol):

@@ -99,7 +99,10 @@ def qstack_reconciliation() -> list[Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def qstack_channels() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer classical channels: ``make(options, delay=int)`` returns the time of a message [ps]; `delay` is light's."""
+    """Offer classical channels.
+
+    ``make(options, delay=int)`` returns a `qstack.plugin.contracts.ClassicalChannel`; `delay` is light's [ps].
+    """
 
 
 @hookspec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -35,15 +35,23 @@ class NetworkView:
     storage: tuple[Storage, ...]
     cutoff: int = 0
 
+    def walk(self, path: Sequence[int], most: int = 12) -> str:
+        """Return a path in words; of a long one the two ends and how many nodes lie between."""
+        names = [self.names[node] for node in path]
+        if len(names) > most:
+            names[3:-3] = [f"({len(names) - 6} more)"]
+        return " - ".join(names)
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """What a node knows of a link of its own."""
+    """What a node knows of a link of its own; `delay` and `period` (between attempts of a lane) in [ps]."""
 
     number: int
     lanes: int
     delay: int
     rows: tuple[Row, ...]
+    period: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import expm1, radians, sin, sqrt
+from math import acos, atan2, cos, degrees, expm1, hypot, log, radians, sin, sqrt
 
 from qstack.core.errors import PhysicsError
 
@@ -59,3 +59,103 @@ def aperture_share(distance_km: float, half_divergence_rad: float, diameter_m: f
         )
     radius_m = half_divergence_rad * distance_km * 1e3
     return -expm1(-(diameter_m**2) / (2 * radius_m**2))
+
+
+EARTH_GRAVITY = 398_600.4418
+"""Standard gravitational parameter of the Earth [km^3/s^2]."""
+
+
+def elevation(altitude_km: float, highest_deg: float, time_s: float) -> float:
+    """Return how high a satellite stands [degree] at a time before or after its highest point; negative below the horizon.
+
+    Circular orbit over a spherical Earth that is taken as still during a pass.  With the central angle c between
+    station and satellite, cos c = cos c0 cos(w t), and tan e = (cos c - R/r) / sin c.
+
+    Parameters
+    ----------
+    altitude_km
+        Height of the orbit [km].
+    highest_deg
+        Elevation at the highest point of the pass [degree].
+    time_s
+        From the highest point [s].
+
+    Raises
+    ------
+    PhysicsError
+        If the orbit is not above the ground or the highest point not above the horizon.
+    """
+    slant_range(altitude_km, highest_deg)
+    radius = EARTH_RADIUS_KM + altitude_km
+    up = radians(highest_deg)
+    nearest = acos(EARTH_RADIUS_KM / radius * cos(up)) - up
+    rate = sqrt(EARTH_GRAVITY / radius**3)
+    cosine = cos(nearest) * cos(rate * time_s)
+    away = sqrt(max(0.0, 1 - cosine**2))
+    return degrees(atan2(cosine - EARTH_RADIUS_KM / radius, away))
+
+
+def pass_half(altitude_km: float, highest_deg: float, lowest_deg: float) -> float:
+    """Return how long after its highest point a satellite sinks to an elevation [s].
+
+    Raises
+    ------
+    PhysicsError
+        If it never stands as high as `lowest_deg`, or that is below the horizon.
+    """
+    if not 0 <= lowest_deg <= highest_deg:
+        raise PhysicsError(
+            f"lowest elevation = {lowest_deg} degrees: it lies between the horizon and the highest, {highest_deg} degrees"
+        )
+    radius = EARTH_RADIUS_KM + altitude_km
+    nearest, furthest = (
+        acos(EARTH_RADIUS_KM / radius * cos(radians(e))) - radians(e) for e in (highest_deg, lowest_deg)
+    )
+    return acos(min(1.0, cos(furthest) / cos(nearest))) / sqrt(EARTH_GRAVITY / radius**3)
+
+
+def air_transmission(zenith_db: float, elevation_deg: float) -> float:
+    """Return the transmission of the atmosphere, whose loss at the zenith grows as 1/sin(elevation) (plane layers).
+
+    Raises
+    ------
+    PhysicsError
+        If the loss is negative or the satellite is not above the horizon.
+    """
+    if not zenith_db >= 0:
+        raise PhysicsError(f"zenith loss = {zenith_db} dB: it is not negative")
+    if not 0 < elevation_deg <= 90:
+        raise PhysicsError(f"elevation = {elevation_deg} degrees: light comes from above the horizon, up to 90")
+    return float(10 ** (-zenith_db / sin(radians(elevation_deg)) / 10))
+
+
+def pointing_transmission(jitter_rad: float, half_divergence_rad: float) -> float:
+    """Return the mean share that a beam of Gaussian pointing error keeps on a small aperture, 1 / (1 + 4 (s/d)^2).
+
+    The far-field intensity exp(-2 a^2/d^2), averaged over angles a of standard deviation s per axis.
+
+    Raises
+    ------
+    PhysicsError
+        If the jitter is negative or the divergence not positive.
+    """
+    if not (jitter_rad >= 0 and half_divergence_rad > 0):
+        raise PhysicsError(f"jitter {jitter_rad} rad, half divergence {half_divergence_rad} rad: need >= 0 and > 0")
+    return 1 / (1 + 4 * (jitter_rad / half_divergence_rad) ** 2)
+
+
+def turbulent_divergence(half_divergence_rad: float, wavelength_m: float, coherence_m: float) -> float:
+    """Return the half divergence of a beam that starts in turbulence, its own and that of the seeing in quadrature.
+
+    Long exposure: the seeing disc of Fried's coherence length r0 has a full width at half maximum of 0.98 wavelength/r0
+    (Fried, J. Opt. Soc. Am. 56, 1372, 1966), so a 1/e^2 half width of that over sqrt(2 ln 2).  It holds for an uplink;
+    a downlink meets the air last and is hardly spread.
+
+    Raises
+    ------
+    PhysicsError
+        If one of them is not positive.
+    """
+    if not (half_divergence_rad > 0 and wavelength_m > 0 and coherence_m > 0):
+        raise PhysicsError("divergence, wavelength and coherence length are positive")
+    return hypot(half_divergence_rad, 0.98 / sqrt(2 * log(2)) * wavelength_m / coherence_m)

@@ -196,7 +196,7 @@ def _flows(
             seconds = (scenario.run.until - flow.start) * 1e-12
             if route.rate * seconds < HOPELESS:
                 why = (
-                    f"about {route.rate:.1e} pairs/s can be expected over {_walk(route.path, view)}, "
+                    f"about {route.rate:.1e} pairs/s can be expected over {view.walk(route.path)}, "
                     f"fewer than {HOPELESS} in the {seconds:g} s of the run."
                 )
         if why and route is not None:
@@ -205,10 +205,6 @@ def _flows(
             problems.append(Problem(("flows", i, key), f"{quoted(flow.name)} cannot be served: {why}", hints))
         flows.append(PlannedFlow(i, flow, source, target, route if isinstance(route, Route) else None))
     return tuple(flows), problems
-
-
-def _walk(path: tuple[int, ...], view: NetworkView) -> str:
-    return " - ".join(view.names[node] for node in path)
 
 
 def _worst(
@@ -260,7 +256,9 @@ def parameters(platform: Platform) -> str:
     sheet = platform.model_dump(mode="json")
     parts = [f"{platform.name} ({platform.status})"]
     for name in ("interface", "memory"):
-        values = ", ".join(f"{key} {value}" for key, value in sheet[name].items() if not isinstance(value, list))
+        values = ", ".join(
+            f"{key} {value}" for key, value in sheet[name].items() if isinstance(value, (str, int, float))
+        )
         parts.append(f"{name}: {values}")
     parts.append(f"gate_noise {platform.gate_noise:g}, {platform.memories} memories")
     return "; ".join(parts)

@@ -158,7 +158,10 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
     if kind == "missing":
         return Problem(place, "is missing.")
     if kind == "value_error":
-        return Problem(place, f"{_shown(value)}{cause}")
+        sentence = str(cause)
+        return Problem(
+            place, sentence if sentence.startswith(_shown(value)[:-2] or " ") else f"{_shown(value)}{sentence}"
+        )
     if kind == "literal_error":
         words = [word.strip("' ") for word in item["ctx"]["expected"].replace(" or ", ",").split(",")]
         return Problem(place, f"{_shown(value)}is not one of: {', '.join(words)}.{nearest(str(value), words)}")

@@ -38,7 +38,7 @@ class TopologyLink(Options):
     b: str
     length_km: Annotated[float, Field(ge=1e-6, le=1e6, strict=True)]
     loss_db: Annotated[float, Field(ge=0, le=1e6, strict=True)] | None = None
-    air_km: Annotated[float, Field(gt=0, strict=True)] | None = None
+    air_km: Annotated[float, Field(ge=0, strict=True)] | None = None
     quality: str = ""
     note: str = ""
 
@@ -54,6 +54,9 @@ class Topology(Options):
     quality_note: str = ""
     attribution: str = ""
     changes: str = ""
+    network_date: str = ""
+    layer: str = ""
+    spool_totals_km: tuple[float, ...] = ()
     nodes: tuple[TopologyNode, ...]
     links: tuple[TopologyLink, ...]
 

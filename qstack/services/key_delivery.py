@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from qstack.services.secret import Secret
 
@@ -360,35 +360,3 @@ class Counts:
 @dataclass(slots=True)
 class Sweep:
     """Expire what is past its time to live and wipe it; answered by the number of keys."""
-
-
-Call = (
-    Deposit
-    | Unconfirmed
-    | Confirm
-    | Settle
-    | Reserve
-    | Admit
-    | Fetch
-    | Void
-    | Untold
-    | Told
-    | Borrow
-    | Cede
-    | Gain
-    | Wrap
-    | Unwrap
-    | Depth
-    | Count
-    | Sweep
-)
-
-
-class KeyStore(Protocol):
-    """Whatever keeps keys: answers calls in the order given, each whole or not at all.
-
-    An answer that lets a key out is durable before it is given: no power cut makes a key come twice.
-    """
-
-    def batch(self, calls: Sequence[Call]) -> list[Any]:
-        """Answer every call; raises `StoreError` when nothing could be made durable, and then nothing has changed."""

@@ -169,11 +169,11 @@ class Track(Message):
     bell
         Bell index so far.
     epoch
-        Number of the set of active requests at the head; 0 from the tail.
+        Number of the set of active requests, as FORWARD gave it; equal from both ends.
     estimate
         Fidelity believed so far, in units of 1/65535, rounded down.
     request
-        Number of the request at the head, where the head knows it; else 0.
+        Which of the wanted pairs this is, counted by the head from 0; the tail sends 0.
     link_node
         The node that sends this over the link of `link_pair`; 0 if it does not say.
     """

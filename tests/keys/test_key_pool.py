@@ -62,8 +62,8 @@ def test_a_refill_counts_only_when_the_peer_finished_too():
 
 
 def test_sizes_that_cannot_be_are_refused():
-    with pytest.raises(ConfigError, match="47 bytes"):
-        KeyPool(Secret(bytes(47)))
+    with pytest.raises(ConfigError, match="15 bytes"):
+        KeyPool(Secret(bytes(15)))
     with pytest.raises(ConfigError, match="not a whole number"):
         pool().refill(0, Secret(bytes(31)), 0.0)
 

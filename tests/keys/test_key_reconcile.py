@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from qstack.core.errors import ConfigError, RemoteProtocolError
 from qstack.keys.information import binary_entropy
 from qstack.keys.reconcile.cascade import FRAME, VARIANTS, Cascade
 from qstack.keys.reconcile.ldpc import Ldpc
-from qstack.keys.reconcile.ldpc_code import COLUMNS, degrees, make
+from qstack.keys.reconcile.ldpc_code import COLUMNS, adder, degrees, make, xor_numpy
 from qstack.keys.reconcile.ldpc_decode import decode, sweep_numpy, sweeper
 
 STRATEGIES = [Cascade("patient"), Cascade("yan"), Cascade("original"), Ldpc()]
@@ -123,6 +125,23 @@ def test_answers_of_the_wrong_size_are_refused(strategy):
         answerer.open()
 
 
+@pytest.mark.parametrize("number", range(0, 40, 3))
+def test_a_false_parity_ends_in_an_error_or_is_corrected_but_it_ends(number):
+    alice_key, bob_key = noisy(2000, 0.03, 1)
+    alice, bob = Cascade("original").alice(alice_key, 0.03), Cascade("original").bob(bob_key, 0.03)
+    question, trip = alice.open(), 0
+    with suppress(RemoteProtocolError):
+        while question is not None:
+            if trip == number:
+                question = question.copy()
+                question[0] ^= 1
+            trip += 1
+            question = alice.answer(bob.answer(question))
+        assert alice.done
+        assert bob.done
+    assert trip <= 16 * 2000
+
+
 def test_bad_parameters_are_named():
     with pytest.raises(ConfigError, match="'pateint' is unknown; there are original, yan, patient"):
         Cascade("pateint")
@@ -201,8 +220,21 @@ def test_compiled_and_numpy_decoders_agree():
     assert np.array_equal(beliefs[0] < 0, beliefs[1] < 0)
 
 
+def test_compiled_and_numpy_sums_agree():
+    pytest.importorskip("numba")
+    generator = np.random.Generator(np.random.Philox(1))
+    code = make(40, 100)
+    word = generator.integers(0, 2, (COLUMNS, 100), dtype=np.uint8)
+    sums = [np.zeros((40, 100), np.uint8) for _ in range(2)]
+    for add, parities in zip((adder(), xor_numpy), sums, strict=True):
+        add(word, code.starts[:-1], code.starts[1:], code.column, code.shift, parities)
+    assert np.array_equal(*sums)
+    assert sums[0].any()
+
+
 def test_ldpc_without_numba(monkeypatch):
     monkeypatch.setattr("qstack.keys.reconcile.ldpc_decode.sweeper", lambda: sweep_numpy)
+    monkeypatch.setattr("qstack.keys.reconcile.ldpc_code.adder", lambda: xor_numpy)
     alice, bob = noisy(30_000, 0.03, 5)
     assert np.array_equal(talk(Ldpc(), alice, bob, 0.03)[0], alice)
 
@@ -246,3 +278,19 @@ def test_cascade_frame_errors_over_thousands_of_frames(rate):
         spent += size * binary_entropy(np.count_nonzero(alice != bob) / size)
     assert wrong <= blocks * 64 / 1000
     assert 1.03 < leak / spent < 1.09
+
+
+@pytest.mark.slow
+def test_ldpc_frame_errors_over_a_thousand_frames():
+    """Short frames, the hardest case: nearly every one decodes, with more parities where the first were too few."""
+    wrong = leak = spent = trips = 0
+    frames, size, rate = 1000, 32_768, 0.03
+    for number in range(frames):
+        alice, bob = noisy(size, rate, 5000 + number)
+        corrected, said, taken = talk(Ldpc(), alice, bob, rate)
+        wrong += not np.array_equal(corrected, alice)
+        leak, trips = leak + sum(said), trips + taken
+        spent += size * binary_entropy(np.count_nonzero(alice != bob) / size)
+    assert wrong <= 3
+    assert leak / spent < 1.2
+    assert trips < 2 * frames

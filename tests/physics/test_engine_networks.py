@@ -24,6 +24,7 @@ from qstack.services.l5_application import Consumed, Start
 from qstack.services.reasons import Reason
 from qstack.wire import link as link_messages
 from qstack.wire import network as network_messages
+from qstack.wire.codec import decode, encode
 
 CROSS = [(0, 2), (1, 2), (2, 3), (3, 4), (3, 5)]
 
@@ -94,6 +95,23 @@ def test_same_seed_same_run():
         net.run(5)
         runs.append((net.tally.times, net.tally.fidelities, net.tally.errors, net.simulation.events))
     assert runs[0] == runs[1] != runs[2]
+
+
+@pytest.mark.parametrize("distilled", [False, True])
+def test_nothing_changes_when_every_message_travels_as_bytes(distilled):
+    tallies = []
+    for encoded in (False, True):
+        net = Network(CROSS[1:], [Flow(1, 4, 100, key=True), Flow(5, 2, 100)], seed=5, distilled=distilled)
+        for node in net.simulation.nodes.values() if encoded else ():
+            inner = node.table[Send]
+            node.table[Send] = lambda noun, context, inner=inner: inner(
+                Send(noun.peer, decode(encode(noun.message))), context
+            )
+        net.start()
+        net.run(10)
+        tallies.append(net.tally)
+    assert tallies[0].delivered == [100, 100]
+    assert tallies[0] == tallies[1]
 
 
 # -- keys -----------------------------------------------------------------------------------------------------------

@@ -91,6 +91,12 @@ def test_every_node_starts_at_once():
     t.exactly(Connected(7, 1, initiator=False, number=5))
 
 
+def test_more_than_forward_can_carry_is_asked_for_without_end():
+    t = node(1)
+    t >> Activate(C, 65536)
+    t << Send(2, Forward(C, 0, head=1, tail=3, epoch=1)) << Connected(7, 3, initiator=True, number=65536)
+
+
 def test_starting_twice_changes_nothing():  # QS-L3-022
     t = head()
     t >> Activate(C, 0)

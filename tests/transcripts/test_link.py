@@ -96,6 +96,14 @@ def test_slowest_row_that_still_reaches_the_fidelity_is_not_taken(alice):  # QS-
     served(alice, replace(CREATE, min_fidelity=0.6)) << Attempt(2, 0, 1, 1, keep=True, bases=())
 
 
+@pytest.mark.parametrize(
+    ("wanted", "asked"), [(0.8, 0.8), (0.87, 57016 / 65535), (0.9, 58981 / 65535), (0.9 + 1e-12, 58981 / 65535)]
+)
+def test_the_fidelity_is_rounded_up_but_not_beyond_what_the_table_reaches(alice, wanted, asked):  # QS-L2-007
+    alice >> replace(CREATE, min_fidelity=wanted)
+    assert alice.last(Add).min_fidelity == asked
+
+
 # -- queue agreement ------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from qstack.services.strategies import NoRoute, Route
 from qstack.wire.network import Reject, SetupReq, SetupRsp, Teardown
 
 PATH = (1, 2, 3)
-FIDELITIES = (0.9, 0.8)
+FIDELITIES = (58981 / 65535, 0.8)
 CIRCUIT = 1 << 16 | 1
 CONNECT = Connect(session=7, peer=3, min_fidelity=0.7, number=5)
 SETUP = SetupReq(CIRCUIT, 7, PATH, FIDELITIES, label=0, cutoff=50)
@@ -55,7 +55,7 @@ def nothing_is_left(t: Transcript) -> bool:
 
 def test_request_travels_down_and_installs_everywhere(head, middle, tail):
     head >> CONNECT
-    head.exactly(Install(CIRCUIT, 7, 0, PATH, (-1, 0), 0.9, 50), Send(2, SETUP))
+    head.exactly(Install(CIRCUIT, 7, 0, PATH, (-1, 0), FIDELITIES[0], 50), Send(2, SETUP))
     middle >> SETUP
     middle.exactly(Install(CIRCUIT, 7, 1, PATH, (0, 0), 0.8, 50), Send(3, SETUP))
     tail >> SETUP
@@ -175,9 +175,9 @@ def test_waiting_tells_who_does_not_answer(head):
 
 
 def test_both_ends_of_a_link_choose_different_labels():
-    up = Transcript(SignallingLayer(lambda *_: Route((5, 4), (0.9,), 0.9, 1.0)), node=5)
-    up >> replace(CONNECT, peer=4) << Send(4, SetupReq(5 << 16 | 1, 7, (5, 4), (0.9,), 1, 0))
-    up >> replace(CONNECT, peer=4, session=8) << Send(4, SetupReq(5 << 16 | 2, 8, (5, 4), (0.9,), 3, 0))
+    up = Transcript(SignallingLayer(lambda *_: Route((5, 4), (0.8,), 0.8, 1.0)), node=5)
+    up >> replace(CONNECT, peer=4) << Send(4, SetupReq(5 << 16 | 1, 7, (5, 4), (0.8,), 1, 0))
+    up >> replace(CONNECT, peer=4, session=8) << Send(4, SetupReq(5 << 16 | 2, 8, (5, 4), (0.8,), 3, 0))
 
 
 def test_labels_and_numbers_wrap_and_skip_what_is_in_use(head):

@@ -22,7 +22,9 @@ from qstack.quantum import memory as channels
 HERE = Path(__file__).parent
 PUBLISHED = json.loads((HERE / "dahlberg_psucc.json").read_text())
 PARAMETERS = {
-    name: json.loads((plugin.DATA / "parameters" / f"{name}.json").read_text())["parameters"]
+    name: json.loads((Path(qstack.__file__).parent / "data" / "hardware" / "published" / f"{name}.json").read_text())[
+        "parameters"
+    ]
     for name in ("nv_delft_2019", "siv_harvard_2024", "temperature_models")
 }
 

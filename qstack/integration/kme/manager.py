@@ -17,6 +17,7 @@ from qstack.integration.kme.peers import Peer, PeerError
 from qstack.integration.kme.settings import KmeSettings
 from qstack.integration.kme.wire import OfferMessage
 from qstack.services import key_delivery as ask
+from qstack.services.key_store import Call, KeyStore, must_be_durable
 
 log = structlog.get_logger("qstack.kme")
 BORROW_AT_ONCE = 64
@@ -81,25 +82,37 @@ class KeyManager:
         The other key managers by identifier.
     """
 
-    def __init__(self, settings: KmeSettings, store: ask.KeyStore, peers: Mapping[str, Peer]) -> None:
+    def __init__(self, settings: KmeSettings, store: KeyStore, peers: Mapping[str, Peer]) -> None:
         self.settings = settings
         self.store = store
         self.peers = peers
         self.finders: dict[str, BlockSource] = {}
         self.announcements: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="key-store")
-        self.calls: Batcher[ask.Call, Any] = Batcher(self._answer)
+        self.disk = ThreadPoolExecutor(1, thread_name_prefix="key-flush")
+        self.calls: Batcher[Call, Any] = Batcher(self._answer)
+        self.flushes: Batcher[None, None] = Batcher(self._flush, limit=4096)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.woken = asyncio.Event()
 
-    async def query(self, call: ask.Call) -> Any:  # each call has its own answer
-        """Return the store's answer to a call."""
-        return await self.calls.ask(call)
+    async def query(self, call: Call) -> Any:  # each call has its own answer
+        """Return the store's answer to a call, durable if it must be: one wait for the disk serves many calls."""
+        answer = await self.calls.ask(call)
+        if must_be_durable(call):
+            await self.flushes.ask(None)
+        return answer
 
-    async def _answer(self, calls: list[ask.Call]) -> list[Any]:
+    def _batch(self, calls: list[Call]) -> list[Any]:
+        return self.store.batch(calls, flush=False)
+
+    async def _flush(self, waiting: list[None]) -> list[None]:
+        await asyncio.get_running_loop().run_in_executor(self.disk, self.store.flush)
+        return waiting
+
+    async def _answer(self, calls: list[Call]) -> list[Any]:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self.thread, self.store.batch, calls)
+            return await loop.run_in_executor(self.thread, self._batch, calls)
         except Exception as error:
             if len(calls) == 1:
                 raise
@@ -108,7 +121,7 @@ class KeyManager:
         answers: list[Any] = []
         for call in calls:
             try:
-                answers += await loop.run_in_executor(self.thread, self.store.batch, [call])
+                answers += await loop.run_in_executor(self.thread, self._batch, [call])
             except Exception as error:  # noqa: BLE001  # raised to the caller of this call
                 answers.append(error)
         return answers
@@ -311,3 +324,4 @@ class KeyManager:
         for peer in self.peers.values():
             await peer.close()
         self.thread.shutdown()
+        self.disk.shutdown()

@@ -38,6 +38,9 @@ CROWD = 40
 FRAME = 1 << 14
 """Bits a frame should have before the key is cut into more frames."""
 
+MOST = 16
+"""Parities per bit of key beyond which the two ends cannot be talking about the same keys."""
+
 Words = NDArray[np.unsignedinteger]
 Indices = NDArray[np.int32]
 
@@ -106,8 +109,8 @@ class Cascade:
         return Answerer(_Frames(key, VARIANTS[self.variant], error_rate, corrects=True))
 
 
-class Asker:
-    """Alice: says parities, hears which differ."""
+class _Side:
+    """What both ends share: the frames, and the question that stands."""
 
     def __init__(self, frames: _Frames) -> None:
         self._frames = frames
@@ -119,8 +122,12 @@ class Asker:
 
     @property
     def key(self) -> Bits:
-        """The key, unchanged."""
+        """The key; Bob's with all corrections so far."""
         return self._frames.key()
+
+
+class Asker(_Side):
+    """Alice: says parities, hears which differ."""
 
     def open(self) -> Bits:
         """Return the parities of the first pass."""
@@ -133,21 +140,8 @@ class Asker:
         return self._frames.parities
 
 
-class Answerer:
+class Answerer(_Side):
     """Bob: hears parities, says which differ from his, corrects."""
-
-    def __init__(self, frames: _Frames) -> None:
-        self._frames = frames
-
-    @property
-    def done(self) -> bool:
-        """Whether every pass is through."""
-        return self._frames.parities is None
-
-    @property
-    def key(self) -> Bits:
-        """The key with all corrections so far."""
-        return self._frames.key()
 
     def open(self) -> Bits:
         """Bob never speaks first."""
@@ -180,6 +174,7 @@ class _Frames:
         self._corrects = corrects
         self._orders, self._places = _permutations(self._length, len(self._sizes))
         self._odd: list[Words] = []
+        self._said = 0
         self._dialogue = self._run()
         self.parities: Bits | None = next(self._dialogue)
 
@@ -191,6 +186,9 @@ class _Frames:
         """Take the verdicts on the standing question and form the next one."""
         if self.parities is None or differing.shape != self.parities.shape:
             raise RemoteProtocolError(f"Cascade: {differing.size} verdicts came, another number was due")
+        self._said += differing.size
+        if self._said > MOST * self._words.size * self._width:
+            raise RemoteProtocolError(f"Cascade: {self._said} parities and no end: the verdicts contradict each other")
         try:
             self.parities = self._dialogue.send(differing)
         except StopIteration:

@@ -7,13 +7,15 @@ of length six among its light columns.  The random stream is
 fixed, so the code follows from its size.
 
 Rows can be *split*: once the parity of half of a row's edges is known, the row counts as two.  That is how a code
-gives more redundancy step by step, without new edges: what was said before stays in use.
+gives more redundancy step by step, without new edges: what was said before stays in use.  The edges of a row stand in
+random order, so that both halves have light and heavy columns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,15 +97,8 @@ class Code:
         return self._parities(word, self.starts[rows], self._middles()[rows])
 
     def _parities(self, word: Bits, first: Integers, last: Integers) -> Bits:
-        lift = self.lift
-        parities = np.zeros((first.size, lift), np.uint8)
-        for row, (low, high) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-            parity = parities[row]
-            for edge in range(low, high):
-                shift = int(self.shift[edge])
-                block = word[self.column[edge]]
-                parity[: lift - shift] ^= block[shift:]
-                parity[lift - shift :] ^= block[:shift]
+        parities = np.zeros((first.size, self.lift), np.uint8)
+        adder()(word, first, last, self.column, self.shift, parities)
         return parities
 
     def _middles(self) -> Integers:
@@ -113,6 +108,28 @@ class Code:
         """Return the code with some rows split in two; the halves stay neighbours."""
         starts = np.sort(np.concatenate([self.starts, self._middles()[rows]]))
         return Code(starts.astype(np.int32), self.column, self.shift, self.lift)
+
+
+@cache
+def adder() -> Callable[..., None]:
+    """Return the compiled sum over edges where numba is installed, else the one in numpy."""
+    try:
+        from qstack.keys.reconcile.ldpc_compiled import xor  # noqa: PLC0415 - needs an extra
+    except ImportError:
+        return xor_numpy
+    compiled: Callable[..., None] = xor
+    return compiled
+
+
+def xor_numpy(word: Bits, first: Integers, last: Integers, column: Integers, shift: Integers, parities: Bits) -> None:
+    """Do what `qstack.keys.reconcile.ldpc_compiled.xor` does; same arguments, same result."""
+    lift = word.shape[1]
+    for row, (low, high) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        parity = parities[row]
+        for edge in range(low, high):
+            turn, block = int(shift[edge]), word[column[edge]]
+            parity[: lift - turn] ^= block[turn:]
+            parity[lift - turn :] ^= block[:turn]
 
 
 def degrees(rate: float) -> dict[int, float]:
@@ -142,8 +159,8 @@ def make(rows: int, lift: int) -> Code:
             chosen = np.argsort(load + generator.random(rows) / 2, kind="stable")[:degree].tolist()
         load[chosen] += 1
         edges += [(row, column, shift) for row, shift in girth.shifts(chosen, generator)]
-    edges.sort()
     table = np.array(edges, np.int32)
+    table = table[np.lexsort((generator.random(len(edges)), table[:, 0]))]
     starts = np.searchsorted(table[:, 0], np.arange(rows + 1)).astype(np.int32)
     return Code(starts, np.ascontiguousarray(table[:, 1]), np.ascontiguousarray(table[:, 2]), lift)
 

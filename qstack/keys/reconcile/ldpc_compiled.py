@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 
 LIMIT = np.float32(25)
 """Largest message [log-likelihood ratio]."""
@@ -17,12 +18,11 @@ numba = import_module("numba")  # an extra; by name, because type checkers may n
 
 
 def _box_plus(a: np.float32, b: np.float32) -> np.float32:
-    """Return the box-plus of two log-likelihood ratios, its correction made linear."""
+    """Return the box-plus of two log-likelihood ratios, its correction made linear: u/2 + c(u) is a maximum of lines."""
     total = abs(a + b)
     gap = abs(a - b)
-    correction = max(np.float32(0), np.float32(0.6931472) - np.float32(0.25) * total)
-    correction -= max(np.float32(0), np.float32(0.6931472) - np.float32(0.25) * gap)
-    return np.float32(0.5) * (total - gap) + correction
+    half, quarter, two = np.float32(0.5), np.float32(0.25), np.float32(0.6931472)
+    return max(half * total, quarter * total + two) - max(half * gap, quarter * gap + two)
 
 
 def _clip(message: np.float32) -> np.float32:
@@ -98,9 +98,23 @@ def _sweep(
             _stored(belief[column[edge]], shift[edge], message[edge], into[edge - low])
 
 
+def _xor(word: Bytes, first: Integers, last: Integers, column: Integers, shift: Integers, parities: Bytes) -> None:
+    """Add up the blocks of the edges first to last of each row, each turned by its shift."""
+    lift = word.shape[1]
+    for row in range(first.size):
+        parity = parities[row]
+        for edge in range(first[row], last[row]):
+            bits, turn = word[column[edge]], shift[edge]
+            for t in range(lift - turn):
+                parity[t] ^= bits[t + turn]
+            for t in range(lift - turn, lift):
+                parity[t] ^= bits[t + turn - lift]
+
+
 _box = numba.njit(fastmath=True, inline="always")(_box_plus)
 _kept = numba.njit(fastmath=True, inline="always")(_clip)
 _taken = numba.njit(fastmath=True)(_take)
 _stored = numba.njit(fastmath=True)(_put)
 _combined = numba.njit(fastmath=True)(_combine)
 sweep = numba.njit(fastmath=True, cache=True)(_sweep)
+xor = numba.njit(cache=True)(_xor)

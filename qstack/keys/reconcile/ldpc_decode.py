@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from math import log
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +22,16 @@ from qstack.keys.reconcile.strategy import Bits
 
 CALM = 200
 """The syndrome is looked at when fewer than one bit in so many changed in a sweep."""
+STILL = 20_000
+"""A sweep that changes fewer than one bit in so many has not helped."""
+PATIENCE = 4
+"""Sweeps in a row that may not help before the decoder asks for more parities."""
 
 CLIP = 25.0
 """Largest message, as in `qstack.keys.reconcile.ldpc_compiled`."""
 
 Floats = NDArray[np.float32]
+_LN2 = np.float32(log(2))
 
 
 def decode(code: Code, word: Bits, syndrome: Bits, error_rate: float, sweeps: int) -> Bits | None:
@@ -53,12 +57,16 @@ def decode(code: Code, word: Bits, syndrome: Bits, error_rate: float, sweeps: in
     degree = int(np.diff(code.starts).max())
     work = np.empty((2 * degree + 1, code.lift), np.float32)
     step = sweeper()
-    before = word
+    before, stuck = word, 0
     for _ in range(sweeps):
         step(belief, message, sign, code.starts, code.column, code.shift, work)
         found = (belief < 0).view(np.uint8)
-        if np.count_nonzero(found != before) * CALM < found.size and np.array_equal(code.syndrome(found), syndrome):
+        changed = np.count_nonzero(found != before)
+        if changed * CALM < found.size and np.array_equal(code.syndrome(found), syndrome):
             return found
+        stuck = stuck + 1 if changed * STILL < found.size else 0
+        if stuck == PATIENCE:
+            break
         before = found
     return None
 
@@ -109,6 +117,5 @@ def sweep_numpy(
 
 def _box(a: Floats, b: Floats) -> Floats:
     total, gap = np.abs(a + b), np.abs(a - b)
-    value: Any = (total - gap) / 2 + np.maximum(0, log(2) - total / 4) - np.maximum(0, log(2) - gap / 4)
-    result: Floats = value.astype(np.float32)
-    return result
+    value: Floats = np.maximum(total / 2, total / 4 + _LN2) - np.maximum(gap / 2, gap / 4 + _LN2)
+    return value

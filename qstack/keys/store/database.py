@@ -49,6 +49,12 @@ class ContentionError(StoreError):
 class Database(ABC):
     """One connection. Statements use ``?`` for values and PostgreSQL's row locks, whatever the engine."""
 
+    flushes_apart = False
+    """Whether `flush` can make earlier transactions durable while others go on."""
+
+    def flush(self) -> None:  # noqa: B027  # an engine that flushes at each commit has nothing left to do
+        """Make all transactions that have ended durable."""
+
     @abstractmethod
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Run a query and return all its rows."""
@@ -116,9 +122,14 @@ class SqliteDatabase(Database):
             if mode & 0o077:
                 raise ConfigError(f"key store {path!r} has mode {mode:04o}: others could read keys. Allowed: 0600.")
         self.connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-        with self._translated():
-            for pragma in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
-                self.connection.execute(f"PRAGMA {pragma}")
+        try:
+            with self._translated():
+                for pragma in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
+                    self.connection.execute(f"PRAGMA {pragma}")
+        except StoreError:
+            self.connection.close()
+            raise
+        self.flushes_apart = path != ":memory:"
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """See `Database.rows`."""
@@ -137,6 +148,20 @@ class SqliteDatabase(Database):
         with contextlib.suppress(sqlite3.Error):
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
+
+    def flush(self) -> None:
+        """Sync the write-ahead log, which holds whatever has not been synced with the file at a checkpoint."""
+        log = f"{self.path}-wal"
+        if not self.flushes_apart or not Path(log).exists():
+            return
+        try:
+            descriptor = os.open(log, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StoreError(f"key store {self.path!r}: {error.strerror}; no key was handed out") from None
 
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:

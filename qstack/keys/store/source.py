@@ -61,6 +61,13 @@ class Source(Protocol):
         """Yield blocks."""
 
 
+class TappableSource(Source, Protocol):
+    """A simulated source on whose line somebody may listen."""
+
+    def eavesdrop(self, fraction: float) -> None:
+        """Let somebody intercept and resend a fraction of the signals; 0 sends her away."""
+
+
 class RandomTestSource:
     """A TEST source, no QKD: bits of the operating system's generator, with an error rate counted on a drawn sample.
 

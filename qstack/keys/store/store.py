@@ -19,6 +19,7 @@ from qstack.keys.store.database import (
 )
 from qstack.keys.store.schema import Policy, Transaction, begin, create, finish
 from qstack.services import key_delivery as ask
+from qstack.services.key_store import Call, must_be_durable
 
 HANDLERS: dict[type, Callable[..., Any]] = {
     ask.Deposit: pool.deposit,
@@ -40,18 +41,7 @@ HANDLERS: dict[type, Callable[..., Any]] = {
     ask.Wrap: carry.wrap,
     ask.Unwrap: carry.unwrap,
 }
-DURABLE = (ask.Deposit, ask.Reserve, ask.Cede, ask.Void, ask.Wrap)
 ATTEMPTS = 5
-
-
-def must_be_durable(call: ask.Call) -> bool:
-    """Return whether a call must survive a power cut before it is answered.
-
-    It must where the past would otherwise allow a key twice: whoever takes keys from the own half of a pool (Reserve,
-    Wrap, Cede), and a slave's Fetch. A master's Fetch need not: what is reserved and not known to be fetched is voided
-    at the next start. Nor need Admit: its keys are of the peer's half, and a peer that loses it only fails to deliver.
-    """
-    return isinstance(call, DURABLE) or (isinstance(call, ask.Fetch) and call.sae != call.master)
 
 
 class SqlKeyStore:
@@ -68,8 +58,6 @@ class SqlKeyStore:
     """
 
     def __init__(self, db: Database, policy: Policy, clock: Callable[[], float] = time.time) -> None:
-        if policy.key_bits % 8 or policy.key_bits < 8:
-            raise ConfigError(f"key_bits = {policy.key_bits}: must be a positive multiple of 8; it is in bits")
         self.db = db
         self.policy = policy
         self.clock = clock
@@ -80,7 +68,7 @@ class SqlKeyStore:
             delivery.recover(tx)
             finish(tx)
 
-    def batch(self, calls: Sequence[ask.Call]) -> list[Any]:
+    def batch(self, calls: Sequence[Call], *, flush: bool = True) -> list[Any]:
         """Answer every call in one transaction, durable where one of them must be; a damaged key fails its own call only, with the exception as answer.
 
         Raises
@@ -88,7 +76,7 @@ class SqlKeyStore:
         StoreError
             If nothing could be made durable; nothing has changed then.
         """
-        durable = any(must_be_durable(call) for call in calls)
+        durable = any(must_be_durable(call) for call in calls) and (flush or not self.db.flushes_apart)
         with self.turn:
             for attempt in range(ATTEMPTS):
                 try:
@@ -103,7 +91,11 @@ class SqlKeyStore:
                     return answers
         raise AssertionError("unreachable")
 
-    def call(self, call: ask.Call) -> Any:  # each call has its own answer
+    def flush(self) -> None:
+        """Make all answers so far durable. Any thread may call it: transactions go on meanwhile. Raises `StoreError`."""
+        self.db.flush()
+
+    def call(self, call: Call) -> Any:  # each call has its own answer
         """Answer one call; raises what `batch` would have given as its answer, if that is an exception."""
         (answer,) = self.batch([call])
         if isinstance(answer, Exception):
@@ -115,7 +107,7 @@ class SqlKeyStore:
         with self.turn:
             self.db.close()
 
-    def _answer(self, tx: Transaction, call: ask.Call) -> Any:  # each call has its own answer
+    def _answer(self, tx: Transaction, call: Call) -> Any:  # each call has its own answer
         mark = len(tx.records)
         try:
             with self.db.savepoint():
@@ -165,4 +157,11 @@ def open_store(url: str, policy: Policy, clock: Callable[[], float] = time.time)
     StoreError
         If the database does not answer or is damaged.
     """
-    return SqlKeyStore(connect(url), policy, clock)
+    if policy.key_bits % 8 or policy.key_bits < 8:
+        raise ConfigError(f"key_bits = {policy.key_bits}: must be a positive multiple of 8; it is in bits")
+    db = connect(url)
+    try:
+        return SqlKeyStore(db, policy, clock)
+    except StoreError:
+        db.close()
+        raise

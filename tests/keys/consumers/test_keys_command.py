@@ -40,15 +40,17 @@ def run(*arguments):
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-def test_the_demonstration_shows_what_it_promises():
+@pytest.mark.parametrize("source", ["test", "bb84"])
+def test_the_demonstration_shows_what_it_promises(source):
     begun = time.monotonic()
-    result = run("demo")
+    result = run("demo", "--source", source)
     text = result.output
     assert result.exit_code == 0, text
     assert time.monotonic() - begun < 45
     quiet, loud = text.split("-- Eve tunes in")
     assert "openssl s_client: Protocol version: TLSv1.3" in quiet
-    assert loud.count("dropped at both ends: error rate") == 3
+    assert loud.count("Block dropped at both ends") == 2
+    assert ("decoy-state BB84" in text) == (source == "bb84")
     strict, mild = loud.split("mode EitherQkdOrPqcRequired")
     assert "kme-1 answers 503" in strict
     assert "Session refused. QkdAndPqcRequired: needs pqc and qkd, has pqc; the session is refused\n" in strict
@@ -66,7 +68,7 @@ def test_the_demonstration_shows_what_it_promises():
     ("mode", "end"), [("AtLeastQkdRequired", "Session refused"), ("AtLeastPqcRequired", "Session fell back")]
 )
 def test_each_mode_ends_as_it_must(mode, end):
-    result = run("demo", "--mode", mode)
+    result = run("demo", "--source", "test", "--mode", mode)
     assert result.exit_code == 0
     assert result.output.rstrip().splitlines()[-1].startswith(end)
 
@@ -84,7 +86,7 @@ def two_files(directory, free, host="127.0.0.1", extra=""):
 def test_the_server_serves_and_stops(tmp_path, programs):
     files = two_files(tmp_path, [programs.port(), programs.port()])
     code = "from qstack.cli.keys import command; command()"
-    arguments = [sys.executable, "-c", code, "serve", "--test-source", "--for", "30", *map(str, files)]
+    arguments = [sys.executable, "-c", code, "serve", "--simulate", "test", "--for", "30", *map(str, files)]
     process = subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": ROOT}, text=True
     )
@@ -120,7 +122,7 @@ def test_the_server_serves_and_stops(tmp_path, programs):
 
 def test_simulated_keys_are_not_served_off_loopback_without_leave(tmp_path, programs):
     files = two_files(tmp_path, [programs.port(), programs.port()], host="0.0.0.0")
-    result = run("serve", "--test-source", "--for", "1", *files)
+    result = run("serve", "--simulate", "test", "--for", "1", *files)
     assert result.exit_code == 2, result.output
     assert "simulated keys protect nothing, and '0.0.0.0' can be reached" in result.output
 
@@ -128,7 +130,7 @@ def test_simulated_keys_are_not_served_off_loopback_without_leave(tmp_path, prog
 def test_with_leave_they_are(tmp_path, programs):
     extra = "allow_simulated_off_loopback: true\n"
     files = two_files(tmp_path, [programs.port(), programs.port()], host="0.0.0.0", extra=extra)
-    result = run("serve", "--test-source", "--for", "0.3", *files)
+    result = run("serve", "--simulate", "test", "--for", "0.3", *files)
     assert result.exit_code == 0, result.output
 
 

@@ -13,7 +13,8 @@ from qstack.integration.etsi014.client import Etsi014Error, Southbound
 from qstack.integration.etsi014.service import Request
 from qstack.integration.kme.peer_service import PeerService
 from qstack.integration.kme.settings import Listen, SouthboundSettings
-from qstack.services.key_delivery import Count, Deposit, Fetch
+from qstack.keys.store import StoreError
+from qstack.services.key_delivery import Count, Deposit, Fetch, Sweep, Unconfirmed, Untold
 from qstack.services.secret import Secret
 
 THREE = ("kme-1", "kme-2", "kme-3")
@@ -51,6 +52,65 @@ def test_a_peer_that_is_silent_is_503_and_the_keys_are_dead_at_both_ends(rig):
     assert error.message.startswith("key manager kme-2 does not answer")
     assert dead == ({"ready": 6, "voided": 2}, {"ready": 8})
     assert len(keys) == 1
+
+
+class Witness:
+    """A store that writes down what is asked of it, in order."""
+
+    def __init__(self, store, story):
+        self.store = store
+        self.story = story
+        self.broken = False
+
+    def batch(self, calls, *, flush=True):
+        self.story += [type(call).__name__ for call in calls if not isinstance(call, (Sweep, Unconfirmed, Untold))]
+        return self.store.batch(calls, flush=flush)
+
+    def flush(self):
+        self.story.append("flush")
+        if self.broken:
+            raise StoreError("the disk does not answer")
+        self.store.flush()
+
+
+def witnesses(sites):
+    story = []
+    for kme, site in sites.sites.items():
+        site.manager.store = Witness(sites.stores[kme], story)
+    return story
+
+
+def test_a_key_is_on_disk_before_anybody_hears_of_it(rig):
+    async def scenario(sites):
+        await sites.fill(4)
+        story = witnesses(sites)
+        async with sites.client("SAE_A") as a, sites.client("SAE_B") as b:
+            (key,) = await a.enc_keys("SAE_B")
+            await b.dec_keys("SAE_A", [key.key])
+        return story
+
+    # Nothing depends on the disk for the peer's half (Admit) and the master's copy (the first Fetch).
+    assert rig(scenario) == ["Reserve", "flush", "Admit", "Fetch", "Fetch", "flush"]
+
+
+def test_a_disk_that_does_not_answer_lets_no_key_out(rig):
+    async def scenario(sites):
+        await sites.fill(4)
+        witnesses(sites)
+        async with sites.client("SAE_A") as a, sites.client("SAE_B") as b:
+            (key,) = await a.enc_keys("SAE_B")
+            errors = []
+            for store in (sites.sites[kme].manager.store for kme in ("kme-1", "kme-2")):
+                store.broken = True
+            for ask in (a.enc_keys("SAE_B"), b.dec_keys("SAE_A", [key.key])):
+                with pytest.raises(Etsi014Error) as caught:
+                    await ask
+                errors.append(caught.value)
+        return errors, states(sites, "kme-2", "kme-1")
+
+    errors, at_peer = rig(scenario)
+    assert {str(error) for error in errors} == {"503: the key store does not answer; no key was handed out"}
+    assert at_peer == {"consumed": 1, "ready": 3}  # what was asked for is lost, in the open; what was not is untouched
 
 
 def test_blocks_that_differ_never_become_keys(rig):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -124,7 +125,8 @@ def test_a_corrupt_page_is_named_and_nothing_is_handed_out(open_pools, tmp_path)
         file.write(b"\xff" * size)
 
     def use():
-        open_store(str(path), Policy("kme-1")).call(Reserve("kme-2", "SAE_A", ("SAE_B",), 1, 256))
+        with contextlib.closing(open_store(str(path), Policy("kme-1"))) as store:
+            store.call(Reserve("kme-2", "SAE_A", ("SAE_B",), 1, 256))
 
     with pytest.raises(StoreCorruptError, match="corrupt") as caught:
         use()

@@ -29,7 +29,7 @@ class Bench:
     def __init__(self, loss=0.0, seed=0):
         (plugin,) = inline(EXAMPLE)
         self.layers = [
-            plugin.module.StopAndWait({1 - n: Neighbour(1 - n, 1, DELAY, (Row(0.1, 1.0, 0.9),))}) for n in (0, 1)
+            plugin.module.StopAndWait({1 - n: Neighbour(1 - n, 1, DELAY, (Row(0.1, 1.0, 0.9),), 1)}) for n in (0, 1)
         ]
         self.tables = [layer.handlers() for layer in self.layers]
         self.contexts = [Context(0), Context(1)]

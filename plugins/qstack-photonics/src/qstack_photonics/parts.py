@@ -1,0 +1,162 @@
+"""Parts of an optical bench: detectors, frequency converters, fibres, attenuated lasers; each a data sheet with origins.
+
+A part stands in a platform by name (``detector: snspd-2017``) or inline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from math import hypot
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, Field
+from ruamel.yaml import YAML
+
+from qstack.core.errors import PhysicsError
+from qstack.plugin.offers import NotOffered, Options
+from qstack.plugin.sheet import Origin, check_origins
+from qstack.plugin.units import Attenuation, Duration, Fraction, Rate
+from qstack.quantum.decoy import fibre_transmission, gllp_rate
+from qstack.quantum.photons import dark_click
+
+FOLDER = Path(__file__).parent / "data" / "parts"
+Share = Annotated[Fraction, Field(gt=0)]
+P = TypeVar("P", bound="Part")
+
+
+class Part(Options):
+    """A named part."""
+
+    name: str = "inline"
+    title: str = ""
+    origins: tuple[Origin, ...] = ()
+
+
+class Detector(Part):
+    """A single-photon detector.
+
+    Its dark counts double every so many kelvin above the temperature at which they were measured: the empirical law of
+    avalanche diodes.  Superconducting detectors simply stop above their limit.
+    """
+
+    efficiency: Share = Field(description="of the whole detector, coupling included [1]")
+    dark_rate: Rate = Field(0.0, description="dark counts [Hz] at `measured_at`")
+    jitter: Duration = Field(0, description="timing, full width at half maximum unless the source says otherwise [ps]")
+    dead_time: Duration = Field(0, description="after a click [ps]")
+    number_resolving: bool = False
+    temperature: Annotated[float, Field(gt=0, le=400)] | None = Field(None, description="in use [K]")
+    measured_at: Annotated[float, Field(gt=0, le=400)] | None = Field(None, description="of `dark_rate` [K]")
+    warmest: Annotated[float, Field(gt=0, le=400)] | None = Field(None, description="works up to here [K]")
+    doubling: Annotated[float, Field(gt=0)] | None = Field(None, description="dark counts double every [K]")
+
+    @property
+    def dark_counts(self) -> float:
+        """Dark counts at the temperature in use [Hz].
+
+        Raises
+        ------
+        PhysicsError
+            If the detector is too warm to work.
+        """
+        if self.temperature is not None and self.warmest is not None and self.temperature > self.warmest:
+            raise PhysicsError(
+                f"detector {self.name} at {self.temperature:g} K: it works up to {self.warmest:g} K only"
+            )
+        if self.temperature is None or self.measured_at is None or self.doubling is None:
+            return self.dark_rate
+        return self.dark_rate * float(2 ** ((self.temperature - self.measured_at) / self.doubling))
+
+    def dark_click(self, window: int) -> float:
+        """Return the probability of a dark click in a window [ps]."""
+        return dark_click(self.dark_counts, window * 1e-12)
+
+    def dead_between(self, spacing: int) -> bool:
+        """Return whether a click in one bin blinds the detector in the next, `spacing` [ps] later."""
+        return self.dead_time > spacing
+
+
+class Converter(Part):
+    """Quantum frequency conversion: external efficiency, and noise photons per second in the band of the filter."""
+
+    efficiency: Share
+    noise_rate: Rate = 0.0
+    from_nm: Annotated[float, Field(gt=0)] | None = None
+    to_nm: Annotated[float, Field(gt=0)] | None = None
+
+
+class FibreSheet(Part):
+    """A kind of fibre."""
+
+    attenuation: Attenuation
+    group_index: Annotated[float, Field(ge=1, le=4)] = 1.468
+    thermal_delay: Annotated[float, Field(ge=0)] = Field(0.0, description="change of delay [ps/(km K)]")
+    dispersion: float = Field(0.0, description="chromatic [ps/(nm km)]")
+
+    def delay(self, length: float, kelvin: float = 0.0) -> float:
+        """Return the time of flight [ps] over a length [km], so many kelvin above the temperature it was measured at."""
+        return length * (self.group_index / 299_792.458 * 1e12 + self.thermal_delay * kelvin)
+
+    def broadening(self, length: float, width: float) -> float:
+        """Return by how much dispersion spreads a photon [ps] of a spectral width [nm] over a length [km]."""
+        return abs(self.dispersion) * width * length
+
+    def wash_out(self, length: float, width: float, duration: float) -> float:
+        """Return the visibility between one photon that went through dispersion and one that did not.
+
+        Transform-limited Gaussian photons of intensity width s = `duration` [ps, standard deviation] have the
+        spectral width 1/(2 s); a quadratic phase that spreads them by t = D w L leaves of the squared overlap
+        1 / sqrt(1 + (t / 2s)^2), the Gaussian integral of the spectrum with that phase.
+        """
+        return 2 / hypot(2, self.broadening(length, width) / duration)
+
+
+class PulseSource(Part):
+    """An attenuated laser that prepares states and sends them: decoy-state BB84, infinitely many decoys."""
+
+    intensity: Annotated[float, Field(gt=0, le=10)] = Field(description="mean photons of a signal pulse [1]")
+    pulse_rate: Rate
+    optical_error: Annotated[Fraction, Field(le=0.5)] = Field(description="a photon reaches the wrong detector [1]")
+
+    def key_rate(
+        self, length: float, fibre: FibreSheet, detector: Detector, window: int, inefficiency: float = 1.16
+    ) -> float:
+        """Return secret bits per second over a fibre [km] with two detectors that look for `window` [ps]."""
+        transmission = detector.efficiency * fibre_transmission(length, fibre.attenuation)
+        dark = -((1 - detector.dark_click(window)) ** 2) + 1
+        return self.pulse_rate * gllp_rate(transmission, self.intensity, dark, self.optical_error, inefficiency)
+
+
+KINDS: Mapping[str, type[Part]] = {
+    "detector": Detector,
+    "converter": Converter,
+    "fibre": FibreSheet,
+    "pulse-source": PulseSource,
+}
+
+
+@cache
+def parts() -> Mapping[str, Part]:
+    """Return all packaged parts by name."""
+    found: dict[str, Part] = {}
+    for path in sorted(FOLDER.glob("*.yaml")):
+        for name, sheet in YAML(typ="safe", pure=True).load(path).items():
+            kind = sheet.pop("part")
+            found[name] = KINDS[kind].model_validate({"name": name, **sheet})
+            check_origins(found[name].origins, sheet)
+    return found
+
+
+def part(kind: type[P]) -> Any:
+    """Return a pydantic type for a part of a kind: its name, or its data sheet."""
+
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        offered = sorted(name for name, thing in parts().items() if isinstance(thing, kind))
+        if value not in offered:
+            raise NotOffered(value, f"a {kind.__name__.lower()}", offered)
+        return parts()[value]
+
+    return Annotated[kind, BeforeValidator(read)]

@@ -1,0 +1,251 @@
+"""`qstack hardware` and `qstack cost`: what they print, and what they say of what is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import qstack as package
+from qstack.quantum.bounds import plob_bound
+
+SHEET = """\
+name: mine
+title: a sheet of one's own
+status: projected
+memory: {kind: relaxing, relaxation_time: 10 s, coherence_time: 1 s}
+interface:
+  kind: single-click
+  detection: 0.1
+  visibility: 0.95
+  overhead: 10 us
+origins:
+  - source: A. Author, J. Exp. 1, 1
+    year: 2026
+    confidence: high
+    gives: {interface.detection: 0.10 +- 0.01}
+  - assumption: nobody measured it
+    gives: [interface.visibility]
+"""
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(SHEET)
+    return path
+
+
+def test_list_names_every_platform(qstack):
+    rows = json.loads(qstack("hardware", "list", "--json").out)
+    assert [row["name"] for row in rows] == sorted(package.manager().platforms)
+    assert "textbook" in qstack("hardware", "list").out
+
+
+def test_show_tells_values_with_their_origin(qstack, sheet, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    out = qstack("hardware", "show", sheet, "--length", "10 km").out
+    (detection,) = [line for line in out.splitlines() if line.startswith("interface.detection")]
+    assert "0.10 +- 0.01" in detection
+    assert "A. Author, J. Exp. 1, 1 (2026), high" in detection
+    (visibility,) = [line for line in out.splitlines() if line.startswith("interface.visibility")]
+    assert "assumed: nobody measured it" in visibility
+    (overhead,) = [line for line in out.splitlines() if line.startswith("interface.overhead")]
+    assert "no origin given" in overhead
+
+
+def test_show_gives_the_numbers_of_the_link(qstack, sheet):
+    data = json.loads(qstack("hardware", "show", sheet, "--length", "10 km", "--length", "50 km", "--json").out)
+    near, far = data["distances"]
+    assert (near["length_km"], far["length_km"]) == (10, 50)
+    first = near["settings"][0]
+    eta = 0.1 * 10 ** (-0.2 * 5 / 10)
+    alpha = first["parameter"]
+    assert first["probability"] == pytest.approx(2 * alpha * eta, rel=0.05)
+    assert first["cycle_s"] == pytest.approx(60e-6)
+    assert first["rate_hz"] == pytest.approx(first["probability"] / 60e-6)
+    assert near["optimal_parameter"] in [s["parameter"] for s in near["settings"]]
+    best = max(near["settings"], key=lambda s: s["secret_hz"])
+    assert near["optimal_parameter"] == best["parameter"]
+    for setting in near["settings"]:
+        assert setting["secret_hz"] <= plob_bound(10 ** (-0.1)) / 60e-6
+
+
+def test_show_draws(qstack, sheet, tmp_path):
+    pytest.importorskip("matplotlib")
+    for name, start in (("a.svg", b"<?xml"), ("a.png", b"\x89PNG")):
+        said = qstack("hardware", "show", sheet, "--plot", tmp_path / name)
+        assert said.code == 0
+        assert (tmp_path / name).read_bytes().startswith(start)
+    again = tmp_path / "b.svg"
+    qstack("hardware", "show", sheet, "--plot", again)
+    assert again.read_bytes() == (tmp_path / "a.svg").read_bytes()
+
+
+def test_sweep_keeps_going_where_a_value_is_impossible(qstack, sheet):
+    said = qstack("hardware", "sweep", sheet, "--set", "memory.coherence_time=10 s..30 s", "--points", "3", "--json")
+    rows = json.loads(said.out)["rows"]
+    assert [row["value"] for row in rows] == ["10 s", "20 s", "30 s"]
+    assert "T2 exceeds 2 T1" in rows[2]["refused"]
+    assert "refused" not in rows[1]
+
+
+def test_sweep_in_two_units_and_on_a_logarithmic_scale(qstack, sheet):
+    setting = "memory.coherence_time=1 ms..1 s"
+    rows = json.loads(qstack("hardware", "sweep", sheet, "--set", setting, "--points", "4", "--log", "--json").out)[
+        "rows"
+    ]
+    assert [row["value"] for row in rows] == ["0.001 s", "0.01 s", "0.1 s", "1 s"]
+    kept = [row["storage_keeps"] for row in rows]
+    assert kept == sorted(kept)
+    assert kept[0] < kept[-1]
+
+
+def test_sweep_of_whole_numbers(qstack, sheet):
+    rows = json.loads(qstack("hardware", "sweep", sheet, "--set", "memories=1..4", "--points", "9", "--json").out)[
+        "rows"
+    ]
+    assert [row["value"] for row in rows] == [1, 2, 3, 4]
+    assert rows[3]["rate_hz"] == pytest.approx(4 * rows[0]["rate_hz"])
+
+
+def test_compare_platforms_on_one_network(qstack, tmp_path, good, sheet):
+    (tmp_path / "good.yaml").write_text(good.replace("min_fidelity: 0.75", "min_fidelity: 0.92"))
+    rows = json.loads(qstack("hardware", "compare", tmp_path / "good.yaml", "textbook", sheet, "--json").out)
+    assert rows[0]["platform"] == "textbook"
+    assert rows[0]["rate_hz"] > 0
+    assert "cannot be served" in rows[1]["refused"]
+    assert "mine cannot serve this scenario" in qstack("hardware", "compare", tmp_path / "good.yaml", sheet).out
+
+
+BAD = [
+    (("show", "textbok"), "'textbok' is not a hardware platform", "Did you mean 'textbook'?"),
+    (("show", "none.yaml"), "none.yaml", "there is no such file"),
+    (("show", "textbook", "--length", "-3 km"), "--length '-3 km'", "must not be negative"),
+    (("show", "textbook", "--length", "0 km"), "must be positive"),
+    (("show", "textbook", "--length", "3"), "needs a unit: m, km"),
+    (("show", "textbook", "--attenuation", "3 dB"), "'dB' is not a unit of attenuation"),
+    (("show", "textbook", "--medium", "midpiont"), "is not a link medium", "Did you mean 'midpoint'?"),
+    (("show", "textbook", "--plot", "x.pdf"), "a plot is an .svg or a .png"),
+    (("sweep", "textbook", "--set", "memories"), "expected KEY=A..B"),
+    (("sweep", "textbook", "--set", "memorys=1..2"), "'memorys' is not a parameter", "Did you mean 'memories'?"),
+    (("sweep", "textbook", "--set", "memory.coherence_time=1 s..2 km"), "units of one quantity"),
+    (("sweep", "textbook", "--set", "gate_noise=0..1", "--log"), "positive ends"),
+    (("compare", "none.yaml", "textbook"), "there is no such file"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), [(a, w) for a, *w in BAD], ids=lambda v: " ".join(map(str, v))[:40])
+def test_what_is_wrong_is_told(qstack, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    said = qstack("hardware", *arguments)
+    assert said.code == 2
+    for word in words:
+        assert word in said.err
+
+
+def test_a_wrong_sheet_is_told_with_line_and_key(qstack, tmp_path):
+    wrong = SHEET.replace("visibility: 0.95", "visibility: 1.95").replace(
+        "[interface.visibility]", "[interface.visibilty]"
+    )
+    (tmp_path / "wrong.yaml").write_text(wrong)
+    err = qstack("hardware", "show", tmp_path / "wrong.yaml").err
+    assert "wrong.yaml:8 interface.visibility  '1.95': must lie between 0 and 1." in err
+    (tmp_path / "wrong.yaml").write_text(SHEET.replace("[interface.visibility]", "[interface.visibilty]"))
+    err = qstack("hardware", "show", tmp_path / "wrong.yaml").err
+    assert (
+        "'interface.visibilty' in 'origins' is not a parameter of this sheet. Did you mean 'interface.visibility'?"
+        in err
+    )
+
+
+# -- cost ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def priced(tmp_path, good):
+    priced = good.replace(
+        "      memories: 2\n",
+        "      memories: 2\n      cost: {capital: 50 kEUR, operation: 100 EUR/month, power: 2 kW}\n",
+    )
+    path = tmp_path / "priced.yaml"
+    path.write_text(priced)
+    return path
+
+
+def test_cost_adds_up(qstack, priced):
+    data = json.loads(qstack("cost", priced, "--json").out)
+    assert [node["capital_eur"] for node in data["nodes"]] == [50_000] * 3
+    hours = 8766
+    assert data["nodes"][0]["yearly_eur"] == pytest.approx(50_000 / 10 + 1200 + 2 * hours * 0.2)
+    link = data["links"][0]
+    assert link["operation_eur_yr"] == pytest.approx(20 * 900 + 0.1 * 135_000)
+    everything = sum(item["yearly_eur"] for item in data["nodes"] + data["links"])
+    assert data["yearly_eur"] == pytest.approx(everything)
+    (flow,) = data["flows"]
+    assert data["eur_per_pair"] == pytest.approx(everything / (flow["pairs_hz"] * hours * 3600))
+    assert data["eur_per_secret_bit"] >= data["eur_per_pair"]
+    assert all(a["source"] for a in data["assumptions"].values())
+
+
+def test_every_assumption_can_be_changed(qstack, priced):
+    base = json.loads(qstack("cost", priced, "--json").out)
+    data = json.loads(qstack("cost", priced, "--assume", "dark_fibre_lease=0", "--assume", "lifetime=20", "--json").out)
+    assert data["links"][0]["operation_eur_yr"] == pytest.approx(0.1 * 135_000)
+    assert data["nodes"][0]["yearly_eur"] == pytest.approx(base["nodes"][0]["yearly_eur"] - 2500)
+    assert data["assumptions"]["lifetime"] == {"value": 20, "unit": "yr", "source": "given by the user"}
+
+
+def test_cost_of_what_a_run_delivered(qstack, tmp_path, priced):
+    assert qstack("run", priced, "--out", tmp_path / "out", "--quiet").code == 0
+    data = json.loads(qstack("cost", priced, "--summary", tmp_path / "out" / "summary.json", "--json").out)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert data["measured"]
+    assert data["flows"][0]["pairs_hz"] == summary["flows"][0]["rate_hz"]
+    assert "as the run delivered" in qstack("cost", priced, "--summary", tmp_path / "out" / "summary.json").out
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("lifetime", "expected NAME=VALUE"),
+        ("lifetime=x", "expected NAME=VALUE"),
+        ("lifetime=0", "must be positive"),
+        ("lifetim=3", "Did you mean 'lifetime'?"),
+        ("up_time=2", "must be positive"),
+        ("electricity=-1", "must be not negative"),
+    ],
+)
+def test_a_wrong_assumption_is_told(qstack, priced, change, words):
+    said = qstack("cost", priced, "--assume", change)
+    assert said.code == 2
+    assert words in said.err
+
+
+def test_a_wrong_summary_is_told(qstack, priced, tmp_path):
+    for text, words in (("{", "broken JSON"), ("{}", "is not the summary of a run")):
+        (tmp_path / "s.json").write_text(text)
+        said = qstack("cost", priced, "--summary", tmp_path / "s.json")
+        assert said.code == 2
+        assert words in said.err
+
+
+# -- validate --experiments ---------------------------------------------------------------------------------------------
+
+
+def test_predictions_are_lines_of_json(qstack, tmp_path):
+    entry = {
+        "id": "x",
+        "protocol": "double_click",
+        "predict": ["fidelity"],
+        "setup": {"p_attempt": {"value": 1e-4, "unit": "1", "confidence": "high"}},
+    }
+    (tmp_path / "x.json").write_text(json.dumps({"experiments": [entry]}))
+    said = qstack("validate", "--experiments", tmp_path / "x.json", "--json")
+    assert said.code == 0
+    lines = [json.loads(line) for line in said.out.splitlines()]
+    assert {line["quantity"] for line in lines} == {"success_probability", "fidelity", "rate_hz"}
+    (rate,) = [line for line in lines if line["quantity"] == "rate_hz"]
+    assert rate["value"] is None
+    assert "attempts per second" in rate["reason"]
+    assert "p_attempt = 0.0001" in qstack("validate", "--experiments", tmp_path / "x.json").out
