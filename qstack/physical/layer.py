@@ -18,7 +18,7 @@ from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, on
 from qstack.physical.serial import SEQUENCES, step
 from qstack.services.device import Herald, Trigger
-from qstack.services.l1_physical import Attempt, Heralded
+from qstack.services.l1_physical import Attempt, Heralded, Renumber
 
 
 class PhysicalLayer(Layer):
@@ -34,7 +34,7 @@ class PhysicalLayer(Layer):
 
     def __init__(self, lanes: Mapping[int, int]) -> None:
         self.lanes = dict(lanes)
-        self.last = dict.fromkeys(lanes, SEQUENCES - 1)
+        self.last: dict[int, int | None] = dict.fromkeys(lanes, SEQUENCES - 1)
 
     @on(Attempt)
     def attempt(self, req: Attempt, ctx: Context) -> Outputs:
@@ -47,10 +47,11 @@ class PhysicalLayer(Layer):
     def herald(self, ind: Herald, ctx: Context) -> Outputs:
         """Report a success; successes of a link are numbered without gaps."""
         peer, sequence = ind.peer, ind.sequence
-        last = self.last.get(peer)
-        if last is None:
-            raise RemoteProtocolError(f"herald of a link to node {peer}, which is no neighbour")
-        if sequence != (last + 1) % SEQUENCES:
+        try:
+            last = self.last[peer]
+        except KeyError:
+            raise RemoteProtocolError(f"herald of a link to node {peer}, which is no neighbour") from None
+        if last is not None and sequence != (last + 1) % SEQUENCES:
             if step(last, sequence, SEQUENCES) <= 0:
                 return ()  # said before
             raise RemoteProtocolError(f"success {sequence} follows {last}", "QS-L1-004")
@@ -68,3 +69,10 @@ class PhysicalLayer(Layer):
                 ind.outcome,
             ),
         )
+
+    @on(Renumber)
+    def renumber(self, req: Renumber, ctx: Context) -> Outputs:
+        """Take any number next: this node or its neighbour has started anew."""
+        if req.peer in self.last:
+            self.last[req.peer] = None
+        return ()
