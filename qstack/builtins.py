@@ -345,15 +345,19 @@ def _correlators(options: Options, *, schemes: Mapping[str, Combine], **given: A
     return tier
 
 
+def _exact(options: Options, *, schemes: Mapping[str, Combine], **given: Any) -> Any:
+    from qstack.hardware.exact import ExactTier, known_schemes  # noqa: PLC0415 - only those who ask for it need it
+
+    known_schemes(schemes)
+    return ExactTier(**given, midpoint=lambda ends: Midpoint(ends, window=1))
+
+
 @hookimpl
 def qstack_tiers() -> list[Offer]:
-    """Offer the reference owner of quantum state."""
+    """Offer the reference owners of quantum state."""
     return [
-        Offer(
-            "correlators",
-            _correlators,
-            summary="pairs as three correlators; exact for Pauli noise",
-        )
+        Offer("correlators", _correlators, summary="pairs as three correlators; exact for Pauli noise"),
+        Offer("exact", _exact, summary="pairs as 4 x 4 matrices; exact for T1, unequal readout and every direction"),
     ]
 
 
