@@ -118,3 +118,22 @@ def parameters(sheet: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from parameters(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"
+
+
+def still_true(sheet: Mapping[str, Any], change: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the origins of a sheet as plain data that still hold when some of its values have been changed.
+
+    Parameters
+    ----------
+    sheet
+        With the changes made.
+    change
+        The values that were written anew.
+    """
+    kept = set(parameters(sheet)) - set(parameters(change))
+    found = []
+    for origin in sheet.get("origins", ()):
+        gives = {name: words for name, words in origin["gives"].items() if name in kept}
+        if gives:
+            found.append({**origin, "gives": gives})
+    return found
