@@ -60,6 +60,9 @@ class Origin(Options):
             raise ValueError("a source has its 'year' and a 'confidence': high, medium or unverified.")
         return self
 
+    def __hash__(self) -> int:
+        return hash((self.source, self.year, self.confidence, self.assumption, tuple(self.gives.items())))
+
     @property
     def words(self) -> str:
         """The source with its year, or the assumption."""
