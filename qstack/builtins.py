@@ -18,7 +18,7 @@ from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
 from qstack.correction.codes import FIVE_QUBIT, SHOR, STEANE
 from qstack.correction.distillation import Bbpssw, Dejmps, Distillation
-from qstack.hardware.channels import FreeSpace, InstalledFibre, free_space, installed_fibre
+from qstack.hardware.channels import FreeSpace, InstalledFibre, Satellite, free_space, installed_fibre, satellite
 from qstack.hardware.midpoint import midpoint, sender_receiver
 from qstack.hardware.models import (
     DoubleClickInterface,
@@ -335,6 +335,7 @@ def qstack_media() -> list[Offer]:
         Offer("midpoint", _medium(midpoint), summary="a heralding station, or a source, on the fibre"),
         Offer("sender-receiver", _medium(sender_receiver), summary="the station stands at the second end"),
         Offer("installed-fibre", installed_fibre, InstalledFibre, "connectors, data traffic beside the photons, drift"),
+        Offer("satellite", satellite, Satellite, "a satellite above two ground stations, standing still"),
         Offer("free-space", free_space, FreeSpace, "telescopes in sight of each other: air, turbulence, pointing"),
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
@@ -150,9 +149,9 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
     value = item["input"]
     kind = item["type"]
     if isinstance(cause, NotOffered):
-        installed = f"Installed: {', '.join(cause.offered) or 'none'}.{nearest(cause.name, cause.offered)}"
+        installed = f"Installed: {_some(cause.offered)}.{nearest(cause.name, cause.offered)}"
         place = (*place, cause.key) if cause.key else place
-        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", _lines(installed))
+        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", (installed,))
     if kind == "extra_forbidden":
         hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(place[-1]), allowed)}"
         return Problem(place, "is not a key here.", (hint,))
@@ -170,9 +169,14 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
     return Problem(place, f"{_shown(value) or _NOUNS.get(type(value), '')}{sentence}")
 
 
-def _lines(text: str) -> tuple[str, ...]:
-    """Break a long list of names into lines."""
-    return tuple(textwrap.wrap(text, 160, break_on_hyphens=False))
+MOST_NAMES = 10
+"""Of installed things in one message; `qstack plugins` lists all."""
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return names as a list that fits on a line."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES]) or 'none'}{more}"
 
 
 _NOUNS: Mapping[type, str] = {list: "a list: ", dict: "a mapping: "}
