@@ -18,6 +18,7 @@ from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
 from qstack.correction.codes import FIVE_QUBIT, SHOR, STEANE
 from qstack.correction.distillation import Bbpssw, Dejmps, Distillation
+from qstack.hardware.channels import FreeSpace, InstalledFibre, free_space, installed_fibre
 from qstack.hardware.midpoint import midpoint, sender_receiver
 from qstack.hardware.models import (
     DoubleClickInterface,
@@ -333,6 +334,8 @@ def qstack_media() -> list[Offer]:
     return [
         Offer("midpoint", _medium(midpoint), summary="a heralding station, or a source, on the fibre"),
         Offer("sender-receiver", _medium(sender_receiver), summary="the station stands at the second end"),
+        Offer("installed-fibre", installed_fibre, InstalledFibre, "connectors, data traffic beside the photons, drift"),
+        Offer("free-space", free_space, FreeSpace, "telescopes in sight of each other: air, turbulence, pointing"),
     ]
 
 

@@ -10,7 +10,7 @@ from qstack import api
 from qstack.scenario.plan import describe, slowest
 
 
-@click.command("check")
+@click.command("check", short_help="Check a scenario; nothing is run.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value, such as run.seed=7.")
 def command(file: Path, settings: tuple[str, ...]) -> None:

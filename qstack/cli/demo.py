@@ -57,7 +57,7 @@ WHERE = 23
 """Width of the column that says where something happens."""
 
 
-@click.command("demo")
+@click.command("demo", short_help="Follow one pair, layer by layer.")
 @click.option("--seed", type=click.IntRange(0, (1 << 63) - 1), default=1, show_default=True, help="Another story.")
 def command(*, seed: int) -> None:
     """Follow one entangled pair from the request to both applications, layer by layer."""

@@ -12,7 +12,7 @@ from qstack.study.experiment import Experiment, Manifest, from_manifest, read_ma
 from qstack.study.result import digest, to_json
 
 
-@click.command("replay")
+@click.command("replay", short_help="Repeat a run from its manifest.")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Write summary.json and manifest.json here."

@@ -34,6 +34,7 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
     links = experiment.plan.links
     if links:
         _say(console, f"Slowest link: {describe(slowest(links))}.")
+    _say(console, str(result.formalism))
     if written:
         _say(console, f"Written: {', '.join(str(path) for path in written)}.")
     traces = [path for path in written if path.suffix == ".jsonl"]

@@ -11,7 +11,7 @@ from qstack.trace.sinks import read
 from qstack.trace.story import flows_of, line, story
 
 
-@click.command("trace")
+@click.command("trace", short_help="Tell the story of one pair of a trace.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--pair", type=int, help="Number of the pair; default: the first that was delivered.")
 @click.option("--flow", type=int, help="Number of its flow, counted from 0; default: the first that has the pair.")

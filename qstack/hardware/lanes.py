@@ -200,20 +200,17 @@ class Link:
 
     def create(self, success: Success, outcome: Outcome, sequence: int) -> None:
         """Make the pair of a success and tell both ends what the midpoint's REPLY says."""
-        lane = success.lane
-        begin = success.begin
+        lane, begin, aid = success.lane, success.begin, success.aid
         self.successes += 1
         a, b = self.ends
-        bell = outcome.bell
-        x, y, z = outcome.correlators
-        pair = Pair(bell, x, y, z)
+        index, bell = lane.index, outcome.bell
+        pair = Pair(bell, *outcome.correlators)
         born_a, born_b = begin + a.emit, begin + b.emit
         pair.a = half_a = Half(pair, a.law, born_a, lane, 0)
         pair.b = half_b = Half(pair, b.law, born_b, lane, 1)
-        index, aid = lane.index, success.aid
         if success.modes[0][1]:
             qubit = self.numbers()
-            lane.free[0] = lane.free[1] = False
+            lane.free[:] = _FULL
             a.qubits[qubit] = half_a
             b.qubits[qubit] = half_b
             for_a = Herald(a.peer, index, aid, sequence, bell, qubit, born_a, -1, -1)
@@ -306,6 +303,9 @@ class LaneLink(Link):
         self.sequence = (sequence + 1) % SEQUENCES
         row = success.modes[0][0]
         self.create(success, self.certain[row] or self.announce(row), sequence)
+
+
+_FULL = (False, False)
 
 
 def _tell(event: tuple[End, Herald, int]) -> None:

@@ -181,10 +181,10 @@ class NodeDevice:
 
     def take(self, qubit: int) -> Half:
         """Remove a qubit from its memory; a number that was used up is never valid again."""
-        half = self.qubits.pop(qubit, None)
-        if half is None:
-            raise self._unknown(qubit)
-        return half
+        try:
+            return self.qubits.pop(qubit)
+        except KeyError:
+            raise self._unknown(qubit) from None
 
     def look(self, qubit: int) -> Half:
         """Return a qubit that stays in its memory."""
@@ -208,12 +208,13 @@ class NodeDevice:
 
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""
-        half = self.qubits.pop(req.qubit, None) or self.take(req.qubit)
-        self.busy += ctx.now - half.born
+        half = self.take(req.qubit)
+        now = ctx.now
+        self.busy += now - half.born
         if not half.consumed:
             self.discards += 1
-        del half.pair
-        half.place.release(half.side, ctx.now)
+        del half.pair  # breaks the circle of pair and half, so that nothing is left for the garbage collector
+        half.place.release(half.side, now)
         return ()
 
     def swap(self, req: Swap, ctx: Context) -> Outputs:

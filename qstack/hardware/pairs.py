@@ -102,21 +102,18 @@ class Half:
     def __init__(self, pair: Pair, law: Law | None, born: int, place: Any, side: int) -> None:
         self.pair = pair
         self.law = law
-        self.born = born
-        self.touched = born
+        self.born = self.touched = born
         self.place = place
         self.side = side
-        self.basis = -1
-        self.outcome = -1
+        self.basis = self.outcome = -1
         self.consumed = False
 
     def age(self, now: int) -> None:
         """Apply the decay up to now."""
-        law = self.law
-        if law is not None and now > self.touched:
-            born = self.born
-            xy, z = law.survival(self.touched - born, now - born)
-            pair = self.pair
+        law, touched = self.law, self.touched
+        if law is not None and now > touched:
+            born, pair = self.born, self.pair
+            xy, z = law.survival(touched - born, now - born)
             pair.x *= xy
             pair.y *= xy
             pair.z *= z

@@ -22,7 +22,8 @@ from qstack.core.layer import Context, Handler
 from qstack.core.nouns import Noun
 from qstack.hosts.build import join, medium_of
 from qstack.hosts.plain import LONGEST, REQUESTS, line, noun_of
-from qstack.hosts.ports import LIMITS, Address, Identity, Limits, bind, reason, secured, text
+from qstack.hosts.ports import LIMITS, Identity, Limits
+from qstack.hosts.streams import Address, bind, reason, secured, text
 from qstack.hosts.wall import Wall
 from qstack.integration.tls import common_name, server_context
 from qstack.scenario.plan import Plan

@@ -20,8 +20,9 @@ from qstack.core.errors import HostError
 from qstack.core.node import Node
 from qstack.hosts.build import Network, build
 from qstack.hosts.carriage import Carriage, Conditions, Hop
-from qstack.hosts.ports import Address, Identity, Limits, Line, Port
+from qstack.hosts.ports import Identity, Limits, Line, Port
 from qstack.hosts.simulation import Simulation
+from qstack.hosts.streams import Address
 from qstack.scenario.plan import Plan
 
 PATIENCE = 20.0
@@ -150,7 +151,9 @@ class LockStep:
             for ear, name in zip(ears, names, strict=True)
         ]
         try:
-            addresses = [port.listen(("127.0.0.1", 0)) for port in ports]
+            addresses = [port.reserve(("127.0.0.1", 0)) for port in ports]
+            for port in ports:
+                port.listen()
             write = partial(self._write, ports, addresses, {})
             more = True
             while more:

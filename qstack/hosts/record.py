@@ -63,16 +63,15 @@ class Recorder:
         flows, overlap = self.flows, self.medium.overlap
 
         def consume(noun: Consumed, ctx: Context) -> Outputs:
-            record = flows[noun.flow]
-            now = ctx.now
+            record, now = flows[noun.flow], ctx.now
             true = overlap(node, noun.qubit, noun.bell, now)
             first = record.half.pop(noun.pair, None)
             if first is None:
                 record.half[noun.pair] = noun
             else:
                 asked = noun.asked if noun.asked >= 0 else first.asked
-                estimate = min(first.estimate, noun.estimate)
-                record.pairs.append((now, now - asked, true, estimate))
+                a, b = first.estimate, noun.estimate
+                record.pairs.append((now, now - asked, true, min(b, a)))
             return ()
 
         return consume

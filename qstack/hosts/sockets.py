@@ -1,7 +1,9 @@
 """The socket host on the wall clock: one node as a process, its device in a laboratory, its neighbours over TLS.
 
-    neighbour   UNKNOWN --connected--> UP --connection ends | silence | new incarnation/NeighbourLost--> LOST
-                LOST --connected/NeighbourFound--> UP
+    neighbour   LOST --connected/NeighbourFound--> UP
+                UP --connection ends | silence | new incarnation/NeighbourLost--> LOST
+
+A node begins with all neighbours lost: it does not know what it had agreed before it was started.
 
 Messages to a neighbour that is not there wait for it, at most `BACKLOG`; those on planes 0 and 1 do not wait, because
 their protocols repeat them.  When a neighbour is lost everything that waits for it is dropped, the layers are told, and
@@ -29,7 +31,8 @@ from qstack.core.nouns import Cancel, Indication, Message, Note, Noun, Send, Set
 from qstack.hosts.build import applications, pile
 from qstack.hosts.laboratory import PROTOCOL, lines
 from qstack.hosts.plain import INDICATIONS, REQUESTS, line, noun_of, object_of
-from qstack.hosts.ports import LIMITS, Address, Identity, Limits, Line, Port, reason, text
+from qstack.hosts.ports import LIMITS, Identity, Limits, Line, Port
+from qstack.hosts.streams import Address, reason, text
 from qstack.hosts.wall import Timers, Wall
 from qstack.integration.tls import client_context, common_name
 from qstack.scenario.plan import Plan
@@ -68,7 +71,7 @@ class Neighbour:
     incarnation: int = 0
     sent: int = 0
     expected: int = 0
-    told_lost: bool = False
+    told_lost: bool = True
     met: asyncio.Event = field(default_factory=asyncio.Event)
     backlog: deque[Message] = field(default_factory=deque)
 
@@ -128,20 +131,21 @@ class NodeHost:
         HostError
             If the address is in use, or the laboratory is not there any more or speaks another protocol.
         """
+        address = self.port.reserve(self.addresses[self.names[self.number]])
         try:
             reader = await self._find_laboratory()
             self._build()
-            address = self.port.listen(self.addresses[self.names[self.number]])
+            self.port.listen()
             self.report("listening", address=text(address))
             work = [self.port.spawn(self.clock.run()), self.port.spawn(self._obey(reader))]
             for peer in sorted({end for link in self.plan.links for end in link.ends if self.number in link.ends}):
                 if peer != self.number:
+                    self._inform(NeighbourLost(peer))
                     self._meet(peer)
             work.append(self.port.spawn(self._start()))
             await asyncio.wait((*work[:2], self.failed), return_when=asyncio.FIRST_COMPLETED)
-            for task in (*work[:2], self.failed):
-                if task.done():
-                    task.result()
+            ended = [task.exception() for task in (*work[:2], self.failed) if task.done()]
+            raise next(error for error in ended if error is not None)
         finally:
             await self.port.close()
             if self.laboratory is not None:

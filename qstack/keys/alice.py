@@ -124,10 +124,7 @@ class Alice(End):
 
     def _estimate(self, message: Estimate) -> list[bytes]:
         tally = self._tally
-        wrong = message.errors
-        if len(wrong) != len(tally.test) or any(e > n for e, n in zip(wrong, tally.test, strict=True)):
-            raise GiveUpError(Reason.MESSAGE, f"test errors {wrong} do not fit test bits {tally.test}")
-        tally.test_errors = wrong
+        tally.test_errors = _fitting(message.errors, tally.test, "test")
         self._judge_test()
         self._corrector = self.party.reconciler.alice(self._key, self._expected_error())
         self._due = (Verdicts,)
@@ -145,10 +142,7 @@ class Alice(End):
 
     def _verified(self, message: Verified) -> list[bytes]:
         tally = self._tally
-        wrong = message.key_errors
-        if len(wrong) != len(tally.key) or any(e > n for e, n in zip(wrong, tally.key, strict=True)):
-            raise GiveUpError(Reason.MESSAGE, f"key errors {wrong} do not fit key bits {tally.key}")
-        tally.key_errors = wrong
+        tally.key_errors = _fitting(message.key_errors, tally.key, "key")
         self._judge_leak()
         length = self._judge_bounds()
         size = self._seed_size(length)
@@ -164,3 +158,10 @@ class Alice(End):
         self._check_tag(message)
         self._finish()
         return []
+
+
+def _fitting(errors: tuple[int, ...], bits: tuple[int, ...], basis: str) -> tuple[int, ...]:
+    """Return Bob's error counts if there can be so many."""
+    if len(errors) != len(bits) or any(e > n for e, n in zip(errors, bits, strict=True)):
+        raise GiveUpError(Reason.MESSAGE, f"{basis} errors {errors} do not fit {basis} bits {bits}")
+    return errors

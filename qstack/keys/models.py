@@ -58,9 +58,9 @@ class Source(Sheet):
     """
 
     rate_hz: Positive = 80e6
-    intensities: tuple[NonNegative, ...] = (0.5, 0.1, 0.0)
-    probabilities: tuple[Probability, ...] = (0.7, 0.2, 0.1)
-    p_key: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    intensities: tuple[NonNegative, ...] = (0.3, 0.1, 0.0)
+    probabilities: tuple[Probability, ...] = (0.25, 0.45, 0.3)
+    p_key: Annotated[float, Field(gt=0, lt=1)] = 0.8
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
@@ -125,7 +125,7 @@ class Receiver(Sheet):
     optical_error: Annotated[float, Field(ge=0, le=0.5)] = 0.015
     dead_time_s: NonNegative = 0.0
     afterpulse: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    p_key: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    p_key: Annotated[float, Field(gt=0, lt=1)] = 0.8
     self_test: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
 
 

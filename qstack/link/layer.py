@@ -20,13 +20,14 @@ from collections.abc import Iterator, Mapping
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Set, Timer, timer
-from qstack.link.agreement import AddDue, Agreement
+from qstack.link.agreement import AddDue, Agreement, DropDue
 from qstack.link.distil import Deliver, Distiller
 from qstack.link.queue import Item, Link
 from qstack.link.schedulers import weighted_fair
+from qstack.services.classical import NeighbourLost
 from qstack.services.device import Distilled, Free
-from qstack.services.l1_physical import Attempt, Heralded
-from qstack.services.l2_link import Err, Ok
+from qstack.services.l1_physical import Attempt, Heralded, Renumber
+from qstack.services.l2_link import Err, Ok, Unreachable
 from qstack.services.reasons import Reason
 from qstack.services.strategies import Scheduler
 from qstack.wire.link import DistilBit
@@ -82,6 +83,22 @@ class LinkLayer(Agreement):
             yield Err(link.peer, wish.request.purpose, wish.create_id, Reason.TIMEOUT, remote=False)
         yield from self._plan(link, ctx)
 
+    @on(NeighbourLost)
+    def neighbour_lost(self, ind: NeighbourLost, ctx: Context) -> Outputs:
+        """Forget what was agreed with a neighbour: it has forgotten it too, or cannot be asked."""
+        link = self.links.get(ind.peer)
+        if link is not None:
+            for cseq in link.adding:
+                yield Cancel(AddDue(link.peer, cseq))
+            for purpose in link.dropping:
+                yield Cancel(DropDue(link.peer, purpose))
+            for item in list(link.items.values()):
+                yield from self._end(link, item)
+            link.forget()
+            yield from self._plan(link, ctx)
+            yield Renumber(link.peer)
+        yield Unreachable(ind.peer)
+
     @on(Heralded)
     def heralded(self, ind: Heralded, ctx: Context) -> Outputs:
         """Give the pair to the request that both ends attempted for."""
@@ -109,8 +126,8 @@ class LinkLayer(Agreement):
         if self.distiller and ind.qubit >= 0:
             distilled = self.distiller.add(item.aid, ok, correct=link.master)
             return distilled if len(link.heads) == 1 else (*distilled, *self._answer(link, ind.lane))
-        item.remaining -= 1
-        if item.remaining and len(link.heads) == 1:
+        item.remaining = left = item.remaining - 1
+        if left and len(link.heads) == 1:
             return (ok,)
         return self._deliver(link, item, ind.lane, ok, ctx)
 

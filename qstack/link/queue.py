@@ -107,6 +107,13 @@ class Link:
         self.standing = [-1] * self.lanes
         self.turns = list(range(self.lanes))
 
+    def forget(self) -> None:
+        """Forget everything that was agreed, as if the link were new; standing answers are the caller's business."""
+        for agreed in (self.items, self.heads, self.backlog, self.adding, self.answered, self.dropping):
+            agreed.clear()
+        self.last_order = self.last_cseq = 0
+        self.turns = list(range(self.lanes))
+
     def assign(self) -> int | None:
         """Return the next free absolute queue id, or None if the queue is full.  Only the master calls this."""
         if len(self.items) >= WINDOW:

@@ -18,7 +18,7 @@ from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, on
 from qstack.physical.serial import SEQUENCES, step
 from qstack.services.device import Herald, Trigger
-from qstack.services.l1_physical import Attempt, Heralded
+from qstack.services.l1_physical import Attempt, Heralded, Renumber
 
 
 class PhysicalLayer(Layer):
@@ -34,7 +34,7 @@ class PhysicalLayer(Layer):
 
     def __init__(self, lanes: Mapping[int, int]) -> None:
         self.lanes = dict(lanes)
-        self.last = dict.fromkeys(lanes, SEQUENCES - 1)
+        self.last: dict[int, int | None] = dict.fromkeys(lanes, SEQUENCES - 1)
 
     @on(Attempt)
     def attempt(self, req: Attempt, ctx: Context) -> Outputs:
@@ -46,20 +46,22 @@ class PhysicalLayer(Layer):
     @on(Herald)
     def herald(self, ind: Herald, ctx: Context) -> Outputs:
         """Report a success; successes of a link are numbered without gaps."""
-        last = self.last.get(ind.peer)
-        if last is None:
-            raise RemoteProtocolError(f"herald of a link to node {ind.peer}, which is no neighbour")
-        if ind.sequence != (last + 1) % SEQUENCES:
-            if step(last, ind.sequence, SEQUENCES) <= 0:
+        peer, sequence = ind.peer, ind.sequence
+        try:
+            last = self.last[peer]
+        except KeyError:
+            raise RemoteProtocolError(f"herald of a link to node {peer}, which is no neighbour") from None
+        if last is not None and sequence != (last + 1) % SEQUENCES:
+            if step(last, sequence, SEQUENCES) <= 0:
                 return ()  # said before
-            raise RemoteProtocolError(f"success {ind.sequence} follows {last}", "QS-L1-004")
-        self.last[ind.peer] = ind.sequence
+            raise RemoteProtocolError(f"success {sequence} follows {last}", "QS-L1-004")
+        self.last[peer] = sequence
         return (
             Heralded(
-                ind.peer,
+                peer,
                 ind.lane,
                 ind.aid,
-                ind.sequence,
+                sequence,
                 ind.bell,
                 ind.qubit,
                 ind.emitted,
@@ -67,3 +69,10 @@ class PhysicalLayer(Layer):
                 ind.outcome,
             ),
         )
+
+    @on(Renumber)
+    def renumber(self, req: Renumber, ctx: Context) -> Outputs:
+        """Take any number next: this node or its neighbour has started anew."""
+        if req.peer in self.last:
+            self.last[req.peer] = None
+        return ()

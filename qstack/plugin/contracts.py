@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
@@ -27,7 +28,7 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from qstack.core.errors import PluginError
+from qstack.core.errors import PhysicsError, PluginError
 from qstack.core.layer import Handler
 from qstack.core.nouns import Noun
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
@@ -172,6 +173,16 @@ class InterfaceModel(HardwareModel):
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the time from one attempt of a lane to the next [ps]."""
 
+    def lit(self, clicks: float) -> InterfaceModel:
+        """Return this interface with background light: false clicks per detector and window beside its own [1].
+
+        Raises
+        ------
+        PhysicsError
+            If the model does not say what background light does to it.
+        """
+        raise PhysicsError(f"interfaces of kind {self.kind} do not say what background light does to them")
+
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each end's qubit begins to age, counted from the beginning of a cycle [ps].
 
@@ -263,13 +274,15 @@ class Platform(Options):
         if not isinstance(sheet, Mapping) or not isinstance(sheet.get("readout_error"), list | tuple):
             return sheet
         errors = sheet["readout_error"]
-        if len(errors) != 2 or "readout_bias" in sheet:
+        if len(errors) != 2:
             raise ValueError("readout_error: one error, or those of a true 0 and of a true 1.")
         zero, one = (TypeAdapter(Fraction).validate_python(error) for error in errors)
         return {**sheet, "readout_error": (zero + one) / 2, "readout_bias": (zero - one) / 2}
 
     @model_validator(mode="after")
-    def _known_origins(self) -> Self:
+    def _consistent(self) -> Self:
+        if abs(self.readout_bias) > self.readout_error:
+            raise ValueError("readout_bias exceeds readout_error: one of the two errors would be negative.")
         if self.origins:
             check_origins(self.origins, self.model_dump(mode="json"))
         return self
@@ -301,7 +314,7 @@ def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[
     platforms = []
     for path in sorted(folder.glob("*.yaml")):
         try:
-            sheet = YAML(typ="safe", pure=True).load(path)
+            sheet = _plain(path, path.stat().st_mtime_ns)
             platform = Platform.model_validate(sheet, context=context)
         except ValidationError as error:
             raise PluginError(f"{path.name} is not a platform: {_first(error)}") from error
@@ -311,6 +324,12 @@ def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[
             raise PluginError(f"{path.name} is not a platform: its name is '{platform.name}', not '{path.stem}'")
         platforms.append(platform)
     return platforms
+
+
+@cache
+def _plain(path: Path, changed: int) -> Any:
+    """Return what a YAML file holds; read once per process unless it changes, for reading is slow."""
+    return YAML(typ="safe").load(path)
 
 
 def _first(error: ValidationError, prefix: str = "") -> str:
@@ -327,13 +346,15 @@ def _first(error: ValidationError, prefix: str = "") -> str:
 class Fibre:
     """A fibre between two nodes: length [km], loss of the whole fibre [dB], speed of light in it [km/s], station.
 
-    ``station`` is the place of the heralding station as a fraction of the way from the first end.
+    ``station`` is the place of the heralding station as a fraction of the way from the first end; ``arm_losses`` [dB] are
+    given where the loss is not in proportion to the way.
     """
 
     length: float
     loss: float
     speed: float
     station: float = 0.5
+    arm_losses: tuple[float, float] | None = None
 
     @property
     def delay(self) -> int:
@@ -346,7 +367,8 @@ class Fibre:
         shares = (self.station, 1 - self.station)
         first = round(self.length * shares[0] / self.speed * 1e12)
         delays = (first, self.delay - first)
-        a, b = (Arm(10 ** (-self.loss * share / 10), delay) for share, delay in zip(shares, delays, strict=True))
+        losses = self.arm_losses or (self.loss * shares[0], self.loss * shares[1])
+        a, b = (Arm(10 ** (-loss / 10), delay) for loss, delay in zip(losses, delays, strict=True))
         return a, b
 
 

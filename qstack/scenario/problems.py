@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
@@ -151,19 +152,27 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
     if isinstance(cause, NotOffered):
         installed = f"Installed: {', '.join(cause.offered) or 'none'}.{nearest(cause.name, cause.offered)}"
         place = (*place, cause.key) if cause.key else place
-        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", (installed,))
+        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", _lines(installed))
     if kind == "extra_forbidden":
         hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(place[-1]), allowed)}"
         return Problem(place, "is not a key here.", (hint,))
     if kind == "missing":
         return Problem(place, "is missing.")
     if kind == "value_error":
-        return Problem(place, f"{_shown(value)}{cause}")
+        sentence = str(cause)
+        return Problem(
+            place, sentence if sentence.startswith(_shown(value)[:-2] or " ") else f"{_shown(value)}{sentence}"
+        )
     if kind == "literal_error":
         words = [word.strip("' ") for word in item["ctx"]["expected"].replace(" or ", ",").split(",")]
         return Problem(place, f"{_shown(value)}is not one of: {', '.join(words)}.{nearest(str(value), words)}")
     sentence = _SENTENCES.get(kind, "{msg}.").format(msg=item["msg"], **item.get("ctx", {}))
     return Problem(place, f"{_shown(value) or _NOUNS.get(type(value), '')}{sentence}")
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """Break a long list of names into lines."""
+    return tuple(textwrap.wrap(text, 160, break_on_hyphens=False))
 
 
 _NOUNS: Mapping[type, str] = {list: "a list: ", dict: "a mapping: "}

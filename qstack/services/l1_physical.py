@@ -34,3 +34,10 @@ class Heralded(Indication):
     emitted: int
     basis: int
     outcome: int
+
+
+@noun
+class Renumber(Request):
+    """What was agreed with a neighbour is void: its next success may carry any number."""
+
+    peer: int

@@ -102,3 +102,10 @@ class Err(Indication):
     create_id: int
     reason: int
     remote: bool
+
+
+@noun
+class Unreachable(Indication):
+    """A neighbour does not answer, or has started anew: every request of its link is gone, at both ends."""
+
+    peer: int

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qstack.hosts.build import Network
 from qstack.services.bell import Basis
 from qstack.services.reasons import Reason
+from qstack.study.formalism import Formalism, formalism
 
 SCHEMA = "qstack/summary/1"
 BATCHES = 20
@@ -210,6 +211,8 @@ class Result:
         What the layers did, as plain records.
     interrupted
         True if a user stopped the run; what was finished by then is here.
+    formalism
+        Tier of the run, and bounds of what it approximates.
     standstill
         Why nothing happened any more, or None.
     """
@@ -222,6 +225,7 @@ class Result:
     nodes: list[dict[str, Any]]
     interrupted: bool = False
     standstill: str | None = None
+    formalism: Formalism | None = None
 
     @property
     def seed(self) -> int:
@@ -262,11 +266,12 @@ def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: st
     plan = network.plan
     now = network.simulation.now
     seconds = now * 1e-12
+    flows = [_flow(network, i) for i in range(len(plan.flows))]
     return Result(
         name=plan.scenario.name,
         asked=asked,
         simulated_s=now / 1e12,
-        flows=Flows([_flow(network, i) for i in range(len(plan.flows))]),
+        flows=Flows(flows),
         links=[
             {
                 "a": plan.names[link.ends[0]],
@@ -279,6 +284,7 @@ def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: st
         nodes=[_node(network, number, name, seconds) for number, name in enumerate(plan.names)],
         interrupted=interrupted,
         standstill=standstill,
+        formalism=formalism(plan, [flow.latencies_s for flow in flows]),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import qstack.api
 from qstack.cli import invoke
 
 ROOT = Path(__file__).parents[2]

@@ -62,7 +62,7 @@ def spoilt(draw, texts):
 def test_a_spoilt_scenario_gives_a_clean_answer(qstack, tmp_path, good, examples, command):
     texts = [good, *examples.values()]
 
-    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(spoilt(texts))
     def answer(text):
         path = tmp_path / "spoilt.yaml"

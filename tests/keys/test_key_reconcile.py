@@ -278,3 +278,19 @@ def test_cascade_frame_errors_over_thousands_of_frames(rate):
         spent += size * binary_entropy(np.count_nonzero(alice != bob) / size)
     assert wrong <= blocks * 64 / 1000
     assert 1.03 < leak / spent < 1.09
+
+
+@pytest.mark.slow
+def test_ldpc_frame_errors_over_a_thousand_frames():
+    """Short frames, the hardest case: nearly every one decodes, with more parities where the first were too few."""
+    wrong = leak = spent = trips = 0
+    frames, size, rate = 1000, 32_768, 0.03
+    for number in range(frames):
+        alice, bob = noisy(size, rate, 5000 + number)
+        corrected, said, taken = talk(Ldpc(), alice, bob, rate)
+        wrong += not np.array_equal(corrected, alice)
+        leak, trips = leak + sum(said), trips + taken
+        spent += size * binary_entropy(np.count_nonzero(alice != bob) / size)
+    assert wrong <= 3
+    assert leak / spent < 1.2
+    assert trips < 2 * frames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -26,22 +26,15 @@ class Blinding(Sheet):
         Share of the pulses with a photon that she repeats; lower it to match the click rate of a longer line.
     """
 
+    breaks: ClassVar[Assumption | None] = Assumption.DETECTORS
+    blinds: ClassVar[bool] = True
+
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @property
     def name(self) -> str:
         """Name, for reports."""
         return "detector blinding"
-
-    @property
-    def breaks(self) -> Assumption | None:
-        """The detectors no longer answer to single photons."""
-        return Assumption.DETECTORS
-
-    @property
-    def blinds(self) -> bool:
-        """They do not see anything else."""
-        return True
 
     def tap(self, light: Light, setup: Setup, generator: np.random.Generator) -> Notes:
         """Measure, repeat bright."""

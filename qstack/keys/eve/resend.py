@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import pi
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -31,6 +31,9 @@ class InterceptResend(Sheet):
         Whether the Breidbart basis is used.
     """
 
+    breaks: ClassVar[Assumption | None] = None
+    blinds: ClassVar[bool] = False
+
     share: Annotated[float, Field(ge=0, le=1)] = 1.0
     between: bool = False
 
@@ -38,16 +41,6 @@ class InterceptResend(Sheet):
     def name(self) -> str:
         """Name, for reports."""
         return f"{'Breidbart' if self.between else 'intercept-resend'} on {self.share:.0%}"
-
-    @property
-    def breaks(self) -> Assumption | None:
-        """Nothing: the proof covers it."""
-        return None
-
-    @property
-    def blinds(self) -> bool:
-        """The detectors are left alone."""
-        return False
 
     def tap(self, light: Light, setup: Setup, generator: np.random.Generator) -> Notes:
         """Measure one photon of each attacked pulse; send as many as there were, as found."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import exp, expm1
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -25,6 +25,9 @@ class PhotonNumberSplitting(Sheet):
     single
         Probability that a single photon is let through, over the line without loss; see `hidden`.
     """
+
+    breaks: ClassVar[Assumption | None] = None
+    blinds: ClassVar[bool] = False
 
     single: Annotated[float, Field(ge=0, le=1)] = 0.0
 
@@ -48,16 +51,6 @@ class PhotonNumberSplitting(Sheet):
     def name(self) -> str:
         """Name, for reports."""
         return f"photon-number splitting, {self.single:.0%} of single photons pass"
-
-    @property
-    def breaks(self) -> Assumption | None:
-        """Nothing: decoys price it."""
-        return None
-
-    @property
-    def blinds(self) -> bool:
-        """The detectors are left alone."""
-        return False
 
     def tap(self, light: Light, setup: Setup, generator: np.random.Generator) -> Notes:
         """Split what can be split and thin out the rest."""

@@ -109,8 +109,8 @@ class Cascade:
         return Answerer(_Frames(key, VARIANTS[self.variant], error_rate, corrects=True))
 
 
-class Asker:
-    """Alice: says parities, hears which differ."""
+class _Side:
+    """What both ends share: the frames, and the question that stands."""
 
     def __init__(self, frames: _Frames) -> None:
         self._frames = frames
@@ -122,8 +122,12 @@ class Asker:
 
     @property
     def key(self) -> Bits:
-        """The key, unchanged."""
+        """The key; Bob's with all corrections so far."""
         return self._frames.key()
+
+
+class Asker(_Side):
+    """Alice: says parities, hears which differ."""
 
     def open(self) -> Bits:
         """Return the parities of the first pass."""
@@ -136,21 +140,8 @@ class Asker:
         return self._frames.parities
 
 
-class Answerer:
+class Answerer(_Side):
     """Bob: hears parities, says which differ from his, corrects."""
-
-    def __init__(self, frames: _Frames) -> None:
-        self._frames = frames
-
-    @property
-    def done(self) -> bool:
-        """Whether every pass is through."""
-        return self._frames.parities is None
-
-    @property
-    def key(self) -> Bits:
-        """The key with all corrections so far."""
-        return self._frames.key()
 
     def open(self) -> Bits:
         """Bob never speaks first."""

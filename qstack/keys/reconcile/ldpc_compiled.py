@@ -18,12 +18,11 @@ numba = import_module("numba")  # an extra; by name, because type checkers may n
 
 
 def _box_plus(a: np.float32, b: np.float32) -> np.float32:
-    """Return the box-plus of two log-likelihood ratios, its correction made linear."""
+    """Return the box-plus of two log-likelihood ratios, its correction made linear: u/2 + c(u) is a maximum of lines."""
     total = abs(a + b)
     gap = abs(a - b)
-    correction = max(np.float32(0), np.float32(0.6931472) - np.float32(0.25) * total)
-    correction -= max(np.float32(0), np.float32(0.6931472) - np.float32(0.25) * gap)
-    return np.float32(0.5) * (total - gap) + correction
+    half, quarter, two = np.float32(0.5), np.float32(0.25), np.float32(0.6931472)
+    return max(half * total, quarter * total + two) - max(half * gap, quarter * gap + two)
 
 
 def _clip(message: np.float32) -> np.float32:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from math import log
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,7 @@ CLIP = 25.0
 """Largest message, as in `qstack.keys.reconcile.ldpc_compiled`."""
 
 Floats = NDArray[np.float32]
+_LN2 = np.float32(log(2))
 
 
 def decode(code: Code, word: Bits, syndrome: Bits, error_rate: float, sweeps: int) -> Bits | None:
@@ -117,6 +117,5 @@ def sweep_numpy(
 
 def _box(a: Floats, b: Floats) -> Floats:
     total, gap = np.abs(a + b), np.abs(a - b)
-    value: Any = (total - gap) / 2 + np.maximum(0, log(2) - total / 4) - np.maximum(0, log(2) - gap / 4)
-    result: Floats = value.astype(np.float32)
-    return result
+    value: Floats = np.maximum(total / 2, total / 4 + _LN2) - np.maximum(gap / 2, gap / 4 + _LN2)
+    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qstack import HardwareModel, Platform, hookimpl
-from qstack.hardware.models import DoubleClickInterface
+from qstack.hardware.models import DoubleClickInterface, RelaxingMemory, SingleClickInterface
 from qstack.plugin.contracts import load_platforms
 from qstack_colour_centres.interface import ColourCentreInterface
 from qstack_colour_centres.memory import SpinMemory
@@ -18,4 +18,5 @@ DATA = Path(__file__).parent / "data"
 def qstack_hardware() -> list[type[HardwareModel] | Platform]:
     """Offer the two models and the data sheets in ``data/platforms``."""
     models: list[type[HardwareModel]] = [ColourCentreInterface, SpinMemory]
-    return [*models, *load_platforms(DATA / "platforms", [*models, DoubleClickInterface])]
+    of_qstack: list[type[HardwareModel]] = [DoubleClickInterface, SingleClickInterface, RelaxingMemory]
+    return [*models, *load_platforms(DATA / "platforms", [*models, *of_qstack])]

@@ -1,0 +1,154 @@
+"""Streams: pairs handed up at both ends.
+
+    pair   --Pair/Delivery--> with the application --Release/ACK, now and then--> forgotten
+           --Pair, no room--> held back --Release or ACK/Delivery--> with the application
+
+Both ends hand up the same pairs in the same order, as far as the network gives them so.  With a window, an end hands up
+a pair only while fewer than a window of its own are with the application, and while the other end has room too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from qstack.core.errors import LocalProtocolError
+from qstack.core.layer import Context, Outputs, on
+from qstack.core.nouns import Noun
+from qstack.services.device import Apply, Free
+from qstack.services.l3_network import Disconnect, Pair
+from qstack.services.l4_transport import DETERMINISTIC, Delivery, Release
+from qstack.transport.session import ENDING, STANDING, Session, Terms
+from qstack.wire.transport import Acknowledgement, Discard
+
+EVERYTHING = 1 << 62
+
+
+class PlainStream(Session):
+    """A stream that leaves everything to the circuit: class C or B, as many pairs as the memories hold.
+
+    Attributes
+    ----------
+    left
+        Counts down at the initiator; a negative number never ends.
+    """
+
+    def __init__(self, number: int, peer: int, terms: Terms, *, initiator: bool, patience: int) -> None:
+        super().__init__(number, peer, terms, initiator=initiator, patience=patience)
+        self.left = (initiator and terms.number) or -1
+        self.state = STANDING
+
+    def pair(self, ind: Pair, ctx: Context) -> Outputs:
+        """Hand a pair up; after the last one the circuit is no longer needed."""
+        if self.left == 0:
+            return (Free(ind.qubit),)  # nobody wants it any more (QS-L4-011)
+        self.left -= 1
+        delivery = Delivery(ind.session, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked)
+        return (delivery,) if self.left else (delivery, Disconnect(ind.session))
+
+    def finish(self, ctx: Context) -> Iterator[Noun]:
+        """Give the circuit back."""
+        if self.left:
+            self.left = 0
+            yield Disconnect(self.number)
+
+    drop = finish
+
+    def settle(self, ctx: Context) -> Iterator[Noun]:
+        """Nothing is in flight."""
+        yield from ()
+
+    late = settle
+
+    @property
+    def settled(self) -> bool:
+        """Whether the circuit is gone."""
+        return self.over
+
+
+class Stream(Session):
+    """A stream with a window, or with corrected pairs.
+
+    Attributes
+    ----------
+    stock
+        Pairs that are held back.
+    handed, released, acknowledged
+        Pairs handed up, let go of, and reported as such to the other end.
+    """
+
+    def __init__(self, number: int, peer: int, terms: Terms, *, initiator: bool, patience: int) -> None:
+        super().__init__(number, peer, terms, initiator=initiator, patience=patience)
+        self.stock: deque[Pair] = deque()
+        self.handed = 0
+        self.released = 0
+        self.acknowledged = 0
+
+    def pair(self, ind: Pair, ctx: Context) -> Outputs:
+        """Correct a pair in class T, at the end that did not ask, and hand it up if there is room."""
+        if self.state == ENDING:
+            return (Free(ind.qubit),)
+        self.stock.append(ind)
+        if self.terms.consumption == DETERMINISTIC and ind.bell and not self.initiator:
+            return (Apply(ind.qubit, ind.bell), *self._hand())
+        return self._hand()
+
+    def _hand(self) -> Iterator[Noun]:
+        window = self.terms.window
+        wanted = self.terms.number
+        while self.stock and not (window and self.handed >= min(self.released + window, self.limit)):
+            ind = self.stock.popleft()
+            bell = 0 if self.terms.consumption == DETERMINISTIC else ind.bell
+            self.handed += 1
+            yield Delivery(self.number, ind.pair, bell, ind.qubit, ind.estimate, ind.asked)
+            if self.initiator and self.handed == wanted:
+                yield from self.hang_up()
+
+    @on(Release)
+    def release(self, req: Release, ctx: Context) -> Outputs:
+        """Take back room; the other end hears of it when half a window is free again."""
+        window = self.terms.window
+        if self.released == self.handed:
+            raise LocalProtocolError(f"session {self.number}: nothing is left to let go of")
+        self.released += 1
+        if window and self.released - self.acknowledged >= max(1, window // 2):
+            self.acknowledged = self.released
+            yield self.send(Acknowledgement(self.number, self.released, window, 0))
+        yield from self._hand()
+
+    @on(Acknowledgement)
+    def heard(self, msg: Acknowledgement, ctx: Context) -> Outputs:
+        """Hear how far the other end has room."""
+        self.limit = max(self.limit, msg.cumulative + msg.credit)
+        return self._hand()
+
+    @on(Discard)
+    def discarded(self, msg: Discard, ctx: Context) -> Outputs:
+        """Free a pair that the other end has not handed up and never will."""
+        for ind in self.stock:
+            if ind.pair == msg.pair:
+                self.stock.remove(ind)
+                return (Free(ind.qubit),)
+        return ()
+
+    def finish(self, ctx: Context) -> Iterator[Noun]:
+        """Free what is held back, at both ends, and give the circuit back."""
+        for ind in self.stock:
+            yield Free(ind.qubit)
+            yield self.send(Discard(self.number, ind.pair))
+        self.stock.clear()
+        yield from self.hang_up()
+
+    drop = finish
+
+    def settle(self, ctx: Context) -> Iterator[Noun]:
+        """Go on with what the network had delivered before its end; the other end may be gone, its room does not count."""
+        self.limit = EVERYTHING
+        yield from self._hand()
+
+    late = settle
+
+    @property
+    def settled(self) -> bool:
+        """Whether the circuit is gone and every pair is handed up."""
+        return self.over and not self.stock

@@ -1,0 +1,67 @@
+"""Three nodes and a laboratory as processes on loopback."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("cryptography")
+sys.path.insert(0, str(Path(__file__).parent))
+from processes import NODES, Processes, consumed
+
+pytestmark = pytest.mark.slow
+DELIVERED = {"flow": 0, "reason": 0}
+
+
+@pytest.fixture
+def network(tmp_path, three):
+    made = []
+
+    def make(number=20, **more):
+        data = three(stack={"network": {"cutoff": "200 ms"}}, run={"until": "100 s", "seed": 3})
+        data["flows"][0]["number"] = number
+        processes = Processes(tmp_path, data, **more)
+        made.append(processes)
+        return processes
+
+    yield make
+    for processes in made:
+        processes.stop()
+
+
+def test_three_processes_deliver_pairs(network):
+    net = network()
+    net.start("laboratory", *NODES)
+    net.wait("n0", "Finished", **DELIVERED)
+    net.wait("n2", "Finished", **DELIVERED)
+    head, tail = consumed(net, "n0"), consumed(net, "n2")
+    assert head == tail
+    assert sorted(head) == list(range(20))
+    assert set(net.stop().values()) == {0}
+    assert not net.events("laboratory", "refused"), "no qubit was used twice or leaked to a stranger"
+
+
+def test_a_second_process_at_the_same_port_is_refused(network):
+    net = network()
+    net.start("laboratory", *NODES)
+    net.wait("n1", "listening")
+    first = net.running.pop("n1")
+    try:
+        net.start("n1")
+        assert net.running.pop("n1").wait(30) == 1
+        assert "cannot listen at" in net.errors("n1")
+        assert "another process listens there already" in net.errors("n1")
+    finally:
+        net.running["n1"] = first
+
+
+def test_without_a_laboratory_there_is_no_node(network):
+    net = network()
+    net.write("n0", again=None)
+    net.start("laboratory", "n0")
+    net.wait("n0", "listening")
+    net.kill("laboratory")
+    assert net.running.pop("n0").wait(30) == 1
+    assert "the laboratory is gone" in net.errors("n0")
