@@ -44,6 +44,7 @@ from qstack.plugin.contracts import (
     Offer,
     Options,
     Platform,
+    Sheet,
     chosen,
     load_platforms,
 )
@@ -309,7 +310,7 @@ def qstack_applications() -> list[Offer]:
 
 
 @hookimpl
-def qstack_hardware() -> list[type[HardwareModel] | Platform]:
+def qstack_hardware() -> list[type[HardwareModel] | Sheet]:
     """Offer the reference models, and the data sheets in ``qstack/data/hardware``."""
     models: list[type[HardwareModel]] = [
         RelaxingMemory,

@@ -10,8 +10,6 @@ from typing import Any
 
 import click
 from pydantic import BaseModel
-from rich.console import Console
-from rich.table import Table
 
 from qstack import api
 from qstack.cli.sheets import find, medium_of, unknown, validated
@@ -212,6 +210,9 @@ def _setting(view: Any) -> str:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - every command loads this module, few print tables
+    from rich.table import Table  # noqa: PLC0415 - as above
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
@@ -57,6 +57,7 @@ __all__ = [
     "Outcome",
     "Platform",
     "Selection",
+    "Sheet",
     "choose_model",
     "chosen",
     "load_platforms",
@@ -247,35 +248,55 @@ class _Models:
     models: Mapping[str, type[HardwareModel]]
 
 
-def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[Platform]:
-    """Return the platforms of a folder of data sheets (``*.yaml``), each named like its file.
+class Sheet:
+    """A data sheet in a file (``*.yaml``), a platform named like the file.
 
-    Parameters
-    ----------
-    folder
-        One file per platform.
-    models
-        Model classes that the sheets may choose by ``kind``.
-
-    Raises
-    ------
-    PluginError
-        If a sheet is not a platform; the message names the file.
+    It is read when somebody wants it: parsing all installed sheets takes longer than most commands.
     """
-    context = {"plugins": _Models({model.kind: model for model in models})}
-    platforms = []
-    for path in sorted(folder.glob("*.yaml")):
+
+    def __init__(self, path: Path, models: Iterable[type[HardwareModel]]) -> None:
+        self.name = path.stem
+        self._path = path
+        self._models = _Models({model.kind: model for model in models})
+
+    @cached_property
+    def platform(self) -> Platform:
+        """The platform.
+
+        Raises
+        ------
+        PluginError
+            If the sheet is not one; the message names the file.
+        """
+        path = self._path
         try:
-            sheet = _plain(path, path.stat().st_mtime_ns)
-            platform = Platform.model_validate(sheet, context=context)
+            platform = Platform.model_validate(_plain(path, path.stat().st_mtime_ns), context={"plugins": self._models})
         except ValidationError as error:
             raise PluginError(f"{path.name} is not a platform: {_first(error)}") from error
         except YAMLError as error:
             raise PluginError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from error
-        if platform.name != path.stem:
-            raise PluginError(f"{path.name} is not a platform: its name is '{platform.name}', not '{path.stem}'")
-        platforms.append(platform)
-    return platforms
+        if platform.name != self.name:
+            raise PluginError(f"{path.name} is not a platform: its name is '{platform.name}', not '{self.name}'")
+        return platform
+
+    @property
+    def title(self) -> str:
+        """The platform's line for people."""
+        return self.platform.title
+
+
+def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[Sheet]:
+    """Return the data sheets of a folder (``*.yaml``), one per platform.
+
+    Parameters
+    ----------
+    folder
+        One file per platform, named like it.
+    models
+        Model classes that the sheets may choose by ``kind``.
+    """
+    known = tuple(models)
+    return [Sheet(path, known) for path in sorted(folder.glob("*.yaml"))]
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
@@ -14,6 +15,8 @@ from qstack.plugin.contracts import NestedErrors, NotOffered
 from qstack.plugin.spelling import nearest
 
 Loc = tuple[str | int, ...]
+WIDTH = 120
+"""Longest line of a list of names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +152,10 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
     value = item["input"]
     kind = item["type"]
     if isinstance(cause, NotOffered):
-        installed = f"Installed: {_some(cause.offered)}.{nearest(cause.name, cause.offered)}"
+        installed = textwrap.wrap(f"Installed: {', '.join(cause.offered) or 'none'}.", WIDTH, break_on_hyphens=False)
+        installed[-1] += nearest(cause.name, cause.offered)
         place = (*place, cause.key) if cause.key else place
-        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", (installed,))
+        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", tuple(installed))
     if kind == "extra_forbidden":
         hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(place[-1]), allowed)}"
         return Problem(place, "is not a key here.", (hint,))
@@ -172,11 +176,6 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
 MOST_NAMES = 10
 """Of installed things in one message; `qstack plugins` lists all."""
 
-
-def _some(names: Sequence[str]) -> str:
-    """Return names as a list that fits on a line."""
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return f"{', '.join(names[:MOST_NAMES]) or 'none'}{more}"
 
 
 _NOUNS: Mapping[type, str] = {list: "a list: ", dict: "a mapping: "}
