@@ -404,5 +404,6 @@ def qstack_commands() -> Iterable[click.Command]:
 
 @hookimpl
 def qstack_specs() -> list[Path]:
-    """Offer the packaged specifications."""
-    return []
+    """Offer the specifications: in the package of a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    return [folder for folder in (package / "specs", package.parent / "specs") if folder.is_dir()][:1]
