@@ -28,6 +28,7 @@ UNUSED = {
     "qstack_reconciliation",
     "qstack_adapters",
     "qstack_eavesdroppers",
+    "qstack_specs",
 }
 """Hooks that nothing in a run consumes yet; the page has to say so."""
 WITHOUT_SCENARIO = UNUSED | {"qstack_commands"}
