@@ -29,7 +29,7 @@ UNUSED = {
     "qstack_specs",
 }
 """Hooks that nothing in a run consumes yet; the page has to say so."""
-WITHOUT_SCENARIO = UNUSED | {"qstack_commands"}
+WITHOUT_SCENARIO = UNUSED | {"qstack_commands", "qstack_eavesdroppers", "qstack_reconciliation"}
 
 
 def block(hook, language):
