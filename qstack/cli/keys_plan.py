@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from qstack import api
 from qstack.study.keys_cases import Case, Served, bits_text, cases, summary
 from qstack.study.keys_plan import Demand, load_plan
 from qstack.study.keys_policy import CLASSES, order
@@ -16,7 +17,7 @@ from qstack.study.keys_policy import CLASSES, order
 
 def show(path: Path, *, as_json: bool) -> bool:
     """Print what a plan comes to; return whether the quiet network serves every demand."""
-    loaded = load_plan(path)
+    loaded = load_plan(path, api.manager(path.parent))
     found = cases(loaded)
     if as_json:
         click.echo(json.dumps(summary(loaded, found), indent=2, allow_nan=False))

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from qstack import api
 from qstack.plugin.contracts import Options
+from qstack.plugin.manager import Manager
 from qstack.plugin.spelling import nearest
 from qstack.plugin.units import Duration, Fraction, Rate
 from qstack.scenario import topology
@@ -153,8 +153,8 @@ class Loaded:
     pairs: PairNetwork | None
 
 
-def load_plan(path: Path) -> Loaded:
-    """Read a key plan.
+def load_plan(path: Path, manager: Manager) -> Loaded:
+    """Read a key plan; `manager` knows the plugins of its folder.
 
     Raises
     ------
@@ -166,7 +166,6 @@ def load_plan(path: Path) -> Loaded:
     data, origin = read(text_of(path), str(path))
     if not isinstance(data, dict):
         raise refusal(str(path), "expected a mapping of keys: name, network, bb84 or bbm92, demands, incidents.")
-    manager = api.manager(path.parent)
     with manager.blaming():
         try:
             plan = KeyPlan.model_validate(data, context={"plugins": manager})
@@ -177,7 +176,7 @@ def load_plan(path: Path) -> Loaded:
     if problems:
         raise report(problems, origin)
     links = dict(laid)
-    return Loaded(plan, links, _pair_network(plan, data, nodes, links))
+    return Loaded(plan, links, _pair_network(plan, data, nodes, links, manager))
 
 
 def _graph(
@@ -228,7 +227,11 @@ def _fibres(plan: KeyPlan, links: Mapping[tuple[str, str], Any]) -> list[Problem
 
 
 def _pair_network(
-    plan: KeyPlan, data: Mapping[str, Any], nodes: list[str], links: Mapping[tuple[str, str], tuple[float, float]]
+    plan: KeyPlan,
+    data: Mapping[str, Any],
+    nodes: list[str],
+    links: Mapping[tuple[str, str], tuple[float, float]],
+    manager: Manager,
 ) -> PairNetwork | None:
     if plan.bbm92 is None:
         return None
@@ -240,4 +243,4 @@ def _pair_network(
         "fibre": plan.network.fibre.model_dump(mode="json"),
         "hardware": {"all": data["bbm92"]["hardware"]},
     }
-    return PairNetwork(network, data["bbm92"].get("stack", {}), plan.bbm92.min_fidelity, plan.bbm92.block)
+    return PairNetwork(network, data["bbm92"].get("stack", {}), plan.bbm92.min_fidelity, plan.bbm92.block, manager)

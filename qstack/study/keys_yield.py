@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from qstack import api
 from qstack.core.errors import ConfigError
 from qstack.keys import bb84, bbm92
 from qstack.keys.finite import Counts
 from qstack.keys.models import Fibre, Receiver, Setup, Source
 from qstack.keys.store.simulated import EFFICIENCY, pair_length, pair_terms, pairs_needed
 from qstack.keys.terms import Proof, Terms, announce, leak_limit
+from qstack.plugin.manager import Manager
+from qstack.scenario.load import from_data
 from qstack.scenario.plan import Plan
 
 Ends = frozenset[str]
@@ -126,6 +127,7 @@ class PairNetwork:
     stack: Mapping[str, Any]
     min_fidelity: float
     pairs: int
+    manager: Manager
 
     def scenario(self, source: str, target: str) -> dict[str, Any]:
         """Return the scenario of one flow."""
@@ -162,7 +164,7 @@ class PairNetwork:
         if target not in {node["id"] for node in part.network["nodes"]}:
             return f"no fibre leads from {source} to {target} any more"
         try:
-            return api.load(part.scenario(source, target)).plan
+            return from_data(part.scenario(source, target), self.manager)
         except ConfigError as refusal:
             first = str(refusal).splitlines()[0]
             return first.partition("cannot be served: ")[2] or first

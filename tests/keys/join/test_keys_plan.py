@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import qstack
+from qstack import api
 from qstack.keys import bb84, pulses, rates
 from qstack.keys.eve.resend import InterceptResend
 from qstack.keys.models import Receiver, Setup, Source
@@ -19,7 +20,7 @@ from qstack.keys.store.simulated import Bbm92Source
 from qstack.keys.store.source import KeyBlock
 from qstack.study.keys import StackFlow
 from qstack.study.keys_cases import cases, summary
-from qstack.study.keys_plan import load_plan
+from qstack.study.keys_plan import Loaded, load_plan
 from qstack.study.keys_policy import CLASSES, Method, decide
 from qstack.study.keys_yield import PairNetwork, bb84_seconds, bb84_setup, bb84_terms, bb84_yield, bbm92_yield
 
@@ -27,6 +28,10 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "keys"
 LIGHT = Source(rate_hz=100e6, intensities=(0.3, 0.09, 0.0), probabilities=(0.2, 0.48, 0.32), p_key=0.8)
 DETECTORS = Receiver(efficiency=0.2, dark_rate_hz=100, optical_error=0.01, p_key=0.8)
 ENDS = ("a", "b")
+
+
+def plan_of(name: str) -> Loaded:
+    return load_plan(EXAMPLES / f"{name}.yaml", api.manager())
 
 
 def setup(loss_db: float, **receiver) -> Setup:
@@ -87,7 +92,7 @@ def test_a_link_without_hope_says_why():
 
 @pytest.fixture(scope="module")
 def hospital() -> PairNetwork:
-    return load_plan(EXAMPLES / "hospital.yaml").pairs
+    return plan_of("hospital").pairs
 
 
 def test_a_flow_of_pairs_yields_what_a_run_of_the_stack_delivers(hospital):
@@ -115,7 +120,7 @@ def test_a_whole_block_of_the_hospital_is_made(hospital):
 
 
 def outcomes(name: str):
-    loaded = load_plan(EXAMPLES / f"{name}.yaml")
+    loaded = plan_of(name)
     found = cases(loaded)
     return found, {case.name: {one.demand.name: one for one in case.served} for case in found}
 
@@ -175,7 +180,7 @@ def test_no_link_carries_more_than_it_yields_and_no_change_is_silent(name):
 
 
 def test_the_plan_as_data_names_everything():
-    loaded = load_plan(EXAMPLES / "bank.yaml")
+    loaded = plan_of("bank")
     data = summary(loaded, cases(loaded))
     assert data["schema"] == "qstack/key-plan/1"
     assert data["demands"][0] | {"need_bit_s": 0} == {
