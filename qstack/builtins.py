@@ -11,8 +11,11 @@ import click
 from pydantic import BeforeValidator, Field
 
 from qstack.application.bbm92 import Bbm92
+from qstack.application.chsh import Chsh
 from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
+from qstack.application.rsp import Preparer, Target
+from qstack.application.teleport import TeleportReceiver, TeleportSender
 from qstack.channels import models as channels
 from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
@@ -53,6 +56,7 @@ from qstack.plugin.hooks import API_VERSION, hookimpl
 from qstack.plugin.sites import FlowEnd, Site
 from qstack.plugin.units import FOR_EVER, Fraction, PositiveDuration
 from qstack.routing.shortest import ShortestPath, WidestPath
+from qstack.services.l4_transport import DETERMINISTIC, REACTIVE
 from qstack.services.strategies import Router, Storage
 from qstack.transport.layer import TransportLayer
 
@@ -345,8 +349,12 @@ def qstack_eavesdroppers() -> list[Offer]:
 # -- applications -----------------------------------------------------------------------------------------------------
 
 
+def _wish(end: FlowEnd) -> Wish:
+    return Wish(end.peer, end.min_fidelity, end.number)
+
+
 def _pairs(options: Options, end: FlowEnd) -> Application:
-    return Pairs(end.flow, Wish(end.peer, end.min_fidelity, end.number))
+    return Pairs(end.flow, _wish(end))
 
 
 class KeyOptions(Options):
@@ -356,8 +364,41 @@ class KeyOptions(Options):
 
 
 def _bbm92(options: KeyOptions, end: FlowEnd) -> Application:
-    wish = Wish(end.peer, end.min_fidelity, end.number)
-    return Bbm92(end.flow, wish, initiator=end.initiator, sample=options.sample)
+    return Bbm92(end.flow, _wish(end), initiator=end.initiator, sample=options.sample)
+
+
+class TeleportOptions(Options):
+    """Options of the teleportation check."""
+
+    consumption: Literal["C", "T"] = Field(
+        "T", description="C: frames are tracked; T: they are applied before delivery"
+    )
+    window: int = Field(8, ge=1, le=(1 << 16) - 1, strict=True, description="most qubits in flight [1]")
+
+
+def _teleport(options: TeleportOptions, end: FlowEnd) -> Application:
+    if not end.initiator:
+        return TeleportReceiver(end.flow, end.peer)
+    consumption = {"C": REACTIVE, "T": DETERMINISTIC}[options.consumption]
+    return TeleportSender(end.flow, _wish(end), consumption=consumption, window=options.window)
+
+
+def _chsh(options: Options, end: FlowEnd) -> Application:
+    return Chsh(end.flow, _wish(end), initiator=end.initiator)
+
+
+class PreparationOptions(Options):
+    """Options of remote state preparation."""
+
+    states: Literal[4, 8, 16, 32, 64] = Field(
+        4, description="states at equal distances on the equator; more than 4 need the exact tier"
+    )
+
+
+def _rsp(options: PreparationOptions, end: FlowEnd) -> Application:
+    if end.initiator:
+        return Preparer(end.flow, _wish(end), choice=options.states.bit_length() - 1)
+    return Target(end.flow, _wish(end))
 
 
 @hookimpl
@@ -366,6 +407,9 @@ def qstack_applications() -> list[Offer]:
     return [
         Offer("pairs", _pairs, summary="take entangled pairs as they come"),
         Offer("bbm92", _bbm92, KeyOptions, "a sifted key from measured pairs, errors counted by both ends"),
+        Offer("teleport", _teleport, TeleportOptions, "qubits in six known states, and how many arrive as they were"),
+        Offer("chsh", _chsh, summary="a CHSH game: S from counted bits, above 2 only with entanglement; exact tier"),
+        Offer("rsp", _rsp, PreparationOptions, "remote state preparation: half a pair and one bit for a known state"),
     ]
 
 

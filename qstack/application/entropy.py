@@ -37,6 +37,10 @@ class Entropy:
         self.waiting.append((number, use))
         yield from self._serve()
 
+    def ready(self) -> Iterator[Noun]:
+        """Have bits at hand before anybody needs them."""
+        yield from self._serve()
+
     def fill(self, ind: Bits) -> Iterator[Noun]:
         """Take a block that the device has drawn.
 
