@@ -18,7 +18,7 @@ from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
 from qstack.correction.codes import FIVE_QUBIT, SHOR, STEANE
 from qstack.correction.distillation import Bbpssw, Dejmps, Distillation
-from qstack.hardware.channels import FreeSpace, InstalledFibre, free_space, installed_fibre
+from qstack.hardware.channels import FreeSpace, InstalledFibre, Satellite, free_space, installed_fibre, satellite
 from qstack.hardware.midpoint import midpoint, sender_receiver
 from qstack.hardware.models import (
     DoubleClickInterface,
@@ -44,6 +44,7 @@ from qstack.plugin.contracts import (
     Offer,
     Options,
     Platform,
+    Sheet,
     chosen,
     load_platforms,
 )
@@ -309,7 +310,7 @@ def qstack_applications() -> list[Offer]:
 
 
 @hookimpl
-def qstack_hardware() -> list[type[HardwareModel] | Platform]:
+def qstack_hardware() -> list[type[HardwareModel] | Sheet]:
     """Offer the reference models, and the data sheets in ``qstack/data/hardware``."""
     models: list[type[HardwareModel]] = [
         RelaxingMemory,
@@ -335,6 +336,7 @@ def qstack_media() -> list[Offer]:
         Offer("midpoint", _medium(midpoint), summary="a heralding station, or a source, on the fibre"),
         Offer("sender-receiver", _medium(sender_receiver), summary="the station stands at the second end"),
         Offer("installed-fibre", installed_fibre, InstalledFibre, "connectors, data traffic beside the photons, drift"),
+        Offer("satellite", satellite, Satellite, "a satellite above two ground stations, standing still"),
         Offer("free-space", free_space, FreeSpace, "telescopes in sight of each other: air, turbulence, pointing"),
     ]
 
@@ -345,15 +347,19 @@ def _correlators(options: Options, *, schemes: Mapping[str, Combine], **given: A
     return tier
 
 
+def _exact(options: Options, *, schemes: Mapping[str, Combine], **given: Any) -> Any:
+    from qstack.hardware.exact import ExactTier, known_schemes  # noqa: PLC0415 - only those who ask for it need it
+
+    known_schemes(schemes)
+    return ExactTier(**given, midpoint=lambda ends: Midpoint(ends, window=1))
+
+
 @hookimpl
 def qstack_tiers() -> list[Offer]:
-    """Offer the reference owner of quantum state."""
+    """Offer the reference owners of quantum state."""
     return [
-        Offer(
-            "correlators",
-            _correlators,
-            summary="pairs as three correlators; exact for Pauli noise",
-        )
+        Offer("correlators", _correlators, summary="pairs as three correlators; exact for Pauli noise"),
+        Offer("exact", _exact, summary="pairs as 4 x 4 matrices; exact for T1, unequal readout and every direction"),
     ]
 
 
@@ -398,5 +404,6 @@ def qstack_commands() -> Iterable[click.Command]:
 
 @hookimpl
 def qstack_specs() -> list[Path]:
-    """Offer the packaged specifications."""
-    return []
+    """Offer the specifications: in the package of a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    return [folder for folder in (package / "specs", package.parent / "specs") if folder.is_dir()][:1]

@@ -142,6 +142,22 @@ def conform(  # one argument for each option
         raise click.exceptions.Exit(1)
 
 
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def plan(file: Path, *, as_json: bool) -> None:
+    """Say what a network yields for the keys that FILE demands, and what becomes of them when Eve or a digger comes.
+
+    Nothing is run: lengths are those of mean blocks with a finite key.  Exit code 1 if the quiet network refuses a demand.
+    """
+    from qstack.cli.keys_plan import show  # noqa: PLC0415 - the whole stack, only for those who plan
+
+    with _plain_errors():
+        served = show(file, as_json=as_json)
+    if not served:
+        raise click.exceptions.Exit(1)
+
+
 class _plain_errors:  # noqa: N801  # used as a word: with _plain_errors()
     """Print the project's own errors as text; exit code 2 for bad input, 1 for anything that failed."""
 

@@ -170,7 +170,12 @@ class Link:
     ----------
     deaf
         Tells whether the REPLY of a success is lost on its way to an end, from side (0 or 1) and number; None loses none.
+    pair_type, half_type
+        How a tier keeps the state of a pair.
     """
+
+    pair_type: type[Pair] = Pair
+    half_type: type[Half] = Half
 
     def __init__(
         self,
@@ -219,10 +224,11 @@ class Link:
         self.successes += 1
         a, b = self.ends
         index, bell = lane.index, outcome.bell
-        pair = Pair(bell, *outcome.correlators)
+        half_type = self.half_type
+        pair = self.pair_type(bell, *outcome.correlators)
         born_a, born_b = begin + a.emit, begin + b.emit
-        pair.a = half_a = Half(pair, a.law, born_a, lane, 0)
-        pair.b = half_b = Half(pair, b.law, born_b, lane, 1)
+        pair.a = half_a = half_type(pair, a.law, born_a, lane, 0)
+        pair.b = half_b = half_type(pair, b.law, born_b, lane, 1)
         if success.modes[0][1] and success.modes[1][1] and self.deaf is None:
             qubit = self.numbers()
             lane.free[:] = _FULL
