@@ -20,7 +20,7 @@ from typing import Any
 
 from qstack.conformance.bench import Bench
 from qstack.conformance.marks import Unsupported, requirement
-from qstack.conformance.stand import FAST, GOOD, ROUND_TRIP, ROWS, Make, talk
+from qstack.conformance.stand import FAST, GOOD, PERIOD, ROUND_TRIP, ROWS, Make, talk
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.nouns import Send
@@ -469,13 +469,13 @@ class EndingTests:
         """One is withdrawn, the other gets its pairs."""
         bench = Bench(make)
         bench.ask(1, replace(CREATE, number=500))
-        bench.ask(1, replace(CREATE, purpose=6))
-        bench.run(4 * ROUND_TRIP)
+        bench.ask(1, replace(CREATE, purpose=6, number=60))
+        bench.run(2 * ROUND_TRIP + 5 * PERIOD)
         bench.ask(1, Withdraw(2, 4))
         bench.run(LONG)
         got = [sum(purpose == 6 for purpose, _, _ in bench.pairs(node)) for node in (1, 2)]
-        if got != [3, 3]:
-            raise bench.ends[1].mismatch(f"- 3 pairs of purpose 6 at both ends, not {got}\n{bench.dialogue()}")
+        if got != [60, 60]:
+            raise bench.ends[1].mismatch(f"- 60 pairs of purpose 6 at both ends, not {got}\n{bench.dialogue()}")
 
 
 class LinkSuite(RequestTests, AgreementTests, DeliveryTests, EndingTests):
