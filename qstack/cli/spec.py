@@ -14,6 +14,7 @@ from qstack.conformance.specification import Chapter, Requirement, Specification
 from qstack.conformance.tracing import check as find_problems
 from qstack.conformance.tracing import checkout, update, verified
 from qstack.core.errors import ConfigError
+from qstack.plugin.manager import REFERENCE
 from qstack.plugin.spelling import nearest
 
 HANGING = 6
@@ -27,6 +28,12 @@ def command() -> None:
 def specifications() -> list[Specification]:
     """Return the specifications of qstack and of every plugin."""
     return [load(folder) for folder in api.manager(Path()).offers("specs").values()]
+
+
+def reference() -> Specification:
+    """Return the specifications of qstack itself."""
+    found = api.manager().found["specs"].values()
+    return next(load(one.thing) for one in found if one.plugin.distribution == REFERENCE)
 
 
 def place(chapter: Chapter, number: str) -> str:

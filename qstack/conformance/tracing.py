@@ -116,10 +116,15 @@ def update(specification: Specification) -> None:
         (folder / SCHEMA).write_text(schema(), encoding="utf-8")
         (folder / "coverage.txt").write_text(coverage(specification, verified(specification)), encoding="utf-8")
     for chapter in specification.chapters:
-        texts = {one.id: _line(one) for one in chapter.document.requirement}
-        prose = LINE.sub(lambda found, texts=texts: texts.get(found[1], found[0]), chapter.prose)
+        prose = _with_texts(chapter)
         if prose != chapter.prose:
             chapter.page.write_text(prose, encoding="utf-8")
+
+
+def _with_texts(chapter: Chapter) -> str:
+    """Return the prose with the texts of the data."""
+    texts = {one.id: _line(one) for one in chapter.document.requirement}
+    return LINE.sub(lambda found: texts.get(found[1], found[0]), chapter.prose)
 
 
 def _line(one: Requirement) -> str:
@@ -131,13 +136,13 @@ def _numbers(specification: Specification) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for chapter in specification.chapters:
         file = chapter.data.name
-        everything = [*chapter.document.requirement, *chapter.document.dropped]
-        for one in everything:
-            if not one.id.startswith(chapter.document.prefix + "-"):
-                yield Problem(file, f"{one.id} does not begin with {chapter.document.prefix}")
-            if one.id in seen:
-                yield Problem(file, f"{one.id} stands in {seen[one.id]} already; a number is never used twice")
-            seen[one.id] = file
+        taken = [one.id for one in chapter.document.requirement] + [one.id for one in chapter.document.dropped]
+        for number in taken:
+            if not number.startswith(chapter.document.prefix + "-"):
+                yield Problem(file, f"{number} does not begin with {chapter.document.prefix}")
+            if number in seen:
+                yield Problem(file, f"{number} stands in {seen[number]} already; a number is never used twice")
+            seen[number] = file
         for one in chapter.document.requirement:
             yield from (Problem(file, f"{one.id} {what}") for what in _form(one))
 
