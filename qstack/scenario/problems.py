@@ -173,11 +173,6 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
     return Problem(place, f"{_shown(value) or _NOUNS.get(type(value), '')}{sentence}")
 
 
-MOST_NAMES = 10
-"""Of installed things in one message; `qstack plugins` lists all."""
-
-
-
 _NOUNS: Mapping[type, str] = {list: "a list: ", dict: "a mapping: "}
 
 

@@ -222,11 +222,11 @@ def test_every_error_has_the_form_of_the_documentation(qstack, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     bad = good.replace("like: textbook", "like: textbok").replace("until: 10 s", "until: -120 s")
     (tmp_path / "scenario.yaml").write_text(bad)
-    first, hint, place, end = qstack("check", "scenario.yaml").err.splitlines()
-    installed = sorted(package.manager().platforms)  # whatever plugins are installed here
-    more = f" and {len(installed) - 10} more" if len(installed) > 10 else ""
+    first, *hints, place, end = qstack("check", "scenario.yaml").err.splitlines()
+    installed = ", ".join(sorted(package.manager().platforms))  # whatever plugins are installed here
     assert first == "scenario.yaml:21 network.hardware.all.like  'textbok' is not a hardware platform."
-    assert hint == f"{'':17}Installed: {', '.join(installed[:10])}{more}.  Did you mean 'textbook'?"
+    assert all(hint.startswith(" " * 17) for hint in hints)
+    assert " ".join(hint.strip() for hint in hints) == f"Installed: {installed}.  Did you mean 'textbook'?"
     assert place == "scenario.yaml:49 run.until  '-120 s': a duration must be positive."
     assert end == "2 errors; nothing was run."
 
