@@ -27,7 +27,6 @@ UNUSED = {
     "qstack_codes",
     "qstack_reconciliation",
     "qstack_adapters",
-    "qstack_eavesdroppers",
     "qstack_specs",
 }
 """Hooks that nothing in a run consumes yet; the page has to say so."""
@@ -147,4 +146,4 @@ def test_every_hook_is_exercised_by_the_tests(hook):
 def test_reference_offers_something_through_every_hook_that_runs():
     manager = Manager([REFERENCE])
     silent = {kind.hook for name, kind in KINDS.items() if not manager.found[name]}
-    assert silent == {"qstack_drivers", "qstack_adapters", "qstack_eavesdroppers"}
+    assert silent == {"qstack_drivers", "qstack_adapters"}
