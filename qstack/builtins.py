@@ -21,7 +21,7 @@ from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
 from qstack.correction.codes import FIVE_QUBIT, SHOR, STEANE
 from qstack.correction.distillation import Bbpssw, Dejmps, Distillation
-from qstack.hardware.channels import FreeSpace, InstalledFibre, free_space, installed_fibre
+from qstack.hardware.channels import FreeSpace, InstalledFibre, Satellite, free_space, installed_fibre, satellite
 from qstack.hardware.midpoint import midpoint, sender_receiver
 from qstack.hardware.models import (
     DoubleClickInterface,
@@ -47,6 +47,7 @@ from qstack.plugin.contracts import (
     Offer,
     Options,
     Platform,
+    Sheet,
     chosen,
     load_platforms,
 )
@@ -282,6 +283,69 @@ def qstack_reconciliation() -> list[Offer]:
     ]
 
 
+class InterceptOptions(Options):
+    """How many of the photons are measured and sent on."""
+
+    share: Fraction = Field(1.0, description="of the pulses that are attacked")
+
+
+class BlindingOptions(Options):
+    """How often the blinded detectors are made to click."""
+
+    share: Annotated[Fraction, Field(gt=0)] = Field(1.0, description="of the pulses with a photon that are repeated")
+
+
+class SplittingOptions(Options):
+    """What becomes of single photons."""
+
+    single: Fraction = Field(0.5, description="of the single photons that are let through")
+
+
+class TamperingOptions(Options):
+    """Which message is changed, and where."""
+
+    number: Annotated[int, Field(ge=0, strict=True)] = Field(3, description="of the message, counted from 0")
+    place: Fraction = Field(0.5, description="of the bit that is flipped, as a share of the message")
+
+
+def _intercept(options: InterceptOptions, *, between: bool = False) -> Any:
+    from qstack.keys.eve.resend import InterceptResend  # noqa: PLC0415 - only key users need it
+
+    return InterceptResend(share=options.share, between=between)
+
+
+def _blinding(options: BlindingOptions) -> Any:
+    from qstack.keys.eve.blinding import Blinding  # noqa: PLC0415 - only key users need it
+
+    return Blinding(share=options.share)
+
+
+def _splitting(options: SplittingOptions) -> Any:
+    from qstack.keys.eve.splitting import PhotonNumberSplitting  # noqa: PLC0415 - only key users need it
+
+    return PhotonNumberSplitting(single=options.single)
+
+
+def _tampering(options: TamperingOptions) -> Any:
+    from qstack.keys.eve.middle import Edit  # noqa: PLC0415 - only key users need it
+
+    return Edit(options.number, place=options.place)
+
+
+@hookimpl
+def qstack_eavesdroppers() -> list[Offer]:
+    """Offer the known attacks on a decoy-state link."""
+    return [
+        Offer("intercept-resend", _intercept, InterceptOptions, "measure in the BB84 bases and send on"),
+        Offer(
+            "breidbart", partial(_intercept, between=True), InterceptOptions, "measure between the bases and send on"
+        ),
+        Offer("photon-number-splitting", _splitting, SplittingOptions, "keep a photon of every pulse that has two"),
+        Offer("blinding", _blinding, BlindingOptions, "hold the detectors blind and make them click at will"),
+        Offer("tampering", _tampering, TamperingOptions, "flip one bit of one classical message"),
+    ]
+
+
 # -- applications -----------------------------------------------------------------------------------------------------
 
 
@@ -363,7 +427,7 @@ def qstack_applications() -> list[Offer]:
 
 
 @hookimpl
-def qstack_hardware() -> list[type[HardwareModel] | Platform]:
+def qstack_hardware() -> list[type[HardwareModel] | Sheet]:
     """Offer the reference models, and the data sheets in ``qstack/data/hardware``."""
     models: list[type[HardwareModel]] = [
         RelaxingMemory,
@@ -389,6 +453,7 @@ def qstack_media() -> list[Offer]:
         Offer("midpoint", _medium(midpoint), summary="a heralding station, or a source, on the fibre"),
         Offer("sender-receiver", _medium(sender_receiver), summary="the station stands at the second end"),
         Offer("installed-fibre", installed_fibre, InstalledFibre, "connectors, data traffic beside the photons, drift"),
+        Offer("satellite", satellite, Satellite, "a satellite above two ground stations, standing still"),
         Offer("free-space", free_space, FreeSpace, "telescopes in sight of each other: air, turbulence, pointing"),
     ]
 
@@ -456,5 +521,6 @@ def qstack_commands() -> Iterable[click.Command]:
 
 @hookimpl
 def qstack_specs() -> list[Path]:
-    """Offer the packaged specifications."""
-    return []
+    """Offer the specifications: in the package of a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    return [folder for folder in (package / "specs", package.parent / "specs") if folder.is_dir()][:1]

@@ -142,6 +142,48 @@ def conform(  # one argument for each option
         raise click.exceptions.Exit(1)
 
 
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def plan(file: Path, *, as_json: bool) -> None:
+    """Say what a network yields for the keys that FILE demands, and what becomes of them when Eve or a digger comes.
+
+    Nothing is run: lengths are those of mean blocks with a finite key.  Exit code 1 if the quiet network refuses a demand.
+    """
+    from qstack.cli.keys_plan import show  # noqa: PLC0415 - the whole stack, only for those who plan
+
+    with _plain_errors():
+        served = show(file, as_json=as_json)
+    if not served:
+        raise click.exceptions.Exit(1)
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the attack, such as share=0.2."
+)
+@click.option("--reconciliation", default="cascade", show_default=True, help="Scheme that corrects the errors.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the pulses and of Eve.")
+def attack(name: str, settings: tuple[str, ...], reconciliation: str, seed: int) -> None:
+    """Let an eavesdropper of the installed plugins at a decoy-state link, and tell what she learned.
+
+    Once with a receiver as it is sold, once with one that tests its own detectors. Exit code 1 if the careful one was fooled.
+    """
+    from qstack import api  # noqa: PLC0415 - only for those who attack
+    from qstack.study.keys_attack import attacked, read_trial  # noqa: PLC0415 - as above
+
+    with _plain_errors():
+        manager = api.manager(Path())
+        with manager.blaming():
+            trial = read_trial(manager, name, reconciliation, settings)
+            reports = [attacked(trial, careful=careful, seed=seed) for careful in (False, True)]
+        for receiver, report in zip(("as sold", "with a self-test"), reports, strict=True):
+            click.echo(f"receiver {receiver}: {report}")
+    if not reports[-1].secure:
+        raise click.exceptions.Exit(1)
+
+
 class _plain_errors:  # noqa: N801  # used as a word: with _plain_errors()
     """Print the project's own errors as text; exit code 2 for bad input, 1 for anything that failed."""
 

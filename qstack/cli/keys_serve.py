@@ -102,9 +102,10 @@ def source_maker(kind: str, scenario: Path | None = None, flow: str | None = Non
         return Bb84Source
     if kind == "test":
         return lambda names: RandomTestSource(BLOCK_OCTETS)
-    from qstack.study.keys import load_flow  # noqa: PLC0415 - the whole stack, only for those who run it
+    from qstack import api  # noqa: PLC0415 - the whole stack, only for those who run it
+    from qstack.study.keys import CITY, StackFlow  # noqa: PLC0415 - as above
 
-    found = load_flow(scenario, flow)
+    found = StackFlow(api.load(scenario or CITY), flow)
     return lambda names: Bbm92Source(names, found)
 
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qstack import api
 from qstack.core.errors import ConfigError, LocalProtocolError
 from qstack.core.layer import Context, Outputs
 from qstack.core.node import Node
@@ -170,17 +168,6 @@ class StackFlow:
             first,
             second,
         )
-
-
-def load_flow(path: Path | None = None, flow: str | None = None) -> StackFlow:
-    """Return a flow of a scenario file, or the one of the city link.
-
-    Raises
-    ------
-    ConfigError
-        As `qstack.load` and `StackFlow`.
-    """
-    return StackFlow(api.load(CITY if path is None else path), flow)
 
 
 def tapped(plan: Plan, flow: PlannedFlow, share: float) -> Plan:

@@ -96,6 +96,7 @@ def inputs(layers: tuple[Layer, ...]) -> st.SearchStrategy:
     return st.tuples(st.one_of(nouns), st.integers(0, 4), st.sampled_from([0, 0, 1, 10, 1000]))
 
 
+@pytest.mark.requirement("QS-CV-008", "QS-CV-010")
 @pytest.mark.parametrize("name", PILES)
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
@@ -118,6 +119,7 @@ def test_only_protocol_errors(name, data):
                 assert answer.peer != 2, "a message to oneself"
 
 
+@pytest.mark.requirement("QS-CV-011")
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_same_inputs_same_answers(data):

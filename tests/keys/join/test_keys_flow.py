@@ -27,7 +27,7 @@ from qstack.keys.store.source import DroppedBlock, KeyBlock
 from qstack.services.key_delivery import Confirm, Fetch, Reserve, Settle
 from qstack.services.secret import Secret
 from qstack.study import keys
-from qstack.study.keys import CITY, StackFlow, load_flow
+from qstack.study.keys import CITY, StackFlow
 
 NAMES = ("kme-1", "kme-2")
 
@@ -44,7 +44,7 @@ def flow(number=600, **changes):
 
 @pytest.fixture(scope="module")
 def source():
-    return Bbm92Source(NAMES, load_flow())
+    return Bbm92Source(NAMES, StackFlow(qstack.load(CITY)))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_its_length_is_that_of_the_printed_bound(block):
 
 def test_the_errors_are_those_of_the_link(block):
     """One link, no storage to speak of: the state of the herald, measured."""
-    plan = load_flow().experiment.plan
+    plan = StackFlow(qstack.load(CITY)).experiment.plan
     x, _, z = plan.links[0].sheet.heralds[0].outcomes[0].correlators
     ledger = block.ledger
     for errors, bits, value in (
@@ -119,8 +119,8 @@ def test_somebody_on_the_fibre_costs_the_block(source):
     assert isinstance(dropped, DroppedBlock)
     assert "nothing to amplify" in dropped.why
     assert dropped.ledger["length"] == 0
-    counted = float(dropped.why.split(":")[1].split()[0])
-    plan = load_flow().experiment.plan
+    counted = float(dropped.why.split()[0])
+    plan = StackFlow(qstack.load(CITY)).experiment.plan
     x = plan.links[0].sheet.heralds[0].outcomes[0].correlators[0]
     assert abs(counted - (1 - x / 2) / 2) < 4 * sqrt(0.19 / dropped.ledger["test_bits"])
 
