@@ -65,6 +65,12 @@ class Entry:
         """The node behind this one, -1 at the tail."""
         return self.path[self.position + 1] if self.position + 1 < len(self.path) else -1
 
+    @property
+    def partners(self) -> tuple[int, ...]:
+        """Nodes without which the circuit is of no use here: its neighbours, and at an end the other end."""
+        ends = (self.path[0], self.path[-1]) if self.before < 0 or self.behind < 0 else ()
+        return self.before, self.behind, *ends
+
 
 class SignallingLayer(Layer):
     """One per node.
@@ -214,8 +220,11 @@ class SignallingLayer(Layer):
 
     @on(Unreachable)
     def unreachable(self, ind: Unreachable, ctx: Context) -> Outputs:
-        """Tear down what leads through a neighbour that was lost; both ends hear of it (QS-L3-011)."""
-        for circuit in [c for c, entry in self.entries.items() if ind.peer in (entry.before, entry.behind)]:
+        """Tear down what leads through a neighbour that was lost, or to an end that this end cannot talk to any more.
+
+        Both ends hear of it (QS-L3-011).
+        """
+        for circuit in [c for c, entry in self.entries.items() if ind.peer in entry.partners]:
             yield from self._tear_down(circuit, Reason.LOST_PEER, ind.peer)
 
     @on(Broken)
