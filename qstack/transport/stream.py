@@ -132,7 +132,7 @@ class Stream(Session):
         if not window:
             return ()
         limit = self.limit
-        self.room = released + window if released + window < limit else limit
+        self.room = min(limit, released + window)
         told: Outputs = ()
         if released - self.acknowledged >= self.half:
             self.acknowledged = released

@@ -262,7 +262,7 @@ def test_examples_have_plain_keys_one_on_a_line(examples):
     for text in examples.values():
         for line in text.splitlines():
             if line.strip() and not line.lstrip().startswith("#"):
-                assert re.fullmatch(r"\s*(- )?[a-z_]+:( [^{}\[\]]+)?", line), line
+                assert re.fullmatch(r"\s*(- )?[a-z_]+:( [^{}\[\]]+)?|\s*- [0-9.]+", line), line
 
 
 TOPOLOGY = {"name": "t", "nodes": [{"id": "A"}, {"id": "B"}], "links": [{"a": "A", "b": "B", "length_km": 5}]}
