@@ -42,8 +42,9 @@ def hardware(memories: int) -> dict[str, Any]:
     }
 
 
-def chain(segments: int, *, distilled: bool = False, seed: int = 1) -> Experiment:
-    """Return a chain with one endless flow from end to end."""
+def chain(segments: int, *, distilled: bool = False, window: int = 0, seed: int = 1) -> Experiment:
+    """Return a chain with one endless flow from end to end; with a window its pairs are corrected too (class T)."""
+    app = {"use": "pairs", "consumption": "T", "window": window} if window else "pairs"
     link = {"link": {"distillation": "dejmps"}} if distilled else {}
     return qstack.load(
         {
@@ -53,7 +54,7 @@ def chain(segments: int, *, distilled: bool = False, seed: int = 1) -> Experimen
                 "hardware": {"all": hardware(10)},
             },
             "stack": {**link, "network": {"cutoff": "0.1 s"}},
-            "flows": [{"name": "pairs", "from": "n0", "to": f"n{segments}", "min_fidelity": 0.25}],
+            "flows": [{"name": "pairs", "app": app, "from": "n0", "to": f"n{segments}", "min_fidelity": 0.25}],
             "run": {"until": "1000 s", "seed": seed},
         }
     )
@@ -136,7 +137,7 @@ def timed(experiment: Experiment, seconds: float) -> Run:
     )
 
 
-def p1(segments: int, *, distilled: bool = False) -> float:
+def p1(segments: int, *, distilled: bool = False, window: int = 0) -> float:
     """Return delivered pairs per CPU-second of a P1 chain.
 
     Raises
@@ -145,7 +146,7 @@ def p1(segments: int, *, distilled: bool = False) -> float:
         If rate or mean fidelity are not those of the table.
     """
     rate, fidelity = TABLE[segments, distilled]
-    run = timed(chain(segments, distilled=distilled), round(1.15 * LEAST / rate / (1 - WARM_UP), 1))
+    run = timed(chain(segments, distilled=distilled, window=window), round(1.15 * LEAST / rate / (1 - WARM_UP), 1))
     if abs(run.rate / rate - 1) > RATE_OFF or abs(run.fidelity - fidelity) > FIDELITY_OFF or run.delivered < LEAST:
         raise WrongPhysics(
             f"{run.delivered} pairs, {run.rate:.1f} a second at F = {run.fidelity:.4f}; "

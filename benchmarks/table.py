@@ -47,6 +47,7 @@ def figure(function: Callable[..., keys.Figure]) -> Callable[..., float]:
 
 TABLE: tuple[Benchmark, ...] = (
     Benchmark("link_20km", networks.p1, PAIRS, {"segments": 1}, 50_000, 100_000),
+    Benchmark("session_20km", networks.p1, PAIRS, {"segments": 1, "window": 64}),
     Benchmark("chain_2", networks.p1, PAIRS, {"segments": 2}, 25_000, 50_000),
     Benchmark("chain_4", networks.p1, PAIRS, {"segments": 4}, 10_000, 20_000),
     Benchmark("chain_8", networks.p1, PAIRS, {"segments": 8}, 4_000, 10_000),

@@ -56,7 +56,7 @@ from qstack.plugin.hooks import API_VERSION, hookimpl
 from qstack.plugin.sites import FlowEnd, Site
 from qstack.plugin.units import FOR_EVER, Fraction, PositiveDuration
 from qstack.routing.shortest import ShortestPath, WidestPath
-from qstack.services.l4_transport import DETERMINISTIC, REACTIVE
+from qstack.services.l4_transport import DETERMINISTIC, REACTIVE, TOLERANT
 from qstack.services.strategies import Router, Storage
 from qstack.transport.layer import TransportLayer
 
@@ -349,12 +349,23 @@ def qstack_eavesdroppers() -> list[Offer]:
 # -- applications -----------------------------------------------------------------------------------------------------
 
 
+CLASSES = {"B": TOLERANT, "C": REACTIVE, "T": DETERMINISTIC}
+"""Consumption classes by their letters."""
+
+
 def _wish(end: FlowEnd) -> Wish:
     return Wish(end.peer, end.min_fidelity, end.number)
 
 
-def _pairs(options: Options, end: FlowEnd) -> Application:
-    return Pairs(end.flow, _wish(end))
+class PairOptions(Options):
+    """Options of pairs taken as they come."""
+
+    consumption: Literal["B", "C", "T"] = Field("C", description="what a pair waits for; T: its frame is applied")
+    window: int = Field(0, ge=0, le=(1 << 16) - 1, strict=True, description="most pairs at hand [1]; 0 no limit")
+
+
+def _pairs(options: PairOptions, end: FlowEnd) -> Application:
+    return Pairs(end.flow, _wish(end), consumption=CLASSES[options.consumption], window=options.window)
 
 
 class KeyOptions(Options):
@@ -379,8 +390,7 @@ class TeleportOptions(Options):
 def _teleport(options: TeleportOptions, end: FlowEnd) -> Application:
     if not end.initiator:
         return TeleportReceiver(end.flow, end.peer)
-    consumption = {"C": REACTIVE, "T": DETERMINISTIC}[options.consumption]
-    return TeleportSender(end.flow, _wish(end), consumption=consumption, window=options.window)
+    return TeleportSender(end.flow, _wish(end), consumption=CLASSES[options.consumption], window=options.window)
 
 
 def _chsh(options: Options, end: FlowEnd) -> Application:
@@ -405,7 +415,7 @@ def _rsp(options: PreparationOptions, end: FlowEnd) -> Application:
 def qstack_applications() -> list[Offer]:
     """Offer the reference applications."""
     return [
-        Offer("pairs", _pairs, summary="take entangled pairs as they come"),
+        Offer("pairs", _pairs, PairOptions, "take entangled pairs as they come"),
         Offer("bbm92", _bbm92, KeyOptions, "a sifted key from measured pairs, errors counted by both ends"),
         Offer("teleport", _teleport, TeleportOptions, "qubits in six known states, and how many arrive as they were"),
         Offer("chsh", _chsh, summary="a CHSH game: S from counted bits, above 2 only with entanglement; exact tier"),

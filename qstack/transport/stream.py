@@ -131,8 +131,7 @@ class Stream(Session):
         window = self.terms.window
         if not window:
             return ()
-        limit = self.limit
-        self.room = min(limit, released + window)
+        self.room = min(released + window, self.limit)
         told: Outputs = ()
         if released - self.acknowledged >= self.half:
             self.acknowledged = released
