@@ -28,11 +28,12 @@ def commands() -> list[click.Command]:
         run,
         schema,
         serve,
+        spec,
         trace,
         validate,
     )
 
-    parts = (run, replay, check, demo, trace, validate, hardware, cost, keys, conform, schema, serve, plugins)
+    parts = (run, replay, check, demo, trace, validate, hardware, cost, keys, conform, spec, schema, serve, plugins)
     return [module.command for module in parts]
 
 

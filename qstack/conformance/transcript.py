@@ -14,14 +14,20 @@ The kit knows the contract only: no reference layer, no hardware.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from enum import Enum
+from typing import Any, TypeVar, cast
 
+from qstack.core.errors import ProtocolError
 from qstack.core.layer import Context, Handler, Layer
 from qstack.core.nouns import Cancel, Message, Noun, Send, Set, Timer
 
 SHOWN = 40
 """Lines of a transcript that an error shows; the older ones are left out."""
+
+MOST = 20_000
+"""Answers to one input, or timers in one wait, after which a layer counts as one that never comes to rest."""
 
 N = TypeVar("N", bound=Noun)
 
@@ -83,15 +89,15 @@ class Transcript:
     def at(self, now: int) -> Transcript:
         """Move to a time, firing every timer that is due until then [ps]."""
         self.open = []
-        while True:
+        for _ in range(MOST):
             due = min(((at, number, timer) for timer, (at, number) in self.timers.items()), default=None, key=_first)
             if due is None or due[0] > now:
-                break
+                self.context.now = max(self.context.now, now)
+                return self
             self.context.now = max(self.context.now, due[0])
             del self.timers[due[2]]
             self._give(due[2])
-        self.context.now = max(self.context.now, now)
-        return self
+        raise self.mismatch(f"- fewer than {MOST} timers until {now}", ())
 
     def wait(self, duration: int) -> Transcript:
         """Let time pass [ps]; the answers of every timer that fires can be expected afterwards."""
@@ -105,18 +111,34 @@ class Transcript:
 
     def _give(self, noun: Noun) -> None:
         origin = f"   from {self.sender}" if isinstance(noun, Message) else ""
-        self.lines.append(f"   >> {noun!r}{origin}")
+        self.lines.append(f"   >> {shown(noun)}{origin}")
         self.context.sender = self.sender
         waiting = [noun]
+        before = len(self.answers)
         for item in waiting:  # grows while it is read
-            for answer in self.handlers[type(item)](item, self.context):
+            for answer in self._ask(item):
                 if type(answer) in self.handlers:
                     waiting.append(answer)
                 else:
                     self._take(answer)
+                if len(waiting) + len(self.answers) - before > MOST:
+                    raise self.mismatch(f"- fewer than {MOST} answers to {noun!r}", ())
+
+    def _ask(self, item: Noun) -> Iterator[Noun]:
+        """Return what the layer answers; an exception takes the dialogue along, and one that is a bug is a mismatch."""
+        handler = self.handlers.get(type(item))
+        if handler is None:
+            raise self.mismatch(f"- somebody who handles {type(item).__name__}", ())
+        try:
+            yield from handler(item, self.context)
+        except ProtocolError as error:
+            error.add_note("\n".join(self.lines[-SHOWN:]))
+            raise
+        except Exception as error:
+            raise self.mismatch(f"- no exception, but {type(error).__name__}: {error}", ()) from error
 
     def _take(self, answer: Noun) -> None:
-        self.lines.append(f"   << {answer!r}")
+        self.lines.append(f"   << {shown(answer)}")
         self.answers.append(answer)
         self.open.append(answer)
         if isinstance(answer, Set):
@@ -139,7 +161,7 @@ class Transcript:
             try:
                 place = self.open.index(noun)
             except ValueError:
-                raise self._mismatch(f"- << {noun!r}", self.open) from None
+                raise self.mismatch(f"- << {shown(noun)}", self.open) from None
             self.open = self.open[place + 1 :]
         return self
 
@@ -147,7 +169,7 @@ class Transcript:
         """Expect these answers to the last input, in this order, and no others (timers apart)."""
         answers = [a for a in self.open if not isinstance(a, Set | Cancel)]
         if answers != list(expected):
-            raise self._mismatch("\n".join(f"- << {noun!r}" for noun in expected) or "- << nothing", answers)
+            raise self.mismatch("\n".join(f"- << {shown(noun)}" for noun in expected) or "- << nothing", answers)
         self.open = []
         return self
 
@@ -159,7 +181,7 @@ class Transcript:
         """Expect that no noun of this kind, or not more than some, has ever come; messages count inside their `Send`."""
         found = self.all(kind)
         if len(found) > more_than:
-            raise self._mismatch(f"- at most {more_than} {kind.__name__}", found)
+            raise self.mismatch(f"- at most {more_than} {kind.__name__}", found)
         return self
 
     def all(self, kind: type[N]) -> list[N]:
@@ -170,12 +192,29 @@ class Transcript:
         """Return the last answer of a kind."""
         found = next((a for a in map(_content, reversed(self.answers)) if isinstance(a, kind)), None)
         if found is None:
-            raise self._mismatch(f"- a {kind.__name__}", ())
+            raise self.mismatch(f"- a {kind.__name__}", ())
         return found
 
-    def _mismatch(self, missing: str, there: Sequence[Noun]) -> TranscriptError:
-        extra = "".join(f"\n + << {noun!r}" for noun in there)
+    def mismatch(self, missing: str, there: Sequence[Noun] = ()) -> TranscriptError:
+        """Return the error that shows the dialogue, what is missing (``- ...``) and what is there instead."""
+        extra = "".join(f"\n + << {shown(noun)}" for noun in there)
         return TranscriptError("\n".join(["", *self.lines[-SHOWN:], f" {missing}"]) + extra)
+
+
+def shown(noun: Noun) -> str:
+    """Return a noun in a line: as it is written, without the fields that have their defaults."""
+    told = [
+        (field.name, getattr(noun, field.name))
+        for field in fields(cast("Any", noun))
+        if getattr(noun, field.name) is ANY or getattr(noun, field.name) != field.default
+    ]
+    return f"{type(noun).__name__}({', '.join(f'{name}={_word(value)}' for name, value in told)})"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, Noun):
+        return shown(value)
+    return value.name if isinstance(value, Enum) else repr(value)
 
 
 def _content(answer: Noun) -> Noun:

@@ -181,3 +181,58 @@ def free_space(options: FreeSpace, a: Platform, b: Platform, fibre: Fibre) -> Li
         clicks = options.receiver.clicks(options.background)
         a, b = (_lit(platform, clicks) for platform in (a, b))
     return midpoint(a, b, replace(fibre, loss=sum(losses), speed=LIGHT, arm_losses=(losses[0], losses[1])))
+
+
+class Satellite(Options):
+    """A satellite above two ground stations, seen by each at an elevation; nothing moves.
+
+    Parameters
+    ----------
+    altitude
+        Of the orbit.
+    elevations
+        Of the satellite above the horizon, as the first and as the second end see it [degree].
+    half_divergence, aperture, jitter, optics, background, receiver
+        As in `FreeSpace`; `aperture` is that of each ground station, `optics` that of one way.
+    zenith_loss
+        Of the whole atmosphere, straight up.
+    """
+
+    altitude: Length = 500.0
+    elevations: tuple[float, float] = (30.0, 30.0)
+    half_divergence: Positive = 5e-6
+    aperture: Length = 1.2e-3
+    jitter: NotNegative = 0.0
+    optics: Annotated[Fraction, Field(gt=0)] = 0.5
+    zenith_loss: Loss = 3.0
+    background: Power = 0.0
+    receiver: Receiver = Receiver(wavelength=810)
+
+
+def satellite(options: Satellite, a: Platform, b: Platform, fibre: Fibre) -> LinkSheet:
+    """Return what a link by way of a satellite can do, while it stands where it stands; the fibre is not used.
+
+    What the satellite carries is for the interfaces to say: a source of pairs sends down, a station takes what comes up.
+    Both are given the same loss, which is that of a downlink: an uplink is spread by the air where it begins.
+
+    Raises
+    ------
+    PhysicsError
+        If the satellite is below a horizon, or as `installed_fibre`.
+    """
+    ranges = [freespace.slant_range(options.altitude, up) for up in options.elevations]
+    pointed = freespace.pointing_transmission(options.jitter, options.half_divergence) * options.optics
+    losses = [
+        -10
+        * log10(
+            freespace.aperture_share(reach, options.half_divergence, options.aperture * 1e3)
+            * freespace.air_transmission(options.zenith_loss, up)
+            * pointed
+        )
+        for reach, up in zip(ranges, options.elevations, strict=True)
+    ]
+    if options.background:
+        clicks = options.receiver.clicks(options.background)
+        a, b = (_lit(platform, clicks) for platform in (a, b))
+    way = Fibre(sum(ranges), sum(losses), LIGHT, ranges[0] / sum(ranges), (losses[0], losses[1]))
+    return midpoint(a, b, way)

@@ -15,6 +15,8 @@ from qstack.plugin.contracts import NestedErrors, NotOffered
 from qstack.plugin.spelling import nearest
 
 Loc = tuple[str | int, ...]
+WIDTH = 120
+"""Longest line of a list of names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +152,10 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
     value = item["input"]
     kind = item["type"]
     if isinstance(cause, NotOffered):
-        installed = f"Installed: {', '.join(cause.offered) or 'none'}.{nearest(cause.name, cause.offered)}"
+        installed = textwrap.wrap(f"Installed: {', '.join(cause.offered) or 'none'}.", WIDTH, break_on_hyphens=False)
+        installed[-1] += nearest(cause.name, cause.offered)
         place = (*place, cause.key) if cause.key else place
-        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", _lines(installed))
+        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", tuple(installed))
     if kind == "extra_forbidden":
         hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(place[-1]), allowed)}"
         return Problem(place, "is not a key here.", (hint,))
@@ -168,11 +171,6 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
         return Problem(place, f"{_shown(value)}is not one of: {', '.join(words)}.{nearest(str(value), words)}")
     sentence = _SENTENCES.get(kind, "{msg}.").format(msg=item["msg"], **item.get("ctx", {}))
     return Problem(place, f"{_shown(value) or _NOUNS.get(type(value), '')}{sentence}")
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    """Break a long list of names into lines."""
-    return tuple(textwrap.wrap(text, 160, break_on_hyphens=False))
 
 
 _NOUNS: Mapping[type, str] = {list: "a list: ", dict: "a mapping: "}

@@ -170,6 +170,14 @@ class Herald(Indication):
 
 
 @noun
+class Missed(Indication):
+    """What a REPLY without success says: the number of the last success, which this node may not have heard of."""
+
+    peer: int
+    sequence: int
+
+
+@noun
 class Swapped(Indication):
     """The outcome of a `Swap` as a Bell index."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from statistics import NormalDist
 from typing import Any
@@ -17,6 +17,7 @@ from qstack.hosts.build import Network
 from qstack.services.bell import Basis
 from qstack.services.reasons import Reason
 from qstack.study.formalism import Formalism, formalism
+from qstack.study.outcomes import MEANINGS, Outcome, Trials
 
 SCHEMA = "qstack/summary/1"
 BATCHES = 20
@@ -81,6 +82,8 @@ class FlowResult:
         Sifted bits that were not revealed.
     estimates
         Of the fidelity, by the layers: one entry per delivered pair [1].
+    trials
+        By case: what the application has tried, and how often it came out right.
     seconds
         From the start of the flow to its end or to the end of the run [s].
     reason
@@ -101,6 +104,13 @@ class FlowResult:
     kept: int
     seconds: float
     reason: Reason | None
+    trials: dict[int, Trials] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The number that the application was run for, counted from its tests; None if it has none."""
+        meaning = MEANINGS.get(self.application)
+        return meaning(self.trials) if meaning and self.trials else None
 
     @property
     def delivered(self) -> int:
@@ -310,6 +320,7 @@ def _flow(network: Network, number: int) -> FlowResult:
         kept=sum(record.kept.values()),
         seconds=max(0, ended - flow.start) * 1e-12,
         reason=Reason(max(reasons)) if reasons else None,
+        trials={case: Trials(*counts) for case, counts in sorted(record.checked.items())},
     )
 
 

@@ -148,7 +148,7 @@ class TransportLayer(Layer):
             return (Send(ctx.sender, SessionReset(msg.session, Reason.REJECTED if session else Reason.UNSUPP)),)
         elif session.state != ASKED:
             return ()  # a repetition, long answered
-        session.limit = min(terms.window, msg.credit)
+        session.grant(min(terms.window, msg.credit))
         return session.send(SessionOpenAck(msg.session, terms.window, terms.window)), session.wait(ctx.now)
 
     @on(SessionOpenAck)
@@ -161,7 +161,7 @@ class TransportLayer(Layer):
         if msg.window > terms.window:
             raise RemoteProtocolError(f"session {msg.session}: a window of {msg.window} is more than was asked for")
         session.state = CONNECTING
-        session.limit = msg.credit
+        session.grant(msg.credit)
         number = terms.number if terms.mode == STREAM else 0
         return (
             Cancel(AnswerDue(msg.session)),
@@ -174,7 +174,7 @@ class TransportLayer(Layer):
         """Learn how much room the initiator has."""
         session = self._known(msg, ctx)
         if session is not None and session.state == ASKED:
-            session.limit = min(session.terms.window, msg.credit)
+            session.grant(min(session.terms.window, msg.credit))
         return ()
 
     @on(Connected)
@@ -209,9 +209,10 @@ class TransportLayer(Layer):
         if session is None:
             return (Returned(req.session, req.qubit),) if isinstance(req, Transmit) else ()
         handler = self.tables[req.session].get(type(req))
-        if handler is None or session.state in {ASKING, ASKED, CONNECTING}:
+        if handler is None or session.state < STANDING:
             raise LocalProtocolError(f"session {req.session} has no use for {type(req).__name__} here and now")
-        return self._through(session, handler(req, ctx))
+        outputs = handler(req, ctx)
+        return self._through(session, outputs) if session.over else outputs
 
     @on(Acknowledgement, Correction, Discard, Loss)
     def remote(self, msg: Acknowledgement | Correction | Discard | Loss, ctx: Context) -> Outputs:
@@ -263,7 +264,7 @@ class TransportLayer(Layer):
     def _stop(self, session: Session, last: Iterator[Noun], reason: int, ctx: Context) -> Iterator[Noun]:
         """End a session from this side; one that does not stand yet is over with a word."""
         plain = isinstance(session, PlainStream)
-        if session.state in {ASKING, ASKED, CONNECTING}:
+        if session.state < STANDING:
             yield Cancel(AnswerDue(session.number))
             yield session.send(SessionReset(session.number, reason or Reason.TORN_DOWN))
             yield from session.hang_up() if session.state == CONNECTING else ()
@@ -282,7 +283,7 @@ class TransportLayer(Layer):
             return ()
         session.told = True
         session.reason = session.reason or msg.reason
-        if session.state in {ASKING, ASKED, CONNECTING}:
+        if session.state < STANDING:
             return self._refused(session)
         if isinstance(msg, SessionReset) and session.initiator:
             return self._through(session, session.drop(ctx))
@@ -311,7 +312,7 @@ class TransportLayer(Layer):
     def _through(self, session: Session, outputs: Outputs) -> Iterator[Noun]:
         """Pass on what a session wants, and forget it when it has settled."""
         yield from outputs
-        if session.settled and self.sessions.get(session.number) is session:
+        if session.over and session.settled and self.sessions.get(session.number) is session:
             del self.sessions[session.number], self.tables[session.number]
             if not (session.initiator or isinstance(session, PlainStream)):
                 self.ended.append(session.number)

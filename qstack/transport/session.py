@@ -96,6 +96,10 @@ class Session(Layer):
         """Use a pair of a session that stands."""
         raise NotImplementedError
 
+    def grant(self, limit: int) -> None:
+        """Take how far the other end has room, as it says while the session is agreed on."""
+        self.limit = limit
+
     def finish(self, ctx: Context) -> Iterator[Noun]:
         """Do what the user's `Close` asks for."""
         raise NotImplementedError

@@ -75,6 +75,8 @@ class Stream(Session):
         Pairs that are held back.
     handed, released, acknowledged
         Pairs handed up, let go of, and reported as such to the other end.
+    room
+        Pairs may be handed up while `handed` is below this number.
     """
 
     def __init__(self, number: int, peer: int, terms: Terms, *, initiator: bool, patience: int) -> None:
@@ -83,43 +85,64 @@ class Stream(Session):
         self.handed = 0
         self.released = 0
         self.acknowledged = 0
+        self.room = 0
+        self.half = max(1, terms.window // 2)
+        self.last = terms.number if initiator else 0
+        self.corrected = terms.consumption == DETERMINISTIC
+        self.corrects = self.corrected and not initiator
+        self.grant(self.limit)
+
+    def grant(self, limit: int) -> None:
+        """Take how far the other end has room."""
+        self.limit = limit
+        window = self.terms.window
+        self.room = min(self.released + window, self.limit) if window else EVERYTHING
 
     def pair(self, ind: Pair, ctx: Context) -> Outputs:
         """Correct a pair in class T, at the end that did not ask, and hand it up if there is room."""
         if self.state == ENDING:
             return (Free(ind.qubit),)
+        apply = (Apply(ind.qubit, ind.bell),) if self.corrects and ind.bell else ()
+        if self.handed < self.room and not self.stock:  # nearly always
+            self.handed += 1
+            bell = 0 if self.corrected else ind.bell
+            delivery = Delivery(self.number, ind.pair, bell, ind.qubit, ind.estimate, ind.asked)
+            return (*apply, delivery) if self.handed != self.last else (*apply, delivery, *self.hang_up())
         self.stock.append(ind)
-        if self.terms.consumption == DETERMINISTIC and ind.bell and not self.initiator:
-            return (Apply(ind.qubit, ind.bell), *self._hand())
-        return self._hand()
+        return apply
 
     def _hand(self) -> Iterator[Noun]:
-        window = self.terms.window
-        wanted = self.terms.number
-        while self.stock and not (window and self.handed >= min(self.released + window, self.limit)):
+        """Hand up what was held back, as far as there is room."""
+        while self.stock and self.handed < self.room:
             ind = self.stock.popleft()
-            bell = 0 if self.terms.consumption == DETERMINISTIC else ind.bell
             self.handed += 1
+            bell = 0 if self.corrected else ind.bell
             yield Delivery(self.number, ind.pair, bell, ind.qubit, ind.estimate, ind.asked)
-            if self.initiator and self.handed == wanted:
+            if self.handed == self.last:
                 yield from self.hang_up()
 
     @on(Release)
     def release(self, req: Release, ctx: Context) -> Outputs:
         """Take back room; the other end hears of it when half a window is free again."""
-        window = self.terms.window
-        if self.released == self.handed:
+        released = self.released + 1
+        if released > self.handed:
             raise LocalProtocolError(f"session {self.number}: nothing is left to let go of")
-        self.released += 1
-        if window and self.released - self.acknowledged >= max(1, window // 2):
-            self.acknowledged = self.released
-            yield self.send(Acknowledgement(self.number, self.released, window, 0))
-        yield from self._hand()
+        self.released = released
+        window = self.terms.window
+        if not window:
+            return ()
+        limit = self.limit
+        self.room = released + window if released + window < limit else limit
+        told: Outputs = ()
+        if released - self.acknowledged >= self.half:
+            self.acknowledged = released
+            told = (self.send(Acknowledgement(self.number, released, window, 0)),)
+        return (*told, *self._hand()) if self.stock else told
 
     @on(Acknowledgement)
     def heard(self, msg: Acknowledgement, ctx: Context) -> Outputs:
         """Hear how far the other end has room."""
-        self.limit = max(self.limit, msg.cumulative + msg.credit)
+        self.grant(max(self.limit, msg.cumulative + msg.credit))
         return self._hand()
 
     @on(Discard)
@@ -143,7 +166,7 @@ class Stream(Session):
 
     def settle(self, ctx: Context) -> Iterator[Noun]:
         """Go on with what the network had delivered before its end; the other end may be gone, its room does not count."""
-        self.limit = EVERYTHING
+        self.grant(EVERYTHING)
         yield from self._hand()
 
     late = settle

@@ -125,6 +125,7 @@ def change(good: str, old: str, new: str) -> str:
     return head + new + tail
 
 
+@pytest.mark.requirement("QS-PL-011")
 @pytest.mark.parametrize(("old", "new", "fragments"), [(o, n, f) for o, n, *f in SCENARIO])
 def test_a_wrong_value(qstack, tmp_path, monkeypatch, good, old, new, fragments):
     monkeypatch.chdir(tmp_path)
@@ -216,6 +217,7 @@ def test_several_errors_are_told_at_once_in_the_order_of_lines(qstack, tmp_path,
     assert said.err.endswith("3 errors; nothing was run.\n")
 
 
+@pytest.mark.requirement("QS-PL-011")
 def test_every_error_has_the_form_of_the_documentation(qstack, tmp_path, monkeypatch, good):
     monkeypatch.chdir(tmp_path)
     bad = good.replace("like: textbook", "like: textbok").replace("until: 10 s", "until: -120 s")
@@ -240,6 +242,7 @@ def spoilt(text):
         yield text[: match.start(2)] + wrong + text[match.end(2) :], text[: match.start(2)].count("\n") + 1, key, wrong
 
 
+@pytest.mark.requirement("QS-PL-011")
 def test_every_key_misspelt_is_told_at_its_line(qstack, tmp_path, monkeypatch, good, examples):
     monkeypatch.chdir(tmp_path)
     for name, text in {"good": good, **examples}.items():

@@ -106,6 +106,7 @@ def test_replay_of_a_packaged_topology_needs_no_file(qstack, tmp_path, good):
     assert qstack("replay", tmp_path / "out" / "manifest.json", "--quiet").code == 0
 
 
+@pytest.mark.requirement("QS-L1-012")
 def test_same_seed_same_bytes_in_every_process_and_folder(scenario, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

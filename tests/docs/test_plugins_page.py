@@ -79,6 +79,7 @@ def test_router_takes_the_path_with_fewest_hops(folder):
         qstack.load(folder / "scenario.yaml", settings=["flows.pairs.min_fidelity=0.99"])
 
 
+@pytest.mark.requirement("QS-PL-014")
 def test_layer_of_the_example_is_replaced_by_its_name(folder):
     shutil.copy(ROOT / "examples" / "replace-link" / "qstackfile.py", folder)
     (folder / "scenario.yaml").write_text(blocks("A layer of one's own", "yaml")[0])

@@ -36,6 +36,7 @@ def share(found, number, expected):
     return (found - number * expected) / np.sqrt(number * expected * (1 - expected))
 
 
+@pytest.mark.requirement("QS-CL-012")
 def test_ideal_is_light():
     made = channel("ideal")
     assert made.ideal
@@ -52,12 +53,14 @@ def test_duplicates_have_their_share():
     assert abs(share(twice, 20_000, 0.3)) < 4
 
 
+@pytest.mark.requirement("QS-CL-012")
 def test_delay_is_added():
     made = channel("delayed", delay="1 ms")
     assert {times[0] - i * 10 * MS for i, times in enumerate(arrivals(made, 10))} == {MS + 100}
     assert made.delay == MS + 100
 
 
+@pytest.mark.requirement("QS-CL-012")
 def test_jitter_is_uniform_and_keeps_order():
     wide = [t[0] - i * 10 * MS - 100 for i, t in enumerate(arrivals(channel("jittered", jitter="1 ms")))]
     assert 0 <= min(wide) <= max(wide) < MS
@@ -99,6 +102,7 @@ def test_same_seed_same_bytes_another_seed_others(three, run):
     assert run(data).lines != first.lines
 
 
+@pytest.mark.requirement("QS-CL-013")
 def test_encoded_run_has_the_same_transcript(three, run):
     objects, coded = run(three()), run(three(run__encode=True))
     assert objects.network.carriage is None
@@ -106,6 +110,7 @@ def test_encoded_run_has_the_same_transcript(three, run):
     assert coded.lines == objects.lines
 
 
+@pytest.mark.requirement("QS-CV-017")
 @pytest.mark.parametrize("seed", range(4))
 def test_shuffled_ties_change_no_invariant(seed, three, run):
     ran = run(three(run__shuffle_ties=seed))

@@ -61,6 +61,7 @@ def test_a_lost_add_is_repeated(three, run):
     assert ran.delivered == 30
 
 
+@pytest.mark.requirement("QS-CL-007")
 def test_corrupted_bytes_are_counted_and_dropped(three, run):
     ran = run(three(faults=[{"message": "Track", "probability": 0.3, "action": "corrupt"}], run__until="20 s"))
     counts = ran.network.carriage.counts
@@ -80,6 +81,7 @@ def test_a_rule_keeps_to_its_hop(three, run):
     assert struck(ran) == 0
 
 
+@pytest.mark.requirement("QS-CL-001")
 def test_planes_2_to_4_stay_in_order(three, run):
     faults = [{"message": "Track", "probability": 0.3, "action": "delay", "by": "2 ms"}]
     ran = run(three(faults=faults, run__until="20 s"))

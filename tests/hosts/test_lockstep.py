@@ -41,6 +41,7 @@ def on_sockets(data, identities, by_node):
     return host, by_node(memory.records)
 
 
+@pytest.mark.requirement("QS-CL-003")
 def test_transcript_with_swap_cutoff_and_retransmission(three, run, lines, identities):
     data = three(run__encode=True, faults=[LOST_ADD])
     expected = run(data)
@@ -56,6 +57,7 @@ def test_transcript_with_swap_cutoff_and_retransmission(three, run, lines, ident
     assert [f.pairs for f in host.network.recorder.flows] == [f.pairs for f in expected.network.recorder.flows]
 
 
+@pytest.mark.requirement("QS-CL-003")
 @pytest.mark.parametrize(
     "change",
     [

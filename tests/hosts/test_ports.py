@@ -136,6 +136,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.requirement("QS-CL-015")
 @pytest.mark.parametrize("case", HOSTILE)
 def test_bytes_that_break_the_rules_end_the_connection(case, good):
     data, why = HOSTILE[case]
@@ -150,6 +151,7 @@ def test_bytes_that_break_the_rules_end_the_connection(case, good):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-007")
 def test_a_replay_of_an_earlier_start_is_refused(good):
     async def scene(stage):
         await stage.call(0, good["n0"], incarnation=9)
@@ -161,6 +163,7 @@ def test_a_replay_of_an_earlier_start_is_refused(good):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-002")
 def test_a_certificate_of_another_authority_is_refused_by_both(good, foreign):
     async def scene(stage):
         with pytest.raises(HostError, match="its certificate is not accepted"):
@@ -189,6 +192,7 @@ def test_an_expired_certificate_is_refused(good, tmp_path, monkeypatch):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-002")
 def test_without_a_certificate_nobody_gets_in(good):
     async def scene(stage):
         reader, _ = await stage.raw("n0", HELLO, certificate=False)
@@ -200,6 +204,7 @@ def test_without_a_certificate_nobody_gets_in(good):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-002")
 def test_a_good_certificate_of_nobody_is_refused(good):
     async def scene(stage):
         await stage.raw("stranger", HELLO)
@@ -231,6 +236,7 @@ def test_who_does_not_speak_tls_is_told_apart(good):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-015")
 def test_stalls_end(good):
     async def scene(stage):
         silent = socket.create_connection(stage.address)
@@ -246,6 +252,7 @@ def test_stalls_end(good):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-015")
 def test_a_flood_is_read_slowly_and_only_the_flooder_waits(good):
     async def scene(stage):
         _, writer = await stage.raw("n0", HELLO)
@@ -263,6 +270,7 @@ def test_a_flood_is_read_slowly_and_only_the_flooder_waits(good):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-010")
 def test_a_peer_that_does_not_read_is_given_up(good):
     async def scene(stage):
         line, diary = await stage.call(0, good["n0"])
@@ -277,6 +285,7 @@ def test_a_peer_that_does_not_read_is_given_up(good):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-010")
 def test_connections_are_bounded(good):
     async def scene(stage):
         many = [socket.create_connection(stage.address) for _ in range(3 * QUICK.connections)]
@@ -290,6 +299,7 @@ def test_connections_are_bounded(good):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-009")
 def test_a_neighbour_that_dies_silently_is_noticed(good):
     async def scene(stage):
         line, diary = await stage.call(0, good["n0"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def test_timeout_repeats_from_the_oldest_and_doubles():
     assert a.deadline is None
 
 
+@pytest.mark.requirement("QS-CL-011")
 def test_numbers_wrap():
     a, b = Reliable(0, TIMEOUT), Reliable(1, TIMEOUT)
     for i in range(70_000):
@@ -56,6 +58,7 @@ def test_numbers_wrap():
     assert a.base == b.expected == 70_000 % (1 << 16)
 
 
+@pytest.mark.requirement("QS-CL-010")
 def test_flight_is_bounded_and_memory_too():
     a = Reliable(0, TIMEOUT)
     sent = [d for i in range(1000) for d in a.send(Complete(i), 0).out]
@@ -72,6 +75,7 @@ def test_flight_is_bounded_and_memory_too():
     assert not a.waiting
 
 
+@pytest.mark.requirement("QS-CL-001")
 def test_liveness_is_lost_and_found():
     a, b = Reliable(0, TIMEOUT, tries=3), Reliable(1, TIMEOUT)
     b.receive(a.send(Complete(1), 0).out[0], 1)
@@ -91,6 +95,7 @@ def test_liveness_is_lost_and_found():
     assert numbers(b.receive(found.out[0], now).up) == [2]
 
 
+@pytest.mark.requirement("QS-CL-009")
 def test_silence_is_noticed():
     a = Reliable(0, TIMEOUT, tries=3, interval=1000)
     a.start(0)
@@ -114,6 +119,7 @@ def test_silence_is_noticed():
     assert a.up
 
 
+@pytest.mark.requirement("QS-CL-001")
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 400), st.integers(0, 400)), min_size=20, max_size=200),

@@ -65,6 +65,7 @@ def test_messages_take_their_time_and_timers_come_back():
     assert simulation.idle
 
 
+@pytest.mark.requirement("QS-CV-007")
 def test_a_timer_is_armed_anew_and_a_cancelled_one_never_comes():
     simulation, log = network()
     for number in (2, 3):
@@ -73,6 +74,7 @@ def test_a_timer_is_armed_anew_and_a_cancelled_one_never_comes():
     assert log == [(30, 1, 2), (30, 1, 3), (50, 0, 2)]
 
 
+@pytest.mark.requirement("QS-CV-013")
 def test_events_of_one_instant_come_in_the_order_in_which_they_were_asked_for():
     simulation, log = network()
     for number in range(10):
@@ -102,6 +104,7 @@ def test_a_run_stops_when_it_is_told_to():
     assert (simulation.now, log) == (5, [])
 
 
+@pytest.mark.requirement("QS-CV-008")
 def test_an_event_in_the_past_is_an_error():
     simulation, _ = network()
     simulation.at(5, lambda _: simulation.at(4, print, None), None)

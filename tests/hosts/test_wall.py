@@ -117,6 +117,7 @@ def calm(three):
     return three(stack={"network": {"cutoff": "200 ms"}}, run={"until": "100 s", "seed": 3})
 
 
+@pytest.mark.requirement("QS-CL-014")
 def test_equal_pairs_and_frames_at_both_ends_and_no_leak(calm, identities):
     async def scene(net):
         net.start("n0", "n1", "n2")
@@ -132,6 +133,7 @@ def test_equal_pairs_and_frames_at_both_ends_and_no_leak(calm, identities):
     play(calm, identities, scene)
 
 
+@pytest.mark.requirement("QS-CL-007")
 def test_messages_that_mean_nothing_are_dropped_and_the_rest_goes_on(calm, identities):
     """The certificate of n2 in the wrong hands: unknown circuits, wrong places, replays, gaps."""
 
@@ -289,6 +291,7 @@ class Due(Timer):
     number: int
 
 
+@pytest.mark.requirement("QS-CV-009")
 def test_timers_on_the_wall_fire_once_and_never_early():
     async def scene():
         clock = Wall(time.time_ns(), 0.5)

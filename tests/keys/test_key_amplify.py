@@ -24,6 +24,7 @@ def naive(key, seed, rows):
     return np.array([int(reverse @ seed[i : i + key.size]) & 1 for i in rows], np.uint8)
 
 
+@pytest.mark.requirement("QS-KY-010")
 @given(size=st.integers(1, 300), share=st.floats(0, 1), number=st.integers(0, 2**32))
 @settings(max_examples=100, deadline=None)
 def test_equal_to_the_matrix_product(size, share, number):
@@ -73,6 +74,7 @@ def test_single_precision_is_never_used(monkeypatch):
         toeplitz(np.ones(10, np.uint8), np.ones(14, np.uint8), 5)
 
 
+@pytest.mark.requirement("QS-KY-010")
 def test_rounding_errors_are_noticed(monkeypatch):
     class Rough:
         rfft = staticmethod(np.fft.rfft)

@@ -13,6 +13,7 @@ from qstack.keys.bbm92 import Pairs
 from qstack.services.bell import Basis, Bell
 
 
+@pytest.mark.requirement("QS-L5-006")
 @pytest.mark.parametrize("fidelity", [0.25, 0.835, 0.97, 1.0])
 def test_werner_pairs_have_the_same_error_in_both_bases(fidelity):
     pairs = Pairs.werner(fidelity)

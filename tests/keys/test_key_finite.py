@@ -146,6 +146,7 @@ def test_pairs_behave_as_published():
     assert shares == sorted(shares, reverse=True)
 
 
+@pytest.mark.requirement("QS-KY-002")
 @given(
     key=st.integers(0, 10**7),
     test=st.integers(0, 10**7),

@@ -84,6 +84,7 @@ def test_every_form_on_the_wire_is_known_and_every_field_has_one():
         assert list(kind.forms) == [item.name for item in dataclasses.fields(kind)]
 
 
+@pytest.mark.requirement("QS-KY-008")
 def test_whatever_depends_on_the_key_is_counted():
     bits = np.ones(77, np.uint8)
     assert Parities(bits).disclosed == Verdicts(bits).disclosed == Disclosure(bits).disclosed == 77

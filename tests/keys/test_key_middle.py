@@ -57,6 +57,7 @@ def test_the_honest_transcript_has_every_kind_of_message():
     assert len(TARGETS) == 14
 
 
+@pytest.mark.requirement("QS-KY-004")
 @pytest.mark.parametrize("place", [0.0, 0.02, 0.3, 0.7, 0.999999])
 @pytest.mark.parametrize("number", TARGETS)
 def test_an_edited_message_never_survives(number, place):
@@ -68,6 +69,7 @@ def test_an_edited_message_never_survives(number, place):
         assert not isinstance(end, Rejected) or end.ledger.length == 0
 
 
+@pytest.mark.requirement("QS-KY-004")
 @pytest.mark.parametrize("attack", [Drop, Reflect, Delay])
 @pytest.mark.parametrize("number", TARGETS[:-1])
 def test_lost_reflected_and_reordered_messages_never_survive(attack, number):
@@ -109,6 +111,7 @@ def replayed(last):
     return bob.outcome
 
 
+@pytest.mark.requirement("QS-KY-004")
 def test_an_old_block_cannot_be_replayed():
     assert replayed(last=0).reason is Reason.REPLAY
 

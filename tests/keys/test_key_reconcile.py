@@ -42,6 +42,7 @@ def talk(strategy, alice_key, bob_key, rate):
     return bob.key, said, trips
 
 
+@pytest.mark.requirement("QS-KY-007")
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.name)
 @pytest.mark.parametrize(("size", "rate"), [(300_000, 0.01), (300_000, 0.03), (100_000, 0.08), (20_001, 0.05)])
 def test_the_keys_agree_afterwards(strategy, size, rate):
@@ -61,6 +62,7 @@ def test_cascade_ends_for_every_size_and_error_and_never_adds_errors(strategy, s
     assert np.count_nonzero(corrected != alice) % 2 == 0 or size < 8
 
 
+@pytest.mark.requirement("QS-KY-008")
 @pytest.mark.parametrize("name", VARIANTS)
 def test_bob_says_exactly_as_much_as_alice(name):
     alice, bob = noisy(200_000, 0.03, 9)
@@ -125,6 +127,7 @@ def test_answers_of_the_wrong_size_are_refused(strategy):
         answerer.open()
 
 
+@pytest.mark.requirement("QS-KY-009")
 @pytest.mark.parametrize("number", range(0, 40, 3))
 def test_a_false_parity_ends_in_an_error_or_is_corrected_but_it_ends(number):
     alice_key, bob_key = noisy(2000, 0.03, 1)
@@ -239,6 +242,7 @@ def test_ldpc_without_numba(monkeypatch):
     assert np.array_equal(talk(Ldpc(), alice, bob, 0.03)[0], alice)
 
 
+@pytest.mark.requirement("QS-KY-009")
 def test_ldpc_gives_up_in_the_end_and_adds_no_errors():
     alice, bob = noisy(30_000, 0.2, 5)
     corrected, said, trips = talk(Ldpc(), alice, bob, 0.03)

@@ -21,6 +21,7 @@ def shown(secret):
     return [repr(secret), str(secret), f"{secret}", f"{secret:>40}", repr([secret]), repr({"k": secret})]
 
 
+@pytest.mark.requirement("QS-KY-011")
 @pytest.mark.parametrize("secret", [Secret(DATA), SecretBits(DATA, 128)])
 def test_no_text_of_a_secret_holds_it(secret):
     for text in shown(secret):
@@ -34,6 +35,7 @@ def test_exceptions_do_not_hold_it():
     assert not any(part in "".join(traceback.format_exception(caught.value)) for part in FORBIDDEN)
 
 
+@pytest.mark.requirement("QS-KY-011")
 def test_it_cannot_be_pickled_copied_hashed_iterated_or_made_json():
     secret = Secret(DATA)
     for action in (pickle.dumps, copy.copy, copy.deepcopy, hash, iter, json.dumps, bytes):
@@ -42,12 +44,14 @@ def test_it_cannot_be_pickled_copied_hashed_iterated_or_made_json():
         assert DATA.hex() not in str(caught.value)
 
 
+@pytest.mark.requirement("QS-KY-011")
 def test_it_does_not_reach_a_log(caplog):
     with caplog.at_level(logging.INFO):
         logging.getLogger("keys").info("made %s and %r", Secret(DATA), SecretBits(DATA, 128))
     assert "dead" not in caplog.text
 
 
+@pytest.mark.requirement("QS-CL-005")
 def test_take_hands_out_every_bit_once():
     bits = SecretBits(bytes(range(16)), 128)
     first, second = bits.take(64), bits.take(64)

@@ -28,6 +28,7 @@ def accepted(outcome):
     return outcome.alice, outcome.bob
 
 
+@pytest.mark.requirement("QS-KY-001")
 def test_both_ends_hold_the_same_secret_bits(bench):
     alice, bob = accepted(bench.link().run_block(bench.block()))
     assert alice.key == bob.key
@@ -36,6 +37,7 @@ def test_both_ends_hold_the_same_secret_bits(bench):
     assert abs(ones - 0.5) < 4 * 0.5 / alice.key.bits**0.5
 
 
+@pytest.mark.requirement("QS-KY-003")
 def test_both_ledgers_agree_and_say_everything(bench):
     alice, bob = accepted(bench.link().run_block(bench.block()))
     one, two = alice.ledger, bob.ledger
@@ -69,6 +71,7 @@ def test_variable_length_follows_what_was_seen_and_costs_more(bench):
     assert variable.bounds.phase_error > fixed.bounds.phase_error
 
 
+@pytest.mark.requirement("QS-KY-002")
 @pytest.mark.parametrize("fixed", [True, False])
 def test_a_key_is_never_longer_than_its_bound(bench, bench_one_decoy, fixed):
     for stage in (bench, bench_one_decoy):
@@ -186,6 +189,7 @@ def test_an_alarm_can_be_set(bench):
     assert "more than 0.012" in end.detail
 
 
+@pytest.mark.requirement("QS-CL-006")
 def test_a_block_worse_than_announced_is_refused_even_if_key_could_be_made(bench):
     clicks = worse(bench.block(), 0.01)
     assert bench.link(bench.terms(fixed=False, leak_limit=0.4)).run_block(clicks).accepted
@@ -213,12 +217,14 @@ def test_no_clicks_at_all(bench):
     refused(bench.link().run_block(Experiment(nothing, nothing)), Reason.NO_KEY)
 
 
+@pytest.mark.requirement("QS-KY-006")
 def test_ends_with_different_terms_do_not_start(bench):
     link, other = bench.link(), bench.link(bench.terms(secrecy=1e-6))
     link.bob = other.bob
     refused(link.run_block(bench.block()), Reason.TERMS)
 
 
+@pytest.mark.requirement("QS-KY-006")
 def test_ends_with_different_names_do_not_start(bench):
     link = bench.link()
     link.bob = Link.between("gouda", "leiden", bench.terms(), Secret(bytes(80))).bob
@@ -256,6 +262,7 @@ def test_inherited_epsilon_is_in_the_ledger(bench):
     assert epsilons[2] == pytest.approx(1.001e-9)
 
 
+@pytest.mark.requirement("QS-KY-005")
 def test_a_dry_pool_stops_everything(bench):
     link = bench.link(bench.terms(refill_bits=0), preshared=PRESHARED_FOR_ONE)
     accepted(link.run_block(bench.block()))

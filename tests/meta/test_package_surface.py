@@ -36,6 +36,7 @@ def test_unknown_name_is_an_attribute_error():
         _ = qstack.nothing
 
 
+@pytest.mark.requirement("QS-PL-012")
 def test_import_loads_nothing_heavy():
     code = f"import qstack, sys; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -82,6 +83,7 @@ def hidden(name):
     )
 
 
+@pytest.mark.requirement("QS-PL-008")
 @pytest.mark.parametrize(
     ("kind", "contract"),
     [("tiers", Medium), ("distillation", DistillationScheme), ("sinks", Sink), ("media", LinkSheet)],
@@ -97,6 +99,7 @@ def test_there_are_plugin_distributions():
     assert len(DISTRIBUTIONS) >= 2
 
 
+@pytest.mark.requirement("QS-PL-013")
 @pytest.mark.parametrize("folder", DISTRIBUTIONS, ids=lambda folder: folder.name)
 def test_plugin_readme_has_the_headings(folder):
     text = (folder / "README.md").read_text()

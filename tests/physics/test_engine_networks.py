@@ -47,6 +47,7 @@ def tables_left(net: Network) -> list[object]:
     return [table for table in left if table]
 
 
+@pytest.mark.requirement("QS-L3-009", "QS-L3-011")
 @pytest.mark.parametrize("distilled", [False, True])
 @pytest.mark.parametrize("segments", [1, 2, 5])
 def test_after_tear_down_every_memory_is_free(segments, distilled):
@@ -61,6 +62,7 @@ def test_after_tear_down_every_memory_is_free(segments, distilled):
     assert all(lane.next is None for link in net.medium.links.values() for lane in link.lanes)
 
 
+@pytest.mark.requirement("QS-L2-050", "QS-L3-010")
 def test_circuits_that_share_links_in_both_directions_get_their_own_pairs():
     """Four flows cross on one link, two of them backwards; each ends where it should, with the announced state."""
     flows = [Flow(0, 4, 300), Flow(5, 1, 300), Flow(4, 1, 300), Flow(2, 3, 300)]
@@ -87,6 +89,7 @@ def test_a_mesh_serves_every_flow_and_is_left_clean():
     assert not tables_left(net)
 
 
+@pytest.mark.requirement("QS-L1-012")
 def test_same_seed_same_run():
     runs = []
     for seed in (1, 1, 2):
@@ -97,6 +100,7 @@ def test_same_seed_same_run():
     assert runs[0] == runs[1] != runs[2]
 
 
+@pytest.mark.requirement("QS-CL-013")
 @pytest.mark.parametrize("distilled", [False, True])
 def test_nothing_changes_when_every_message_travels_as_bytes(distilled):
     tallies = []
@@ -117,6 +121,7 @@ def test_nothing_changes_when_every_message_travels_as_bytes(distilled):
 # -- keys -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("QS-L3-026", "QS-L5-006")
 @pytest.mark.parametrize("segments", [1, 3])
 def test_errors_are_counted_and_agree_with_the_state(segments):
     """e_X and e_Z follow (1 - x) / 2 and (1 - z) / 2 of the pairs that were measured (QS-L5-006)."""
@@ -174,6 +179,7 @@ def settings(correlators: tuple[float, float, float]) -> tuple[Setting, ...]:
     return (Setting(PERIOD, PROBABILITY, (Outcome(0.5, 2, correlators), Outcome(0.5, 3, correlators))),)
 
 
+@pytest.mark.requirement("QS-CV-012")
 def test_layers_cannot_see_the_state():
     """Two media with the same heralds, times and outcomes, but hidden states of F = 1 and F = 0.25."""
     tapes, fidelities = [], []
@@ -190,6 +196,7 @@ def test_layers_cannot_see_the_state():
     assert fidelities[1] == 0.25
 
 
+@pytest.mark.requirement("QS-L2-023", "QS-L3-044")
 def test_the_estimate_of_the_layers_is_right_on_average():
     net = chain(3, number=4000, seed=6)
     estimates = []
@@ -261,6 +268,7 @@ LINK = tuple(getattr(link_messages, name) for name in ("Add", "AddAck", "AddRej"
 SIGNALLING = tuple(getattr(network_messages, name) for name in ("SetupReq", "SetupRsp", "Reject", "Teardown"))
 
 
+@pytest.mark.requirement("QS-L4-015")
 @pytest.mark.parametrize(
     ("plane", "reason"), [(LINK, Reason.NOTIME), (LINK[1:2], Reason.NOTIME), (SIGNALLING[1:2], Reason.LOST_PEER)]
 )
@@ -294,6 +302,7 @@ def test_without_tracks_nothing_is_delivered_and_the_standstill_has_names():
     assert held.peer == 3
 
 
+@pytest.mark.requirement("QS-L2-010")
 def test_every_queue_agreement_message_may_be_lost_once():  # QS-L2-010
     for kind in LINK[:5]:
         for nth in range(3):
@@ -364,6 +373,7 @@ def test_a_flow_to_nowhere_is_refused():
     assert net.tally.finished == [(0, 0, Reason.NO_ROUTE)]
 
 
+@pytest.mark.requirement("QS-L3-007")
 def test_cutoffs_discard_and_both_ends_still_agree():
     """A short cutoff: many pairs expire, none is delivered at one end only, what is wanted comes in the end."""
     net = chain(4, number=300, lanes=2, cutoff=2 * PERIOD)

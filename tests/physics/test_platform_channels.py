@@ -215,3 +215,31 @@ def test_a_scenario_over_installed_fibre():
     data["network"]["medium"]["connectors"] = -2
     with pytest.raises(qstack.ConfigError, match=r"network\.medium\.connectors  '-2': must be at least 0"):
         qstack.load(data)
+
+
+def test_a_satellite_is_two_downlinks():
+    found = link("satellite", Fibre(1000.0, 0.0, 2e5), elevations=[30.0, 60.0], zenith_loss="2 dB", optics=0.4)
+    arms = []
+    for up in (30.0, 60.0):
+        reach = freespace.slant_range(500.0, up)
+        share = freespace.aperture_share(reach, 5e-6, 1.2) * freespace.air_transmission(2.0, up) * 0.4
+        arms.append((reach, -10 * np.log10(share)))
+    (near, loss_a), (far, loss_b) = arms
+    way = Fibre(near + far, 0.0, 299_792.458, near / (near + far), (loss_a, loss_b))
+    assert found == link("midpoint", way)
+    assert found.emit == (0, pytest.approx((near - far) / 299_792.458 * 1e12, abs=2))
+
+
+def test_a_satellite_below_the_horizon_is_refused_with_the_reason():
+    data = {
+        "name": "below",
+        "network": {
+            "chain": {"segments": 1, "length": "1000 km"},
+            "hardware": {"all": "ion-projected"},
+            "medium": {"use": "satellite", "elevations": [20, -3]},
+        },
+        "flows": [{"name": "pairs", "from": "n0", "to": "n1"}],
+        "run": {"until": "1 s"},
+    }
+    with pytest.raises(qstack.ConfigError, match=r"elevation = -3\.0 degrees: a visible satellite stands at 0 to 90"):
+        qstack.load(data)

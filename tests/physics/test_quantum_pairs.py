@@ -74,6 +74,7 @@ def brute_swap(left, right, q, m):
     return total
 
 
+@pytest.mark.requirement("QS-CV-003")
 @SEEDS
 def test_swap(seed):
     rng = np.random.default_rng(seed)
@@ -120,6 +121,7 @@ def test_chain_is_repeated_swaps():
     assert bell_from_correlators(found) == pytest.approx(overlaps(joined), abs=1e-12)
 
 
+@pytest.mark.requirement("QS-L4-004")
 @SEEDS
 def test_teleportation(seed):
     rng = np.random.default_rng(seed)
@@ -288,6 +290,7 @@ def test_depolarising_memory():
     assert bell_from_correlators(found) == pytest.approx(overlaps(rho), abs=1e-12)
 
 
+@pytest.mark.requirement("QS-L5-007")
 def test_chsh_maximum_over_directions():
     rng = np.random.default_rng(3)
     correlators = correlators_from_bell(random_bell(rng))

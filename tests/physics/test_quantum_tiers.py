@@ -43,11 +43,13 @@ def test_bell_list_and_correlators_are_inverse(bell, announced):
     assert exact.from_density(density.bell_diagonal(bell)) == pytest.approx(exact.from_bell(bell), abs=1e-12)
 
 
+@pytest.mark.requirement("QS-L1-015")
 def test_correlators_that_belong_to_no_state_are_refused():
     with pytest.raises(PhysicsError, match="Psi-"):
         check_correlators((1.0, -1.0, 0.5))
 
 
+@pytest.mark.requirement("QS-L1-015")
 @given(decays(), unit, unit, unit)
 def test_channels_are_physical(decay, gamma, p, q):
     channels = [
@@ -62,6 +64,7 @@ def test_channels_are_physical(decay, gamma, p, q):
         assert np.linalg.eigvalsh(exact.choi(channel)).min() > -1e-9
 
 
+@pytest.mark.requirement("QS-L1-031")
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(-1, 1))
 def test_decay_check_is_the_choi_matrix(xy, z, shift):
     decay = Decay(xy, z, shift)
@@ -73,6 +76,7 @@ def test_decay_check_is_the_choi_matrix(xy, z, shift):
             decay.check()
 
 
+@pytest.mark.requirement("QS-L1-032")
 @given(decays(), st.floats(0, 1))
 def test_between_composes_to_the_total(later, share):
     earlier = Decay(later.xy**share, later.z**share, 1 - later.z**share)

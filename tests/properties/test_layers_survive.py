@@ -10,8 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qstack.application.bbm92 import Bbm92
+from qstack.application.chsh import Chsh
 from qstack.application.layer import ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
+from qstack.application.rsp import Preparer, Target
+from qstack.application.teleport import TeleportReceiver, TeleportSender
 from qstack.conformance.transcript import Transcript
 from qstack.core.errors import ProtocolError
 from qstack.core.layer import Layer
@@ -76,6 +79,12 @@ PILES: dict[str, Callable[[], tuple[Layer, ...]]] = {
     "midpoint": lambda: (Midpoint((1, 3), window=10),),
     "key, asking": lambda: (ApplicationLayer([Bbm92(1, Wish(1, 0.5, 2), initiator=True)]),),
     "key, answering": lambda: (ApplicationLayer([Bbm92(1, Wish(1, 0.5, 2), initiator=False)]),),
+    "teleport, sending": lambda: (ApplicationLayer([TeleportSender(1, Wish(1, 0.5, 2), consumption=2, window=3)]),),
+    "teleport, receiving": lambda: (ApplicationLayer([TeleportReceiver(1, 1)]),),
+    "chsh, asking": lambda: (ApplicationLayer([Chsh(1, Wish(1, 0.5, 2), initiator=True)]),),
+    "chsh, answering": lambda: (ApplicationLayer([Chsh(1, Wish(1, 0.5, 2), initiator=False)]),),
+    "steering": lambda: (ApplicationLayer([Preparer(1, Wish(1, 0.5, 2), choice=2)]),),
+    "steered": lambda: (ApplicationLayer([Target(1, Wish(1, 0.5, 2))]),),
     "pairs": lambda: (ApplicationLayer([Pairs(flow, Wish(1, 0.5, 2)) for flow in (1, 2)]),),
 }
 
@@ -87,6 +96,7 @@ def inputs(layers: tuple[Layer, ...]) -> st.SearchStrategy:
     return st.tuples(st.one_of(nouns), st.integers(0, 4), st.sampled_from([0, 0, 1, 10, 1000]))
 
 
+@pytest.mark.requirement("QS-CV-008", "QS-CV-010")
 @pytest.mark.parametrize("name", PILES)
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
@@ -109,6 +119,7 @@ def test_only_protocol_errors(name, data):
                 assert answer.peer != 2, "a message to oneself"
 
 
+@pytest.mark.requirement("QS-CV-011")
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_same_inputs_same_answers(data):

@@ -72,6 +72,7 @@ def messages(cls):
     return st.builds(cls, **fields)
 
 
+@pytest.mark.requirement("QS-WI-001")
 @pytest.mark.parametrize("cls", CLASSES)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
@@ -86,6 +87,7 @@ def test_decode_inverts_encode(cls, data):
     assert "wrong" not in hexdump(encoded, cls if LAYOUTS[cls].plane is None else None)
 
 
+@pytest.mark.requirement("QS-WI-002")
 @settings(max_examples=200, deadline=None)
 @given(data=st.binary(max_size=80), up=st.booleans())
 def test_random_bytes_raise_only_wire_errors(data, up):
@@ -94,6 +96,7 @@ def test_random_bytes_raise_only_wire_errors(data, up):
     assert hexdump(data)
 
 
+@pytest.mark.requirement("QS-WI-002")
 @pytest.mark.parametrize("cls", WITH_HEADER)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
@@ -109,6 +112,7 @@ def test_damaged_messages_raise_only_wire_errors(cls, data):
     assert message is None or decode(encode(message)) == message
 
 
+@pytest.mark.requirement("QS-WI-002")
 @pytest.mark.parametrize("cls", CLASSES)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
@@ -122,6 +126,7 @@ def test_random_content_raises_only_wire_errors(cls, data):
     assert message is None or (type(message) is cls and read(encode(message)) == message)
 
 
+@pytest.mark.requirement("QS-WI-012")
 @settings(deadline=None)
 @given(
     st.lists(st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=2), min_size=9, max_size=9),
@@ -133,6 +138,7 @@ def test_any_attribute_is_encoded_or_refused(content):
     assert encoded is None or decode(encoded) == message
 
 
+@pytest.mark.requirement("QS-WI-011")
 @given(st.floats(0, 1))
 def test_rounding_never_overclaims(fidelity):
     assert fidelity_down(fidelity) / UNIT <= fidelity <= fidelity_up(fidelity) / UNIT

@@ -55,6 +55,7 @@ def test_a_pair_is_measured_as_it_comes_in_a_basis_of_ones_own(bit, basis):
     t.exactly(Consumed(FLOW, 3, 2, 55, 0.9, 5), Measure(55, basis, FLOW))
 
 
+@pytest.mark.requirement("QS-L5-013")
 def test_nothing_is_measured_without_entropy():
     t = Transcript(ApplicationLayer([Bbm92(FLOW, Wish(2, 0.8, 4), initiator=True)]), node=1)
     t >> Delivery(FLOW, 3, 2, 55, 0.9, 5)
@@ -62,6 +63,7 @@ def test_nothing_is_measured_without_entropy():
     t >> Bits(FLOW, ENTROPY, 1) << Measure(55, X, FLOW)
 
 
+@pytest.mark.requirement("QS-L5-013")
 def test_entropy_is_renewed_in_time():
     t = end(initiator=True)
     for pair in range(ENTROPY - LOW):
@@ -70,6 +72,7 @@ def test_entropy_is_renewed_in_time():
     t >> Delivery(FLOW, 9999, 0, 9999, 0.9, 5) << DrawBits(ENTROPY, FLOW)
 
 
+@pytest.mark.requirement("QS-L5-010")
 def test_bases_are_told_only_after_both_results_exist():
     t = end(initiator=True)
     give(t, 0, 0)
@@ -107,6 +110,7 @@ def test_the_responder_answers_with_its_bases_and_then_with_its_bits():
     assert not app(t).results
 
 
+@pytest.mark.requirement("QS-L5-011")
 @pytest.mark.parametrize(("sample", "revealed"), [(0.0, (1,)), (1.0, (0, 1, 2))])
 def test_every_x_bit_and_a_sample_of_the_z_bits_are_given_up(sample, revealed):
     t = end(initiator=True, sample=sample, entropy=0b010)
@@ -119,6 +123,7 @@ def test_every_x_bit_and_a_sample_of_the_z_bits_are_given_up(sample, revealed):
     assert list(app(t).key.values()) == [1] * (3 - len(revealed))
 
 
+@pytest.mark.requirement("QS-CV-002", "QS-L5-012")
 @pytest.mark.parametrize("basis", [Z, X])
 @pytest.mark.parametrize("bell", range(4))
 def test_one_end_turns_its_bits_by_the_frame(bell, basis):
@@ -140,12 +145,14 @@ def test_the_last_block_waits_for_the_last_result():
     t >> Measured(100, Z, 1, FLOW) << Send(1, Have(FLOW, 1, last=True, pairs=(0,)))
 
 
+@pytest.mark.requirement("QS-L5-009")
 def test_a_refused_flow_is_finished_with_its_reason():
     t = Transcript(ApplicationLayer([Bbm92(FLOW, Wish(2, 0.8, 4), initiator=True)]), node=1)
     t >> Start(FLOW) >> Closed(FLOW, Reason.NO_ROUTE)
     t.exactly(Finished(FLOW, Reason.NO_ROUTE))
 
 
+@pytest.mark.requirement("QS-L5-009")
 def test_a_flow_without_pairs_is_finished_once_at_both_ends():
     t = end(initiator=True)
     t >> Closed(FLOW, Reason.TORN_DOWN) >> Have(FLOW, 0, last=True, pairs=()) >> Bases(FLOW, 0, (), ())
@@ -156,6 +163,7 @@ def test_a_flow_without_pairs_is_finished_once_at_both_ends():
 GOOD = (Have(FLOW, 0, last=False, pairs=(0,)), Bases(FLOW, 0, (0,), (Z,)), Reveal(FLOW, 0, (0,), (1,)))
 
 
+@pytest.mark.requirement("QS-L5-014")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -177,6 +185,7 @@ def test_a_peer_that_does_not_follow_is_refused(wrong):
         t >> wrong[-1]
 
 
+@pytest.mark.requirement("QS-L5-014")
 def test_strangers_and_wrong_sides_are_refused():
     t = end(initiator=True)
     for message in GOOD:

@@ -54,6 +54,7 @@ def t() -> Transcript:
     return begin()
 
 
+@pytest.mark.requirement("QS-L2-047")
 def test_raw_pairs_are_asked_for_at_the_fidelity_that_the_scheme_needs(t):
     assert t.last(Add).min_fidelity == pytest.approx(0.9, abs=1 / 65535)
 
@@ -69,23 +70,25 @@ def test_the_second_pair_starts_a_round_and_the_younger_is_kept(t):
 
 def test_only_the_master_turns_the_pairs():
     t = node(2, 1)
-    t >> Add(1, 1, 4, 1, 2, 0.9, 0, keep=True, bases=(), start=0, deadline=0)
+    t >> Add(1, 1, 4, 1, 2, 0.9, 0, keep=True, bases=(), start=0, deadline=0, consecutive=True)
     t.wait(1)
     for n in range(2):
         t >> Heralded(1, n, 1, n, 3, 10 + n, 0, -1, -1)
     t << Distil(11, 10, "better", 0, 0)
 
 
+@pytest.mark.requirement("QS-L3-019")
 @pytest.mark.parametrize("first", ["mine", "theirs"])
 def test_unequal_bits_free_the_kept_pair(t, first):  # QS-L3-019
     t >> pair(0) >> pair(1)
     if first == "mine":
         t >> Distilled(11, 10, 1) >> DistilBit(1, 0, 0) << Free(11)
     else:
-        t >> DistilBit(1, 0, 0) >> Distilled(11, 10, 1) << Send(2, DistilBit(1, 0, 1)) << Free(11)
+        t >> DistilBit(1, 0, 0) >> Distilled(11, 10, 1) << Send(2, DistilBit(1, 0, 1, seen=True)) << Free(11)
     t.never(Ok)
 
 
+@pytest.mark.requirement("QS-L2-005")
 def test_number_counts_what_is_kept(t):  # QS-L2-005
     for n in range(8):
         t >> pair(n)
@@ -98,6 +101,7 @@ def test_number_counts_what_is_kept(t):  # QS-L2-005
     t.never(Ok, more_than=2)
 
 
+@pytest.mark.requirement("QS-L2-048")
 def test_what_waits_is_freed_when_the_request_is_withdrawn(t):
     for n in range(5):
         t >> pair(n)
@@ -116,11 +120,13 @@ def test_the_estimate_ages_the_older_pair():
     assert t.last(Ok).goodness == pytest.approx((0.9 + aged) / 2 + 0.05)
 
 
+@pytest.mark.requirement("QS-L2-049")
 def test_one_lane_cannot_distil():
     t = node(1, 2, lanes=1)
     t >> Create(2, 4, 1, 0.95) << Err(2, 4, -1, Reason.UNSUPP, remote=False)
 
 
+@pytest.mark.requirement("QS-L2-049")
 def test_requests_that_could_hold_every_lane_are_refused():
     t = begin(lanes=2)
     t >> Create(2, 6, 1, 0.95) << Err(2, 6, -1, Reason.NORES, remote=False)
@@ -135,6 +141,7 @@ def test_measured_pairs_are_not_distilled():
     t >> Heralded(2, 0, 1, 0, 3, -1, 0, 0, 1) << Ok(2, 4, ANY, 0, 3, 0.9, 0, -1, remote=False, basis=0, outcome=1)
 
 
+@pytest.mark.requirement("QS-L2-051")
 def test_bits_that_nobody_asks_for_are_not_kept_for_ever(t):
     for n in range(EARLY + 50):
         t >> DistilBit(n, n + 1, 0)

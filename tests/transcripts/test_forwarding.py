@@ -75,6 +75,7 @@ def tables_are_empty(t: Transcript) -> bool:
 # -- circuits -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("QS-L3-028")
 def test_every_node_starts_at_once():
     t = node(1)
     t >> Activate(C, 5)
@@ -97,6 +98,7 @@ def test_more_than_forward_can_carry_is_asked_for_without_end():
     t << Send(2, Forward(C, 0, head=1, tail=3, epoch=1)) << Connected(7, 3, initiator=True, number=65536)
 
 
+@pytest.mark.requirement("QS-L3-022")
 def test_starting_twice_changes_nothing():  # QS-L3-022
     t = head()
     t >> Activate(C, 0)
@@ -106,6 +108,7 @@ def test_starting_twice_changes_nothing():  # QS-L3-022
     t.silent()
 
 
+@pytest.mark.requirement("QS-L3-030")
 def test_generation_is_renewed_before_the_last_pair():
     t = middle()
     for n in range(BATCH // 2 - 1):
@@ -120,6 +123,7 @@ def test_generation_is_renewed_before_the_last_pair():
     assert len(t.all(Create)) == 3
 
 
+@pytest.mark.requirement("QS-L3-031")
 def test_a_link_that_cannot_serve_breaks_the_circuit():
     t = middle()
     t >> Err(3, 4, 1, Reason.UNSUPP, remote=False)
@@ -132,6 +136,7 @@ def test_a_link_that_cannot_serve_breaks_the_circuit():
     t.silent()
 
 
+@pytest.mark.requirement("QS-L3-009", "QS-L3-011")
 def test_complete_stops_generation_and_frees_all():  # QS-L3-009, QS-L3-011
     t = middle()
     t >> ok(1, 0, 10) >> ok(1, 1, 11)
@@ -144,6 +149,7 @@ def test_complete_stops_generation_and_frees_all():  # QS-L3-009, QS-L3-011
     assert tables_are_empty(t)
 
 
+@pytest.mark.requirement("QS-L3-011")
 def test_uninstall_frees_all_at_an_end():  # QS-L3-011
     t = head()
     t >> ok(2, 0, 10) >> Uninstall(C)
@@ -155,6 +161,7 @@ def test_uninstall_frees_all_at_an_end():  # QS-L3-011
     t.silent()
 
 
+@pytest.mark.requirement("QS-L3-048")
 def test_a_swap_that_ends_after_the_circuit_leaves_nothing():
     t = middle()
     t >> ok(1, 0, 10) >> ok(3, 0, 11) >> Uninstall(C) >> Swapped(10, 11, 2)
@@ -162,6 +169,7 @@ def test_a_swap_that_ends_after_the_circuit_leaves_nothing():
     assert tables_are_empty(t)
 
 
+@pytest.mark.requirement("QS-L3-047")
 def test_late_messages_of_a_circuit_that_is_gone_are_ignored():
     t = middle()
     t >> Uninstall(C)
@@ -170,6 +178,7 @@ def test_late_messages_of_a_circuit_that_is_gone_are_ignored():
         t.silent()
 
 
+@pytest.mark.requirement("QS-L3-023", "QS-L3-043")
 @pytest.mark.parametrize(
     "message", [track(1, 0, 0), Expire(C, 1, 0, 16), Complete(C), Forward(C, 0, head=1, tail=3, epoch=1)]
 )
@@ -179,6 +188,7 @@ def test_strangers_may_not_speak_of_a_circuit(message):
         t.from_(8) >> message
 
 
+@pytest.mark.requirement("QS-L3-043")
 @pytest.mark.parametrize("message", [Complete(C), Forward(C, 0, head=1, tail=3, epoch=1)])
 def test_only_the_side_of_the_head_starts_and_stops(message):
     t = middle()
@@ -189,6 +199,7 @@ def test_only_the_side_of_the_head_starts_and_stops(message):
 # -- swapping -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("QS-L3-003")
 def test_a_swap_waits_for_no_message():  # QS-L3-003
     t = middle()
     t >> ok(1, 0, 10)
@@ -197,6 +208,7 @@ def test_a_swap_waits_for_no_message():  # QS-L3-003
     t.exactly(Swap(10, 20))
 
 
+@pytest.mark.requirement("QS-L3-033")
 def test_oldest_with_oldest():
     t = middle()
     t >> ok(3, 0, 20) >> ok(3, 1, 21)
@@ -212,6 +224,7 @@ def test_another_policy_may_take_the_youngest():
     t >> ok(1, 0, 10) >> ok(1, 1, 11) >> ok(3, 0, 20) << Swap(11, 20)
 
 
+@pytest.mark.requirement("QS-L3-010")
 def test_pairs_of_two_circuits_are_never_joined():  # QS-L3-010
     t = middle()
     install(t, circuit=10, path=(3, 2, 1), label=5)
@@ -222,6 +235,7 @@ def test_pairs_of_two_circuits_are_never_joined():  # QS-L3-010
     t >> ok(1, 1, 11, label=5) << Swap(20, 11)
 
 
+@pytest.mark.requirement("QS-L3-029")
 def test_a_pair_with_an_unknown_label_is_freed():
     t = middle()
     t >> ok(1, 0, 10, label=6)
@@ -230,6 +244,7 @@ def test_a_pair_with_an_unknown_label_is_freed():
     t.silent()
 
 
+@pytest.mark.requirement("QS-L3-002", "QS-L3-004")
 def test_no_order_of_events_changes_the_frame():  # QS-L3-002
     pairs = [ok(1, 5, 10, bell=1), ok(3, 6, 20, bell=2)]
     for order in itertools.permutations(range(4)):
@@ -252,6 +267,7 @@ def test_no_order_of_events_changes_the_frame():  # QS-L3-002
         assert not any(side.fates or side.queue for side in circuit.sides)  # QS-L3-004
 
 
+@pytest.mark.requirement("QS-L3-044")
 def test_a_track_gathers_what_the_pair_has_suffered():
     t = middle(survival=lambda age: 0.9 if age == 100 else 0.8)
     t.at(100) >> ok(1, 0, 10, since=0, goodness=0.97) >> ok(3, 0, 20, since=60, goodness=0.95) >> Swapped(10, 20, 0)
@@ -263,6 +279,7 @@ def test_a_track_gathers_what_the_pair_has_suffered():
 # -- cutoff ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("QS-L3-005", "QS-L3-027")
 def test_a_discard_is_told_to_nobody_until_a_track_asks():  # QS-L3-005
     t = middle()
     t >> ok(1, 0, 10, since=0)
@@ -271,6 +288,7 @@ def test_a_discard_is_told_to_nobody_until_a_track_asks():  # QS-L3-005
     t.exactly(Send(1, Expire(C, 1, 0, Reason.CUTOFF)))
 
 
+@pytest.mark.requirement("QS-L3-027")
 def test_a_track_that_waits_is_answered_at_the_discard():  # QS-L3-005
     t = middle()
     t >> ok(1, 0, 10, since=0)
@@ -279,6 +297,7 @@ def test_a_track_that_waits_is_answered_at_the_discard():  # QS-L3-005
     t.at(CUTOFF).exactly(Free(10), Send(1, Expire(C, 1, 0, Reason.CUTOFF)))
 
 
+@pytest.mark.requirement("QS-L3-049")
 def test_every_pair_has_its_own_age():
     t = middle()
     t >> ok(1, 0, 10, since=0)
@@ -296,6 +315,7 @@ def test_a_joined_pair_is_not_discarded():
     t.at(2 * CUTOFF).never(Free)
 
 
+@pytest.mark.requirement("QS-L3-006")
 def test_ends_apply_no_cutoff():  # QS-L3-006
     t = head()
     t >> ok(2, 0, 10)
@@ -305,6 +325,7 @@ def test_ends_apply_no_cutoff():  # QS-L3-006
 # -- ends -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("QS-L3-001", "QS-L3-007", "QS-L3-012")
 def test_both_ends_report_the_same_pair():  # QS-L3-001, QS-L3-012
     t = head()
     t >> ok(2, 5, 10) << Send(2, track(1, 5, 5, wish=0))
@@ -317,6 +338,7 @@ def test_both_ends_report_the_same_pair():  # QS-L3-001, QS-L3-012
     t.exactly(Pair(7, 1, 3, 20, ANY, asked=-1))
 
 
+@pytest.mark.requirement("QS-L3-032")
 @pytest.mark.parametrize("end", [head, tail])
 def test_a_track_that_overtakes_the_herald_waits_for_it(end):
     t = end()
@@ -327,6 +349,7 @@ def test_a_track_that_overtakes_the_herald_waits_for_it(end):
     t << Send(2, ANY) << Pair(7, 0, 1, 10, ANY, ANY)
 
 
+@pytest.mark.requirement("QS-L3-006")
 def test_expire_frees_the_half_and_the_wish_stays():  # QS-L3-006
     t = head(number=1)
     t.at(5) >> ok(2, 5, 10) >> Expire(C, 1, 5, Reason.CUTOFF)
@@ -347,6 +370,7 @@ def test_expire_passes_through_towards_its_origin():
         t >> Expire(C, 2, 5, Reason.CUTOFF)
 
 
+@pytest.mark.requirement("QS-L3-034")
 def test_the_head_takes_no_more_than_was_asked_for():  # QS-L3-007
     t = head(number=2)
     t >> ok(2, 0, 10) >> ok(2, 1, 11) >> ok(2, 2, 12)
@@ -369,6 +393,7 @@ def test_every_wish_has_its_own_time():
     t.at(99) >> track(3, 3, 3) << Pair(7, 3, 0, 13, ANY, asked=70)
 
 
+@pytest.mark.requirement("QS-L3-044")
 def test_the_estimate_ages_until_delivery():
     t = head(survival=lambda age: 0.9 if age == 40 else 1.0)
     t >> ok(2, 0, 10)
@@ -387,6 +412,7 @@ def test_a_pair_before_forward_is_freed_and_its_track_is_answered():
 # -- numbers that come again, records that nobody asks for ------------------------------------------------------------
 
 
+@pytest.mark.requirement("QS-L3-035")
 def test_a_number_that_comes_again_is_a_new_pair():
     t = middle()
     t >> ok(1, 0, 10, since=0)
@@ -402,6 +428,7 @@ def test_a_number_that_comes_again_is_a_new_pair():
     t.exactly(Send(3, track(1, 0, 4, bell=2)))
 
 
+@pytest.mark.requirement("QS-L3-004")
 def test_sweeps_forget_what_nobody_can_ask_for():
     t = middle()
     t >> ok(1, 0, 10) >> ok(3, 0, 20) >> Swapped(10, 20, 0)
@@ -412,6 +439,7 @@ def test_sweeps_forget_what_nobody_can_ask_for():
     assert not any(side.fates or side.faded for side in sides)
 
 
+@pytest.mark.requirement("QS-L3-045")
 def test_without_cutoff_nothing_is_forgotten():
     t = middle(cutoff=0)
     t >> ok(1, 0, 10) >> ok(3, 0, 20) >> Swapped(10, 20, 0)
@@ -419,6 +447,7 @@ def test_without_cutoff_nothing_is_forgotten():
     t.from_(1) >> track(1, 0, 0) << Send(3, track(1, 0, 0))
 
 
+@pytest.mark.requirement("QS-L3-046")
 def test_a_track_whose_pair_never_came_is_answered_in_the_end():
     t = middle()
     t.from_(1) >> track(1, 5, 5)
@@ -523,6 +552,7 @@ class Chain:
         return bell, qubit
 
 
+@pytest.mark.requirement("QS-CV-003", "QS-L3-001", "QS-L3-002")
 @pytest.mark.parametrize("seed", range(20))
 def test_any_order_gives_both_ends_the_same_frame(seed):  # QS-L3-001, QS-L3-002
     chain = Chain(seed)

@@ -30,6 +30,7 @@ def success(t: Transcript, cycle: int, bell: int = 2) -> Transcript:
     return t >> Clicked(0, cycle, bell)
 
 
+@pytest.mark.requirement("QS-L1-007")
 def test_two_photons_for_the_same_request_are_measured(t):
     gen(t, 1, 7).silent()
     gen(t, 2, 7).exactly(Interfere(0, 7, 3))
@@ -39,6 +40,7 @@ def test_two_photons_for_the_same_request_are_measured(t):
     assert not t.timers
 
 
+@pytest.mark.requirement("QS-L1-004", "QS-L1-021")
 def test_a_failure_is_told_too_and_counts_nothing(t):  # QS-L1-004
     gen(t, 1, 7)
     gen(t, 2, 7)
@@ -46,6 +48,7 @@ def test_a_failure_is_told_too_and_counts_nothing(t):  # QS-L1-004
     success(t, 8) << Send(2, Reply(1, NO_ERROR, 2, 0, 5, 5, 8, 0))
 
 
+@pytest.mark.requirement("QS-L1-002", "QS-L1-016")
 def test_different_requests_are_not_measured(t):  # QS-L1-002
     gen(t, 2, 7, aid=6)
     gen(t, 1, 7, aid=5)
@@ -55,6 +58,7 @@ def test_different_requests_are_not_measured(t):  # QS-L1-002
     t.never(Interfere)
 
 
+@pytest.mark.requirement("QS-L1-003", "QS-L1-018")
 @pytest.mark.parametrize("node", [1, 2])
 def test_one_alone_is_told_when_the_window_closes(t, node):  # QS-L1-003
     gen(t, node, 7)
@@ -65,6 +69,7 @@ def test_one_alone_is_told_when_the_window_closes(t, node):  # QS-L1-003
     t.never(Interfere)
 
 
+@pytest.mark.requirement("QS-L1-005", "QS-L1-020")
 def test_nothing_of_a_window_is_carried_into_another(t):  # QS-L1-005
     gen(t, 1, 7, aid=5)
     gen(t, 2, 8, aid=5).silent()
@@ -74,6 +79,7 @@ def test_nothing_of_a_window_is_carried_into_another(t):  # QS-L1-005
     gen(t, 2, 7).exactly(Interfere(0, 7, 3))
 
 
+@pytest.mark.requirement("QS-L1-004")
 def test_lanes_share_the_count_of_successes(t):
     for lane in (0, 1):
         gen(t, 1, 7, lane=lane)
@@ -84,6 +90,7 @@ def test_lanes_share_the_count_of_successes(t):
     t.silent()
 
 
+@pytest.mark.requirement("QS-L1-004")
 def test_the_count_wraps(t):  # QS-L1-004
     t.layers[0].sequence = LAST
     success(t, 7)
@@ -92,6 +99,7 @@ def test_the_count_wraps(t):  # QS-L1-004
     assert t.last(Reply).sequence == 0
 
 
+@pytest.mark.requirement("QS-L1-024")
 def test_cycles_compare_as_serial_numbers(t):
     success(t, (1 << 64) - 1)
     success(t, 0)
@@ -100,12 +108,14 @@ def test_cycles_compare_as_serial_numbers(t):
     assert t.last(Reply).error == OUT_OF_WINDOW
 
 
+@pytest.mark.requirement("QS-L1-019")
 @pytest.mark.parametrize(("sender", "node"), [(9, 9), (1, 2), (9, 1)])
 def test_nobody_speaks_for_another(t, sender, node):
     with pytest.raises(RemoteProtocolError):
         t.from_(sender) >> Gen(node, 7, 5, 0, 0)
 
 
+@pytest.mark.requirement("QS-L1-024")
 @pytest.mark.parametrize(
     ("old", "new", "ahead"), [(0, 0, 0), (65535, 0, 1), (0, 65535, -1), (0, 32767, 32767), (0, 32768, -32768)]
 )

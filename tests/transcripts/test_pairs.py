@@ -27,16 +27,19 @@ def test_every_flow_has_its_own_wish(t):
     t.silent()
 
 
+@pytest.mark.requirement("QS-L5-005")
 def test_a_pair_is_reported_and_let_go(t):
     t >> Delivery(8, 5, 2, 55, 0.9, 11)
     t.exactly(Consumed(8, 5, 2, 55, 0.9, 11), Free(55))
 
 
+@pytest.mark.requirement("QS-L5-009")
 def test_the_end_is_told_with_its_reason(t):
     t >> Closed(7, 18)
     t.exactly(Finished(7, 18))
 
 
+@pytest.mark.requirement("QS-L5-008")
 def test_a_flow_that_does_not_end_here_is_refused(t):
     with pytest.raises(RemoteProtocolError, match="flow 9"):
         t >> Start(9)

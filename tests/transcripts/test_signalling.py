@@ -71,6 +71,7 @@ def test_acceptance_travels_back_and_starts_the_head(head, middle):
     assert not head.timers
 
 
+@pytest.mark.requirement("QS-L3-036")
 @pytest.mark.parametrize(
     "request_", [replace(CONNECT, peer=9), replace(CONNECT, peer=1), replace(CONNECT, min_fidelity=0.8)]
 )
@@ -80,6 +81,7 @@ def test_no_route_is_told_at_once(head, request_):
     assert nothing_is_left(head)
 
 
+@pytest.mark.requirement("QS-L3-013")
 def test_rejection_leaves_nothing_on_its_way_back(head, middle):  # QS-L3-013
     middle >> SETUP
     middle.from_(3) >> Reject(CIRCUIT, 3, Reason.NORES)
@@ -90,6 +92,7 @@ def test_rejection_leaves_nothing_on_its_way_back(head, middle):  # QS-L3-013
     assert nothing_is_left(head)
 
 
+@pytest.mark.requirement("QS-L3-014")
 def test_a_full_link_rejects_for_lack_of_resources():  # QS-L3-014
     t = node(2, capacity=1).from_(1)
     t >> SETUP
@@ -107,6 +110,7 @@ def test_a_full_link_at_the_head_is_told_to_the_user():
     assert nothing_is_left(t)
 
 
+@pytest.mark.requirement("QS-L3-014")
 def test_a_path_to_no_neighbour_is_rejected():
     t = node(2, neighbours={1}).from_(1)
     t >> SETUP
@@ -114,6 +118,7 @@ def test_a_path_to_no_neighbour_is_rejected():
     assert nothing_is_left(t)
 
 
+@pytest.mark.requirement("QS-L3-041")
 def test_a_label_or_a_session_in_use_is_rejected(middle, tail):
     middle >> SETUP
     middle >> replace(SETUP, circuit=CIRCUIT + 1, session=8)
@@ -125,6 +130,7 @@ def test_a_label_or_a_session_in_use_is_rejected(middle, tail):
     assert nothing_is_left(tail)
 
 
+@pytest.mark.requirement("QS-L3-022")
 def test_repetitions_change_nothing(middle, tail):  # QS-L3-022
     for t in (middle, tail):
         t >> SETUP >> SETUP
@@ -133,6 +139,7 @@ def test_repetitions_change_nothing(middle, tail):  # QS-L3-022
         t.silent()
 
 
+@pytest.mark.requirement("QS-L3-011")
 def test_tear_down_reaches_both_ends(head, middle, tail):
     head >> CONNECT >> SetupRsp(CIRCUIT) >> Disconnect(7)
     head.exactly(Uninstall(CIRCUIT), Send(2, Teardown(CIRCUIT, 0)), Disconnected(7, 0))
@@ -143,6 +150,7 @@ def test_tear_down_reaches_both_ends(head, middle, tail):
     assert all(map(nothing_is_left, (head, middle, tail)))
 
 
+@pytest.mark.requirement("QS-L3-031")
 def test_what_cannot_go_on_is_torn_down_in_both_directions(middle):
     middle >> SETUP >> Broken(CIRCUIT, Reason.UNSUPP)
     gone = Teardown(CIRCUIT, Reason.UNSUPP)
@@ -159,6 +167,7 @@ def test_disconnect_while_asking(head):
     assert nothing_is_left(head)
 
 
+@pytest.mark.requirement("QS-L3-037")
 def test_no_answer_is_a_lost_peer(head):
     head >> CONNECT
     head.wait(3 * SECOND - 1).silent()
@@ -174,12 +183,14 @@ def test_waiting_tells_who_does_not_answer(head):
     assert not list(head.layers[0].waiting())
 
 
+@pytest.mark.requirement("QS-L3-038")
 def test_both_ends_of_a_link_choose_different_labels():
     up = Transcript(SignallingLayer(lambda *_: Route((5, 4), (0.8,), 0.8, 1.0)), node=5)
     up >> replace(CONNECT, peer=4) << Send(4, SetupReq(5 << 16 | 1, 7, (5, 4), (0.8,), 1, 0))
     up >> replace(CONNECT, peer=4, session=8) << Send(4, SetupReq(5 << 16 | 2, 8, (5, 4), (0.8,), 3, 0))
 
 
+@pytest.mark.requirement("QS-L3-039")
 def test_labels_and_numbers_wrap_and_skip_what_is_in_use(head):
     head >> CONNECT
     layer = head.layers[0]
@@ -191,12 +202,14 @@ def test_labels_and_numbers_wrap_and_skip_what_is_in_use(head):
     head << Send(2, replace(SETUP, circuit=(1 << 16) + 2, session=9, label=4))
 
 
+@pytest.mark.requirement("QS-L3-040")
 def test_a_session_cannot_be_connected_twice(head):
     head >> CONNECT
     with pytest.raises(LocalProtocolError, match="session 7"):
         head >> CONNECT
 
 
+@pytest.mark.requirement("QS-L3-020")
 @pytest.mark.parametrize("path", [(1, 2), (2, 3), (1, 2, 1, 3), (3,), (1, 3)])
 def test_a_router_that_lies_is_named(path):  # QS-L3-020
     t = Transcript(SignallingLayer(lambda *_: Route(path, FIDELITIES, 0.7, 1.0)), node=1)
@@ -204,6 +217,7 @@ def test_a_router_that_lies_is_named(path):  # QS-L3-020
         t >> CONNECT
 
 
+@pytest.mark.requirement("QS-L3-042")
 @pytest.mark.parametrize(
     "message",
     [
@@ -220,6 +234,7 @@ def test_a_senseless_path_is_a_broken_peer(middle, message):
         middle >> message
 
 
+@pytest.mark.requirement("QS-L3-043")
 @pytest.mark.parametrize("message", [SetupRsp(CIRCUIT), Reject(CIRCUIT, 3, 8), Teardown(CIRCUIT, 0)])
 def test_only_neighbours_on_the_path_may_speak_of_a_circuit(middle, message):
     middle >> SETUP

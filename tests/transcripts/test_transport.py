@@ -20,6 +20,7 @@ def t() -> Transcript:
     return Transcript(TransportLayer(), node=1)
 
 
+@pytest.mark.requirement("QS-L4-013")
 def test_open_asks_for_a_circuit_and_tells_when_it_stands(t):
     t >> Open(7, 3, 0.8, 2)
     t.exactly(Connect(7, 3, 0.8, 2))
@@ -27,6 +28,7 @@ def test_open_asks_for_a_circuit_and_tells_when_it_stands(t):
     t.exactly(Opened(7, 3, initiator=True))
 
 
+@pytest.mark.requirement("QS-L4-013")
 def test_the_responder_is_told_without_asking(t):
     t >> Connected(7, 1, initiator=False, number=2)
     t.exactly(Opened(7, 1, initiator=False))
@@ -34,6 +36,7 @@ def test_the_responder_is_told_without_asking(t):
     t.exactly(Delivery(7, 0, 2, 5, 0.9, 11))
 
 
+@pytest.mark.requirement("QS-L4-014", "QS-L5-005")
 def test_after_the_last_pair_the_circuit_is_given_back(t):
     t >> Open(7, 3, 0.8, 2) >> PAIR
     t.exactly(Delivery(7, 0, 2, 5, 0.9, 11))
@@ -56,6 +59,7 @@ def test_a_session_without_number_goes_on(t):
     t.silent()
 
 
+@pytest.mark.requirement("QS-L4-011")
 def test_pairs_of_a_closed_session_are_freed(t):  # QS-L4-011
     t >> Open(7, 3, 0.8, 0) >> Close(7) >> PAIR
     t.exactly(Free(5))
@@ -63,6 +67,7 @@ def test_pairs_of_a_closed_session_are_freed(t):  # QS-L4-011
     t.exactly(Free(5))
 
 
+@pytest.mark.requirement("QS-L4-015")
 def test_a_refusal_is_told_with_its_reason(t):
     t >> Open(7, 3, 0.99, 2) >> Disconnected(7, Reason.NO_ROUTE)
     t.exactly(Closed(7, Reason.NO_ROUTE))
@@ -72,6 +77,7 @@ def test_a_refusal_is_told_with_its_reason(t):
     t.exactly(Connect(7, 3, 0.5, 2))
 
 
+@pytest.mark.requirement("QS-L4-016")
 def test_misuse_is_refused(t):
     with pytest.raises(LocalProtocolError, match="-1 pairs"):
         t >> Open(7, 3, 0.8, -1)

@@ -443,6 +443,14 @@ def test_pairs_wait_for_room_at_this_end_and_at_the_other():  # QS-L4-007
     t.exactly(Delivery(7, 2, 0, 22, 0.9, 11))
 
 
+def test_the_other_end_may_have_less_room_than_was_asked_for():  # QS-L4-007
+    t = a() >> STREAMING >> SessionOpenAck(7, 2, 1) >> Connected(7, 3, initiator=True, number=0)
+    t >> pair(0, 20) >> pair(1, 21)
+    t.never(Delivery, more_than=1)
+    t >> Acknowledgement(7, 1, 1, 0)
+    t.exactly(Delivery(7, 1, 0, 21, 0.9, 11))
+
+
 def test_half_a_window_is_acknowledged_at_a_time():
     t = sending(replace(STREAMING, window=6))
     for k in range(6):

@@ -96,6 +96,7 @@ def test_values_of_the_other_sheets():
     assert barium.probability * 1e6 == pytest.approx(value("ion_ba_duke", "reported_rate"), rel=0.01)
 
 
+@pytest.mark.requirement("QS-L1-043")
 @pytest.mark.parametrize("name", sorted(PLATFORMS))
 def test_every_value_of_a_sheet_has_an_origin(name):
     sheet = PLATFORMS[name]

@@ -27,6 +27,7 @@ TABLE = {
 }
 
 
+@pytest.mark.requirement("QS-L3-021")
 @pytest.mark.parametrize(
     ("hops", "width", "ext"),
     [(hops, width, ext) for hops, row in TABLE.items() for width, ext in zip(WIDTHS, row, strict=True)],

@@ -33,6 +33,7 @@ def failures(verdicts):
     return {verdict.id for verdict in verdicts if verdict.verdict == "fail"}
 
 
+@pytest.mark.requirement("QS-KY-016")
 @pytest.mark.parametrize("certificate", ["required", "optional"])
 def test_own_server_conforms(rig, certificate):
     subject, verdicts = rig(judged, client_certificate=certificate)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 
+
+@pytest.mark.requirement("QS-CL-008")
 def test_both_ends_get_the_same_keys(rig):
     async def scenario(sites):
         await sites.fill(20)

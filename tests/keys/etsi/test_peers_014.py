@@ -80,6 +80,7 @@ def witnesses(sites):
     return story
 
 
+@pytest.mark.requirement("QS-KY-012")
 def test_a_key_is_on_disk_before_anybody_hears_of_it(rig):
     async def scenario(sites):
         await sites.fill(4)
@@ -140,6 +141,7 @@ def test_one_sided_demand_uses_the_whole_pool(rig):
     assert status == 503
 
 
+@pytest.mark.requirement("QS-CL-005")
 def test_both_sides_ask_at_once_and_nobody_gets_a_key_twice(rig):
     async def scenario(sites):
         await sites.fill(60)

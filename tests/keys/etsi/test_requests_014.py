@@ -137,6 +137,7 @@ def test_an_empty_pool_is_503_and_a_used_quota_too(rig):
     assert empty.headers["Retry-After"] == "1"
 
 
+@pytest.mark.requirement("QS-KY-017")
 def test_simulated_keys_say_so_and_can_be_refused(rig):
     async def scenario(sites):
         await sites.fill(8, simulated=True)

@@ -41,6 +41,7 @@ def test_a_bb84_block_becomes_keys_at_both_ends(bb84, open_pools):
     assert stored["control_octets"] == 32
 
 
+@pytest.mark.requirement("QS-CL-006")
 def test_an_eavesdropper_on_bb84_costs_the_block_and_her_leaving_brings_it_back(bb84):
     blocks = bb84.blocks()
     bb84.eavesdrop(1.0)

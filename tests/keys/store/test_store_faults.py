@@ -21,6 +21,7 @@ def whole(output):
     return output[: output.rfind(b"\n") + 1]
 
 
+@pytest.mark.requirement("QS-KY-014")
 def test_killed_at_any_moment_no_key_comes_twice(open_pools, tmp_path, worker, delivered):
     pools = open_pools()
     pools.fill(1200)

@@ -45,6 +45,7 @@ def handed_out(pools, *orders):
     return names, pools.first.call(Fetch("SAE_A", names, "SAE_A"))
 
 
+@pytest.mark.requirement("QS-CL-008")
 def test_both_ends_hand_out_the_octets_of_the_block(open_pools):
     pools = open_pools()
     octets = pools.fill(8)
@@ -66,6 +67,7 @@ def test_long_keys_are_joined_and_short_ones_cut(open_pools):
     assert short[0].octets.reveal() == octets[128:136]
 
 
+@pytest.mark.requirement("QS-CL-005")
 def test_each_application_gets_a_key_once(open_pools):
     pools = open_pools()
     pools.fill(4)
@@ -207,6 +209,7 @@ def test_a_refused_order_costs_no_quota(open_pools):
     assert len(pools.first.call(order(1))) == 1
 
 
+@pytest.mark.requirement("QS-KY-017")
 def test_simulated_and_relayed_keys_are_told_apart(open_pools):
     pools = open_pools()
     pools.fill(4, hops=2)
@@ -223,6 +226,7 @@ def test_void_wipes_and_is_final(open_pools):
     assert pools.first.call(Fetch("SAE_A", [item.key], "SAE_A")).reason is Reason.NOT_FOUND
 
 
+@pytest.mark.requirement("QS-KY-013")
 def test_octets_of_consumed_keys_are_gone_from_the_file(open_pools, tmp_path):
     pools = open_pools()
     octets = pools.fill(2)
@@ -253,6 +257,7 @@ def test_the_audit_log_names_no_octets_and_shows_every_change(open_pools):
         verify(pools.first.db, "server-1", Head(head.records, "0" * 64))
 
 
+@pytest.mark.requirement("QS-KY-015")
 @pytest.mark.parametrize(
     ("tampering", "where"),
     [

@@ -54,12 +54,14 @@ def pile(*layers: Layer, effects=None) -> tuple[Node, list]:
     return Node(5, layers, {**table, **(effects or {})}), log
 
 
+@pytest.mark.requirement("QS-CV-005")
 def test_outputs_are_obeyed_in_their_order():
     node, log = pile(Upper())
     node.feed(Tell(1), 7)
     assert log == [(7, 5, Ask(2)), (7, 5, Ask(3))]
 
 
+@pytest.mark.requirement("QS-CV-005")
 def test_an_answer_of_the_same_instant_comes_after_what_was_asked_before():
     seen: list = []
 
@@ -79,6 +81,7 @@ def test_a_message_brings_its_sender():
     assert senders == [9, 9]
 
 
+@pytest.mark.requirement("QS-CV-004")
 def test_what_nobody_handles_is_named():
     node, _ = pile(Upper())
     with pytest.raises(LocalProtocolError, match="node 5: nobody handles Later"):
@@ -92,6 +95,7 @@ def test_a_fault_inside_a_layer_is_not_taken_for_an_unknown_noun():
         node.feed(Tell(1), 0)
 
 
+@pytest.mark.requirement("QS-CV-006")
 def test_two_layers_cannot_claim_one_noun():
     with pytest.raises(LocalProtocolError, match="upper and broken both handle Tell"):
         pile(Broken(), Upper())

@@ -57,6 +57,7 @@ def brute(code, p):
     return 1 - sum(max(classes.values()) for classes in cosets.values())
 
 
+@pytest.mark.requirement("QS-L4-009")
 @pytest.mark.parametrize("p", [0.01, 0.1, 0.3, 0.8, 1.0])
 def test_five_qubit_code_by_cosets(p):
     assert logical_error(FIVE_QUBIT, p) == pytest.approx(brute(FIVE_QUBIT, p), abs=1e-12)
@@ -70,6 +71,7 @@ def test_published_values(code, expected):
     assert CODES[code.name] is code
 
 
+@pytest.mark.requirement("QS-L4-009")
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES)
 def test_counts(code):
     counts = class_counts(code)

@@ -144,6 +144,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.requirement("QS-PL-004")
 @pytest.mark.parametrize("case", BROKEN)
 @pytest.mark.parametrize(
     "command", [["run", "scenario.yaml"], ["check", "scenario.yaml"], ["plugins"], ["schema"], ["demo"]]
@@ -231,6 +232,7 @@ FAULTY = {
 }
 
 
+@pytest.mark.requirement("QS-PL-008")
 @pytest.mark.parametrize("case", FAULTY)
 def test_part_that_fails_blames_its_plugin(scenario, capsys, case):
     changes, source, message = FAULTY[case]

@@ -114,6 +114,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.requirement("QS-PL-001", "QS-PL-005")
 @pytest.mark.parametrize("case", REFUSED)
 def test_culprit_is_named(case):
     source, message = REFUSED[case]
@@ -138,11 +139,13 @@ def test_directory_of_requirements_is_listed(tmp_path):
     assert [offer["name"] for offer in listing(Manager([plugin(source)]))["offers"]] == [str(tmp_path)]
 
 
+@pytest.mark.requirement("QS-PL-001")
 def test_older_minor_version_is_welcome():
     assert API_VERSION[0] == 1
     assert Manager([plugin("QSTACK_API = (1, 0)\n" + ROUTER)]).offers("routers")
 
 
+@pytest.mark.requirement("QS-PL-002")
 @pytest.mark.parametrize("turned", [False, True])
 def test_name_offered_by_two_plugins_blames_both_in_any_order(turned):
     both = [plugin(ROUTER, "acme"), plugin(ROUTER, "beta")]
@@ -185,6 +188,7 @@ def test_two_plugins_of_one_name_are_refused():
         Manager([plugin(""), plugin("")])
 
 
+@pytest.mark.requirement("QS-PL-003")
 def test_result_does_not_depend_on_the_order_of_plugins():
     def named(name):
         return plugin(
@@ -198,6 +202,7 @@ def test_result_does_not_depend_on_the_order_of_plugins():
     assert {tuple(m.versions().items()) for m in found} == {(("a", "1.0"), ("b", "1.0"), ("c", "1.0"))}
 
 
+@pytest.mark.requirement("QS-PL-003")
 def test_first_error_does_not_depend_on_the_order_of_plugins():
     broken = [plugin("QSTACK_API = None", name) for name in ("zeta", "acme", "beta")]
     for order in itertools.permutations(broken):
@@ -205,6 +210,7 @@ def test_first_error_does_not_depend_on_the_order_of_plugins():
             Manager(order)
 
 
+@pytest.mark.requirement("QS-PL-005")
 def test_names_of_other_modules_are_not_taken_for_hooks():
     assert Manager([plugin("from qstack.plugin.hooks import qstack_routers")]).offers("routers") == {}
 
@@ -252,6 +258,7 @@ def test_differences_name_what_changed_came_and_went():
     assert manager.differences(manager.versions()) == []
 
 
+@pytest.mark.requirement("QS-PL-004")
 def test_exception_from_inside_a_plugin_blames_it():
     guilty = plugin("def fall(): return 1 / 0")
     guilty.module.__file__ = "/plugins/acme.py"

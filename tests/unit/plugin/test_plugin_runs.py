@@ -45,6 +45,7 @@ def with_link(**options):
     return {**SCENARIO, "stack": {"link": options}}
 
 
+@pytest.mark.requirement("QS-PL-009")
 def test_observers_hear_of_each_run_once(beside):
     path = beside(
         "heard = []\n"
@@ -68,6 +69,7 @@ def test_observer_that_fails_ends_the_command_with_3(beside, capsys):
     )
 
 
+@pytest.mark.requirement("QS-PL-004")
 def test_layer_that_fails_during_the_run_blames_its_plugin(beside, capsys):
     source = (
         "from qstack.core.layer import Layer, on\n"
@@ -172,6 +174,7 @@ def test_rows_after_distillation_are_those_of_werner_pairs():
     assert row.seconds_per_pair == pytest.approx(4 / 0.768889, rel=1e-6)
 
 
+@pytest.mark.requirement("QS-PL-010")
 def test_replay_finds_the_inline_plugin_and_notices_that_it_has_changed(beside, tmp_path, capsys):
     source = "@hookimpl\ndef qstack_swap_policies(): return [Offer('mine', lambda options: lambda waiting: {})]\n"
     path = beside(source.format("0"), stack={"network": {"swap": "mine"}})

@@ -230,6 +230,7 @@ def test_nothing_is_lost_or_served_twice_over_a_line_that_loses_a_third(seed):
         assert {p: served.count(p) for p in asked[node]} == {p: 0 if p in failed else 3 for p in asked[node]}
 
 
+@pytest.mark.requirement("QS-PL-014")
 def test_pairs_end_to_end_under_the_reference_network_layer():
     result = qstack.load(EXAMPLE / "scenario.yaml").run()
     assert [flow.delivered for flow in result.flows] == [200, 200]

@@ -52,6 +52,7 @@ def test_a_slower_setting_is_taken_where_it_is_needed():
     assert tight.rate < loose.rate
 
 
+@pytest.mark.requirement("QS-L3-050")
 def test_out_of_reach_says_what_can_be_expected():
     found = ShortestPath(view(3, [edge(0, 1, 1, 0.9), edge(1, 2, 1, 0.9)]))(0, 2, 0.95)
     assert isinstance(found, NoRoute)
@@ -59,11 +60,13 @@ def test_out_of_reach_says_what_can_be_expected():
     assert found.why == "fidelity 0.95 is out of reach over A - B - C: about 0.813 can be expected."
 
 
+@pytest.mark.requirement("QS-L3-050")
 def test_a_cut_network():
     found = ShortestPath(view(4, [edge(0, 1, 1), edge(2, 3, 1)]))(0, 3, 0.5)
     assert found == NoRoute("there is no path from A to D: the network is cut.")
 
 
+@pytest.mark.requirement("QS-L3-020", "QS-L3-051")
 @pytest.mark.parametrize("kind", [ShortestPath, WidestPath])
 def test_every_path_is_simple_and_keeps_its_promise(kind):
     draw = random.Random(11)

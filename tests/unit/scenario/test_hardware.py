@@ -29,6 +29,7 @@ def photon(kind, **parts):
 MEMORY = {"kind": "relaxing", "coherence_time": "1 s"}
 
 
+@pytest.mark.requirement("QS-L1-039")
 @pytest.mark.parametrize("name", sorted(MANAGER.platforms))
 def test_every_installed_platform_survives_writing_and_reading(name):
     sheet = MANAGER.platforms[name]
@@ -68,6 +69,7 @@ def test_relaxing_memory_is_amplitude_and_phase_damping():
     assert (for_ever.xy, for_ever.z, for_ever.shift) == (1, 1, 0)
 
 
+@pytest.mark.requirement("QS-L1-033")
 def test_t2_is_bounded_by_t1():
     RelaxingMemory(relaxation_time="1 s", coherence_time="2 s")
     with pytest.raises(ValueError, match="T2 exceeds 2 T1"):
@@ -127,6 +129,7 @@ def test_the_link_takes_the_fastest_setting_that_reaches_the_fidelity():
         reached(best + 0.001)
 
 
+@pytest.mark.requirement("QS-L1-006")
 @pytest.mark.parametrize("station", [0.5, 0.1, 0.99])
 def test_no_herald_is_faster_than_light(station):
     sheet = platform(memory=MEMORY, interface=photon("double-click"))
@@ -140,6 +143,7 @@ def test_no_herald_is_faster_than_light(station):
     assert link.delay == round(40 / 2e5 * SECOND)
 
 
+@pytest.mark.requirement("QS-L1-006")
 def test_a_textbook_link_cannot_outrun_light_either():
     slow = TextbookInterface(probability=0.1, fidelity=0.9, attempt_period="1 ms", herald_after="1 ms")
     assert slow.reply(Fibre(40, 8, 2e5).arms) == (10**9, 10**9)

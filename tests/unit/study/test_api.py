@@ -57,6 +57,7 @@ def test_results_are_arrays_in_order_of_delivery():
         qstack.load(scenario()).run(until="1 ms").flows["third"]
 
 
+@pytest.mark.requirement("QS-CV-016")
 def test_runs_repeat_and_shots_differ():
     experiment = qstack.load(scenario())
     first, again, other = experiment.run(), experiment.run(), experiment.run(shot=1)
@@ -85,6 +86,7 @@ def test_settings_and_until_reach_the_run():
         qstack.load(scenario()).run(until="3")
 
 
+@pytest.mark.requirement("QS-CV-016", "QS-PL-003")
 def test_the_order_of_plugins_changes_nothing(tmp_path):
     """Two plugins beside the built-in parts, in every order."""
     modules = [Plugin("qstack-reference", own_version(), builtins)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from qstack.cli import invoke
 
 SCENARIO = """\
@@ -48,6 +50,7 @@ def qstack_layers():
 """
 
 
+@pytest.mark.requirement("QS-CV-015")
 def test_a_standstill_is_told_with_who_waits_for_whom(tmp_path, capsys):
     (tmp_path / "s.yaml").write_text(SCENARIO)
     (tmp_path / "qstackfile.py").write_text(PLUGIN)

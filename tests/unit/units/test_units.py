@@ -84,6 +84,7 @@ def test_refuse(kind, value, words):
         read(kind, value)
 
 
+@pytest.mark.requirement("QS-CV-001")
 @given(st.integers(0, FOR_EVER))
 def test_times_survive_writing_and_reading(time):
     assert read(Duration, time_text(time)) == time

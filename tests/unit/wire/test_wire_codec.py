@@ -54,6 +54,7 @@ class TestHeader:
             size,
         )
 
+    @pytest.mark.requirement("QS-WI-004")
     def test_version(self):
         assert wrong(changed(self.data, 0, 0x32)) == ("HEADER: version is 3, not 1 (at byte 0)", 0)
 
@@ -65,20 +66,25 @@ class TestHeader:
     def test_plane_without_messages(self):
         assert wrong(changed(self.data, 0, 0x17))[0] == "plane 7 has no type 3; known are [] (at byte 1)"
 
+    @pytest.mark.requirement("QS-WI-004")
     def test_type(self):
         text = "plane 2 has no type 99; known are [1, 2, 3, 4, 5, 6] (at byte 1)"
         assert wrong(changed(self.data, 1, 99)) == (text, 1)
 
+    @pytest.mark.requirement("QS-WI-004")
     def test_reserved_flags(self):
         assert wrong(changed(self.data, 2, 0x04)) == ("flags 0x04 are reserved and must be 0 (at byte 2)", 2)
 
+    @pytest.mark.requirement("QS-WI-007")
     def test_authentication(self):
         text = "an authentication trailer cannot be checked without a key (at byte 2)"
         assert wrong(changed(self.data, 2, AUTHENTICATED)) == (text, 2)
 
+    @pytest.mark.requirement("QS-WI-005")
     def test_header_words(self):
         assert wrong(changed(self.data, 3, 8)) == ("TRACK has 9 header words, not 8 (at byte 3)", 3)
 
+    @pytest.mark.requirement("QS-WI-005")
     def test_length_below_the_fixed_part(self):
         assert wrong(changed(self.data, 5, 35)) == ("a length of 35 does not fit TRACK with flags 0x00 (at byte 4)", 4)
 
@@ -86,10 +92,12 @@ class TestHeader:
         data = changed(self.data, 5, 40) + bytes(4)
         assert wrong(data) == ("a length of 40 does not fit TRACK with flags 0x00 (at byte 4)", 4)
 
+    @pytest.mark.requirement("QS-WI-005")
     def test_truncated(self):
         text = "truncated: 36 bytes are announced, here are 35 (at byte 35)"
         assert wrong(self.data[:-1]) == (text, 35)
 
+    @pytest.mark.requirement("QS-WI-005")
     def test_over_long(self):
         text = "over-long: 36 bytes are announced, here are 37 (at byte 36)"
         assert wrong(self.data + b"\0") == (text, 36)
@@ -104,10 +112,12 @@ class TestHeader:
 class TestChecksum:
     data = encode(TRACK, flags=CHECKED)
 
+    @pytest.mark.requirement("QS-WI-008")
     def test_is_that_of_zlib(self):
         assert self.data[-4:] == crc32(self.data[:-4]).to_bytes(4, "big")
         assert decode(self.data) == TRACK
 
+    @pytest.mark.requirement("QS-WI-008")
     @pytest.mark.parametrize("bit", range(32))
     def test_one_wrong_bit_is_found(self, bit):
         data = changed(self.data, 8 + bit, self.data[8 + bit] ^ 1)
@@ -117,16 +127,19 @@ class TestChecksum:
 
 
 class TestContent:
+    @pytest.mark.requirement("QS-WI-006")
     def test_reserved_bits(self):
         data = encode(TRACK)
         assert wrong(changed(data, 31, 1)) == ("TRACK: reserved bits must be 0, not 0x1 (at byte 30)", 30)
         assert wrong(changed(data, 32, 1)) == ("TRACK: reserved bits must be 0, not 0x1 (at byte 32)", 32)
 
+    @pytest.mark.requirement("QS-WI-015")
     def test_unknown_reason(self):
         text, offset = wrong(changed(encode(Expire(9, 1, 7, 16)), 18, 99))
         assert text.startswith("EXPIRE.reason: 99 is no reason; known are 0 NONE, 1 UNSUPP")
         assert offset == 18
 
+    @pytest.mark.requirement("QS-WI-015")
     def test_unknown_error_of_the_midpoint(self):
         data = encode(Reply(3, 11, 0, 1, 2, 3, 4))
         assert wrong(changed(data, 8, 0x3C))[0].startswith("REPLY.error: 12 is no error of the midpoint")
@@ -140,6 +153,7 @@ class TestContent:
         assert text.startswith("DQP_ADD.keep: a request is either stored (STR) or measured directly (MD)")
         assert offset == 10
 
+    @pytest.mark.requirement("QS-WI-013")
     def test_queue_15_is_not_used(self):
         assert wrong(changed(encode(ADD), 11, 17))[0].startswith("DQP_ADD.aid: queue 15 holds nothing but 255")
 
@@ -166,11 +180,13 @@ class TestLists:
     def test_any_order(self):
         assert decode(self.data[:28] + self.data[44:] + self.data[28:44]) == SETUP
 
+    @pytest.mark.requirement("QS-WI-010")
     def test_missing(self):
         data = changed(self.data[:44], 5, 44)
         assert wrong(data) == ("SETUP_REQ lacks its fidelities (at byte 44)", 44)
         assert wrong(changed(changed(self.data[:28], 5, 28), 2, 0))[0].startswith("SETUP_REQ lacks its path")
 
+    @pytest.mark.requirement("QS-WI-010")
     def test_twice(self):
         data = changed(self.data + self.data[44:], 5, 60)
         assert wrong(data) == ("TLV 0x8003 stands twice (at byte 52)", 52)
@@ -179,6 +195,7 @@ class TestLists:
         data = changed(self.data + b"\x80\x05\0", 5, 55)
         assert wrong(data) == ("3 bytes are too few for a TLV (at byte 52)", 52)
 
+    @pytest.mark.requirement("QS-WI-010")
     def test_beyond_the_end(self):
         text = "TLV 0x8002 of 65292 bytes runs beyond the message (at byte 30)"
         assert wrong(changed(self.data, 30, 255)) == (text, 30)
@@ -187,11 +204,13 @@ class TestLists:
         text = "SETUP_REQ.path: 11 bytes are no multiple of 4 (at byte 30)"
         assert wrong(changed(changed(self.data, 31, 11), 43, 0)) == (text, 30)
 
+    @pytest.mark.requirement("QS-WI-010")
     def test_filled_up_with_zeros(self):
         odd = encode(SetupReq(9, 3, (1,), (0.8,), 6, 5))
         assert decode(odd).fidelities == (0.8,)
         assert wrong(changed(odd, len(odd) - 1, 1))[0].startswith("TLV 0x8003 must be filled up with zeros")
 
+    @pytest.mark.requirement("QS-WI-009")
     def test_unknown_may_be_ignored_or_not(self):
         more = changed(self.data + bytes.fromhex("0099000141000000"), 5, 60)
         assert decode(more) == SETUP
@@ -218,6 +237,7 @@ class TestLists:
 
 
 class TestEncode:
+    @pytest.mark.requirement("QS-WI-012")
     @pytest.mark.parametrize(
         ("message", "sentence"),
         [
@@ -261,9 +281,11 @@ class TestEncode:
 
 
 class TestMeaning:
+    @pytest.mark.requirement("QS-WI-011")
     def test_minimum_is_never_understated(self):
         assert decode(encode(Forward(1, 2, min_fidelity=0.87))).min_fidelity == 0xDEB8 / 65535
 
+    @pytest.mark.requirement("QS-WI-011")
     def test_goodness_is_never_overstated(self):
         ok = decode_as(LinkOkKeep, b"\x20" + bytes(15))
         assert decode_service(encode(replace(ok, goodness=0.87)), up=True).goodness == 0xDEB7 / 65535
@@ -271,18 +293,21 @@ class TestMeaning:
     def test_next_available_is_rounded_up_to_nanoseconds(self):
         assert decode(encode(Reject(1, 2, 8, next_available=1001))).next_available == 2000
 
+    @pytest.mark.requirement("QS-L3-012")
     def test_epoch_has_the_same_width_everywhere(self):
         epoch = (1 << 24) - 1
         forward = encode(Forward(1, 2, epoch=epoch))
         assert (forward[25], forward[30:32]) == (0xFF, b"\xff\xff")
         assert encode(Track(1, 2, 3, 4, 0, epoch, 6))[32:] == b"\0\xff\xff\xff"
 
+    @pytest.mark.requirement("QS-WI-013")
     def test_unassigned_is_a_queue_that_nobody_has(self):
         assert encode(ADD)[10] >> 4 == 15
         assert encode(ADD)[11] == 255
         assert decode(encode(AddRej(1, 3))).aid == UNASSIGNED
         assert decode(encode(AddAck(1, 255))).aid == 255
 
+    @pytest.mark.requirement("QS-WI-014")
     @pytest.mark.parametrize(
         ("time", "raw"),
         [
@@ -299,10 +324,12 @@ class TestMeaning:
         assert DRAFT_TIME.encode(time) == raw
         assert DRAFT_TIME.decode(raw) <= time
 
+    @pytest.mark.requirement("QS-L2-025")
     def test_bits_that_the_draft_leaves_unused_are_ignored(self):
         data = encode(LinkAck(42))
         assert decode_service(changed(data, 3, 0xFF), up=True) == LinkAck(42)
 
+    @pytest.mark.requirement("QS-CV-014")
     def test_reasons_are_those_of_the_services(self):
         assert {reason.value: reason.name for reason in Reason} == REASONS
 
@@ -356,6 +383,7 @@ class TestDeclaration:
         with pytest.raises(PluginError, match="a type 8"):
             self.declare(Field("number", 32), code=256)
 
+    @pytest.mark.requirement("QS-WI-019")
     def test_one_message_per_type(self):
         self.declare(Field("number", 32), code=201)
         with pytest.raises(PluginError, match="Second and ODD both are plane 15 type 201"):

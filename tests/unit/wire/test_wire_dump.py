@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from qstack.wire import CHECKED, encode, hexdump
 from qstack.wire.codec import LAYOUTS
 from qstack.wire.document import CHAPTERS, describe
@@ -92,6 +94,7 @@ def test_truncated_bytes_without_header():
     assert body(text, 1)[-2:] == ["4 03e8 sequence pair 1000", "wrong: OK_K has 16 bytes, here are 7 (at byte 7)"]
 
 
+@pytest.mark.requirement("QS-WI-020")
 def test_document_is_up_to_date():
     assert DOCUMENT.read_text(encoding="utf-8") == describe(), (
         'write it anew: python -c "from qstack.wire.document import describe; '
@@ -99,6 +102,7 @@ def test_document_is_up_to_date():
     )
 
 
+@pytest.mark.requirement("QS-WI-020")
 def test_document_has_every_message():
     text = describe()
     for cls, layout in LAYOUTS.items():

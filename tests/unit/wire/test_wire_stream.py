@@ -12,6 +12,7 @@ MESSAGES = [Hello(), Track(9, 1, 7, 8, 2, 1, 5), SetupReq(9, 3, (1, 2), (0.8,), 
 DATA = b"".join(map(encode, MESSAGES))
 
 
+@pytest.mark.requirement("QS-WI-016")
 @pytest.mark.parametrize("size", [1, 3, 8, 40, len(DATA)])
 def test_any_chunks(size):
     stream = Stream()
@@ -26,6 +27,7 @@ def test_cut_off_message_is_noticed():
     assert stream.pending == 4
 
 
+@pytest.mark.requirement("QS-WI-017")
 def test_what_is_no_header_ends_the_stream():
     stream = Stream()
     feed = stream.feed(DATA[:8] + b"GET / HTTP/1.1")
@@ -34,11 +36,13 @@ def test_what_is_no_header_ends_the_stream():
         next(feed)
 
 
+@pytest.mark.requirement("QS-WI-017")
 def test_length_that_would_stand_still_is_refused():
     with pytest.raises(WireError, match="a length of 7 is shorter than the header"):
         list(Stream().feed(bytes.fromhex("1104000200070000")))
 
 
+@pytest.mark.requirement("QS-WI-018")
 def test_only_one_message_is_kept():
     stream = Stream()
     for _ in range(100):

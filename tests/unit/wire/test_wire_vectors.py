@@ -108,6 +108,7 @@ COMPACT = {
 }
 
 
+@pytest.mark.requirement("QS-WI-003")
 @pytest.mark.parametrize("name", PDUS)
 def test_pdu_is_byte_exact(name):
     data = bytes.fromhex(VECTORS[name]["hex"])
@@ -115,6 +116,7 @@ def test_pdu_is_byte_exact(name):
     assert decode(data) == PDUS[name]
 
 
+@pytest.mark.requirement("QS-WI-003")
 @pytest.mark.parametrize("name", SERVICE)
 def test_service_message_is_byte_exact(name):
     data = bytes.fromhex(VECTORS[name]["hex"])
@@ -123,6 +125,7 @@ def test_service_message_is_byte_exact(name):
     assert decode_service(data, up=up) == SERVICE[name]
 
 
+@pytest.mark.requirement("QS-WI-003")
 @pytest.mark.parametrize("name", COMPACT)
 def test_compact_header_is_byte_exact(name):
     data = bytes.fromhex(VECTORS[name]["hex"])
@@ -146,6 +149,7 @@ def test_every_vector_but_those_of_the_host_interface_is_checked():
     assert wanted == PDUS.keys() | SERVICE.keys() | COMPACT.keys() | others
 
 
+@pytest.mark.requirement("QS-L2-025")
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -163,6 +167,7 @@ def test_every_malformed_vector_is_checked():
     assert REFUSED.keys() == {"CREATE_TRUNCATED", "CREATE_TU_UNUSED", "CREATE_NUMBER_ZERO"}
 
 
+@pytest.mark.requirement("QS-WI-011")
 def test_fidelities_round_as_the_table_says():
     table = next(t for t in DATA["tables"] if t["name"] == "FIDELITY_U16")
     for row in table["examples"]:

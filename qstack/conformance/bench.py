@@ -1,0 +1,116 @@
+"""Two ends of a link, a line that may lose messages, and a device that makes a pair whenever both ends attempt alike.
+
+The bench knows the services and nothing of how the two ends agree: what it compares is what they tell their users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from qstack.conformance.stand import DELAY, LANES, PERIOD, Make, layers
+from qstack.conformance.transcript import Transcript, TranscriptError
+from qstack.core.nouns import Message, Noun, Send
+from qstack.services.l1_physical import Attempt, Heralded
+from qstack.services.l2_link import Ok
+
+LONGEST = 4_000
+"""Steps after which a bench counts as one that never comes to rest."""
+
+
+class Bench:
+    """Two ends of the link between nodes 1 and 2.
+
+    Parameters
+    ----------
+    make
+        The subject.
+    lost
+        Told the number of a message, counted from 0 in the order of sending; True loses it.
+    """
+
+    def __init__(self, make: Make, lost: Callable[[int], bool] = lambda number: False) -> None:
+        self.ends = {node: Transcript(*layers(make, node), node=node).from_(3 - node) for node in (1, 2)}
+        self.lost = lost
+        self.now = 0
+        self.sent = 0
+        self.sequence = -1
+        self.line: list[tuple[int, int, Message]] = []
+        self.standing = {node: [-1] * LANES for node in (1, 2)}
+        self.told: dict[int, list[Noun]] = {1: [], 2: []}
+
+    def ask(self, node: int, request: Noun) -> None:
+        """Give one end a request of its user."""
+        end = self.ends[node]
+        end.at(self.now)
+        self._read(node, end.open)
+        end >> request
+        self._read(node, end.open)
+
+    def _read(self, node: int, answers: Iterable[Noun]) -> None:
+        for answer in answers:
+            if isinstance(answer, Send):
+                if not self.lost(self.sent):
+                    self.line.append((self.now + DELAY, 3 - answer.peer, answer.message))
+                self.sent += 1
+            elif isinstance(answer, Attempt):
+                self.standing[node][answer.lane] = answer.aid
+            else:
+                self.told[node].append(answer)
+
+    def run(self, until: int) -> Bench:
+        """Let time pass [ps].
+
+        Raises
+        ------
+        TranscriptError
+            If the ends never come to rest.
+        """
+        for _ in range(LONGEST):
+            due = self._next()
+            if due > until:
+                self.now = until
+                return self
+            self.now = due
+            for node, end in self.ends.items():
+                end.at(self.now)
+                self._read(node, end.open)
+            while self.line and self.line[0][0] <= self.now:
+                _, sender, message = self.line.pop(0)
+                receiver = 3 - sender
+                self.ends[receiver].from_(sender) >> message
+                self._read(receiver, self.ends[receiver].open)
+            self._attempt()
+        raise TranscriptError(f"the two ends do not come to rest before {until} ps")
+
+    def _next(self) -> int:
+        """Return when something happens next [ps]."""
+        times = [at for end in self.ends.values() for at, _ in end.timers.values()]
+        times += [at for at, _, _ in self.line[:1]]
+        if any(a == b >= 0 for a, b in zip(self.standing[1], self.standing[2], strict=True)):
+            times.append((self.now // PERIOD + 1) * PERIOD)
+        return max(self.now, min(times, default=1 << 62))
+
+    def _attempt(self) -> None:
+        """Make a pair on every lane on which both ends attempt for the same request, once a cycle."""
+        if self.now % PERIOD:
+            return
+        for lane in range(LANES):
+            aid = self.standing[1][lane]
+            if aid < 0 or aid != self.standing[2][lane]:
+                continue
+            self.sequence += 1
+            for node, end in self.ends.items():
+                end >> Heralded(3 - node, lane, aid, self.sequence, self.sequence % 4, self.sequence, self.now, -1, -1)
+                self._read(node, end.open)
+
+    def pairs(self, node: int) -> list[tuple[int, int, int]]:
+        """Return purpose, number and Bell index of every pair that an end was told of."""
+        return [(ok.purpose, ok.sequence, ok.bell) for ok in self.told[node] if isinstance(ok, Ok)]
+
+    def directions(self, node: int) -> list[bool]:
+        """Return the direction of every pair that an end was told of."""
+        return [ok.remote for ok in self.told[node] if isinstance(ok, Ok)]
+
+    def dialogue(self) -> str:
+        """Return what was said, one end after the other."""
+        return "\n".join(f"node {node}:\n" + "\n".join(end.lines[-30:]) for node, end in self.ends.items())

@@ -1,0 +1,103 @@
+"""Profiles: what can be judged, by which suite, and how a plugin's offer becomes the subject of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from qstack.conformance.hardware import HardwareSuite
+from qstack.conformance.link import LinkSuite
+from qstack.conformance.network import NetworkSuite
+from qstack.core.errors import ConfigError
+from qstack.plugin.manager import Manager
+from qstack.plugin.offers import Offer
+from qstack.plugin.sites import Site
+from qstack.plugin.spelling import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A kind of subject: its suite, and everything installed that can be judged by it."""
+
+    name: str
+    suite: type
+    subjects: Callable[[Manager], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who is judged as what: `make` is what the tests of the suite take."""
+
+    name: str
+    profile: Profile
+    make: Any
+
+
+def _layers(level: str) -> Callable[[Manager], Mapping[str, Any]]:
+    """Return what finds the layers of a level."""
+
+    def find(manager: Manager) -> Mapping[str, Any]:
+        return {name: _layer(manager, offer) for name, offer in manager.offers("layers", level).items()}
+
+    return find
+
+
+def _layer(manager: Manager, offer: Offer) -> Callable[[Site], Any]:
+    """Return a factory for a layer with its default options."""
+
+    def make(site: Site) -> Any:
+        try:
+            options = offer.options.model_validate({}, context={"plugins": manager})
+        except ValidationError as error:
+            missing = ", ".join(str(found["loc"][0]) for found in error.errors())
+            raise ConfigError(f"'{offer.name}' cannot be judged without options: {missing}.") from error
+        return offer.make(options, site=site)
+
+    return make
+
+
+PROFILES: Mapping[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile("hardware", HardwareSuite, lambda manager: manager.platforms),
+        Profile("link", LinkSuite, _layers("link")),
+        Profile("network", NetworkSuite, _layers("network")),
+    )
+}
+
+
+def everything(manager: Manager) -> Iterator[Subject]:
+    """Return everything installed that can be judged."""
+    for profile in PROFILES.values():
+        for name, make in profile.subjects(manager).items():
+            yield Subject(name, profile, make)
+
+
+def no_profile(name: str) -> ConfigError:
+    """Return what is wrong with a name that is not a profile."""
+    return ConfigError(f"'{name}' is not a profile; allowed: {', '.join(PROFILES)}.{nearest(name, PROFILES)}")
+
+
+def find(manager: Manager, name: str, profile: str | None) -> Subject:
+    """Return an installed subject by its name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or several and no profile tells them apart.
+    """
+    if profile is not None and profile not in PROFILES:
+        raise no_profile(profile)
+    every = [subject for subject in everything(manager) if profile in {None, subject.profile.name}]
+    found = [subject for subject in every if subject.name == name]
+    if not found:
+        names = sorted({subject.name for subject in every})
+        what = f"installed as {profile}" if profile else "installed"
+        raise ConfigError(f"'{name}' is not {what}; there are {', '.join(names)}.{nearest(name, names)}")
+    if len(found) > 1:
+        profiles = " or ".join(f"--profile {subject.profile.name}" for subject in found)
+        raise ConfigError(f"there are several '{name}'; say {profiles}.")
+    return found[0]
