@@ -179,6 +179,16 @@ def test_the_command_line_itself(qstack):
     assert qstack("run").code == 2
 
 
+def test_a_check_loads_only_what_it_needs():
+    code = (
+        "import sys; from qstack.cli import invoke; code = invoke(['check', 'examples/delft-eindhoven.yaml']);"
+        "heavy = 'asyncio ssl rich matplotlib scipy numba cryptography aiohttp structlog'.split();"
+        "print(code, [m for m in heavy if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "0 []"
+
+
 def test_start_up_loads_nothing_heavy():
     code = "import qstack, sys; print([m for m in ('numpy', 'scipy', 'pydantic', 'rich', 'click') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
