@@ -38,6 +38,14 @@ def test_examples_fit_the_schema(validator, examples, good):
         assert [error.message for error in validator.iter_errors(data)] == [], name
 
 
+@pytest.mark.parametrize("name", ["sockets/lossy.yaml", "sockets/three-nodes.yaml", "replace-link/scenario.yaml"])
+def test_further_examples_fit_the_schema_of_their_folder(name, qstack, monkeypatch):
+    path = ROOT / "examples" / name
+    monkeypatch.chdir(path.parent)
+    found = json.loads(qstack("schema").out)
+    jsonschema.Draft202012Validator(found).validate(YAML(typ="safe", pure=True).load(path))
+
+
 def test_what_a_manifest_holds_fits_the_schema(qstack, validator, tmp_path, good):
     (tmp_path / "s.yaml").write_text(good)
     assert qstack("run", tmp_path / "s.yaml", "--out", tmp_path, "--quiet").code == 0
