@@ -431,6 +431,14 @@ def test_replay_of_an_edited_manifest(qstack, tmp_path, good):
     assert "was changed: its digest does not fit" in said.err
 
 
+def test_replay_with_another_seed_is_refused(qstack, tmp_path, good):
+    path, manifest = manifest_of(qstack, tmp_path, good)
+    path.write_text(json.dumps(manifest | {"seed": manifest["seed"] + 1}))
+    said = qstack("replay", path)
+    assert (said.code, said.out) == (2, "")
+    assert "its seed is 8, but that of the scenario inside is another one" in said.err
+
+
 def test_replay_with_another_summary_says_so(qstack, tmp_path, good):
     path, manifest = manifest_of(qstack, tmp_path, good)
     path.write_text(json.dumps(manifest | {"summary_sha256": "0" * 64, "versions": {"numpy": "0.1"}}))
