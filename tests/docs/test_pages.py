@@ -35,7 +35,10 @@ from qstack.scenario.schema import (
 )
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/tutorial.md", "docs/scenario.md", "docs/architecture.md", "docs/delft-eindhoven.md"]
+PAGES = [
+    *("README.md", "docs/tutorial.md", "docs/scenario.md", "docs/architecture.md", "docs/delft-eindhoven.md"),
+    "docs/specs.md",
+]
 BLOCK = re.compile(r"(?:<!-- (file|exit|output)(?:: (\S+))? -->\n)?```(\w*)\n(.*?)```", re.DOTALL)
 RUN = {"sh": ["bash", "-e", "-c"], "python": [sys.executable, "-c"]}
 
