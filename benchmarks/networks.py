@@ -7,7 +7,6 @@ oldest with oldest at once, a TRACK takes 100 us a hop, the cutoff is 0.1 s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from time import process_time
 from typing import Any
@@ -15,23 +14,13 @@ from typing import Any
 import numpy as np
 
 import qstack
+from benchmarks.p1 import TABLE
 from qstack.study.experiment import Experiment
 
 WARM_UP = 0.1
 RATE_OFF = 0.02
 FIDELITY_OFF = 0.004
 LEAST = 10_000
-
-EXPECTED: Mapping[tuple[int, bool], tuple[float, float]] = {
-    (1, False): (2612.0, 0.9681),
-    (2, False): (2310.2, 0.9289),
-    (4, False): (2112.0, 0.8608),
-    (8, False): (1997.0, 0.7457),
-    (16, False): (1816.0, 0.5676),
-    (1, True): (1187.0, 0.977),
-    (4, True): (1001.0, 0.886),
-}
-"""Delivered pairs per simulated second and mean fidelity, by (segments, distilled)."""
 
 
 class WrongPhysics(Exception):
@@ -53,8 +42,9 @@ def hardware(memories: int) -> dict[str, Any]:
     }
 
 
-def chain(segments: int, *, distilled: bool = False, seed: int = 1) -> Experiment:
-    """Return a chain with one endless flow from end to end."""
+def chain(segments: int, *, distilled: bool = False, window: int = 0, seed: int = 1) -> Experiment:
+    """Return a chain with one endless flow from end to end; with a window its pairs are corrected too (class T)."""
+    app = {"use": "pairs", "consumption": "T", "window": window} if window else "pairs"
     link = {"link": {"distillation": "dejmps"}} if distilled else {}
     return qstack.load(
         {
@@ -64,7 +54,7 @@ def chain(segments: int, *, distilled: bool = False, seed: int = 1) -> Experimen
                 "hardware": {"all": hardware(10)},
             },
             "stack": {**link, "network": {"cutoff": "0.1 s"}},
-            "flows": [{"name": "pairs", "from": "n0", "to": f"n{segments}", "min_fidelity": 0.25}],
+            "flows": [{"name": "pairs", "app": app, "from": "n0", "to": f"n{segments}", "min_fidelity": 0.25}],
             "run": {"until": "1000 s", "seed": seed},
         }
     )
@@ -147,7 +137,7 @@ def timed(experiment: Experiment, seconds: float) -> Run:
     )
 
 
-def p1(segments: int, *, distilled: bool = False) -> float:
+def p1(segments: int, *, distilled: bool = False, window: int = 0) -> float:
     """Return delivered pairs per CPU-second of a P1 chain.
 
     Raises
@@ -155,8 +145,8 @@ def p1(segments: int, *, distilled: bool = False) -> float:
     WrongPhysics
         If rate or mean fidelity are not those of the table.
     """
-    rate, fidelity = EXPECTED[segments, distilled]
-    run = timed(chain(segments, distilled=distilled), round(1.15 * LEAST / rate / (1 - WARM_UP), 1))
+    rate, fidelity = TABLE[segments, distilled]
+    run = timed(chain(segments, distilled=distilled, window=window), round(1.15 * LEAST / rate / (1 - WARM_UP), 1))
     if abs(run.rate / rate - 1) > RATE_OFF or abs(run.fidelity - fidelity) > FIDELITY_OFF or run.delivered < LEAST:
         raise WrongPhysics(
             f"{run.delivered} pairs, {run.rate:.1f} a second at F = {run.fidelity:.4f}; "

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import codec, events, keyserver, networks, startup
+from benchmarks import codec, events, keys, keyserver, networks, startup
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,17 @@ class Benchmark:
 
 
 PAIRS = "delivered pairs/CPU-s"
+BITS = "bit/CPU-s"
+
+
+def figure(function: Callable[..., keys.Figure]) -> Callable[..., float]:
+    """Return a function of the key pipeline as the table wants it: its rate alone."""
+    return lambda **parameters: function(**parameters).figure
+
 
 TABLE: tuple[Benchmark, ...] = (
     Benchmark("link_20km", networks.p1, PAIRS, {"segments": 1}, 50_000, 100_000),
+    Benchmark("session_20km", networks.p1, PAIRS, {"segments": 1, "window": 64}),
     Benchmark("chain_2", networks.p1, PAIRS, {"segments": 2}, 25_000, 50_000),
     Benchmark("chain_4", networks.p1, PAIRS, {"segments": 4}, 10_000, 20_000),
     Benchmark("chain_8", networks.p1, PAIRS, {"segments": 8}, 4_000, 10_000),
@@ -54,6 +62,11 @@ TABLE: tuple[Benchmark, ...] = (
     Benchmark("events_1000", events.events, "events/CPU-s", {"depth": 1000}, 1.2e6, 4e6),
     Benchmark("import", startup.imports, "imports/CPU-s", {}, 2.0),
     Benchmark("build_100", startup.builds, "builds/CPU-s", {"nodes": 100, "flows": 20}, 2.0),
+    Benchmark("bb84_sifted", figure(keys.sifted_bits), BITS, {}, 1e6, 1e7),
+    Benchmark("bb84_secret", figure(keys.secret_bits), BITS, {}, 1e5, 1e6),
+    Benchmark("cascade", figure(keys.cascade), BITS, {"rate": 0.03}, 2e7),
+    Benchmark("ldpc", figure(keys.ldpc), BITS, {"rate": 0.03}, 2e6),
+    Benchmark("toeplitz", figure(keys.amplification), BITS, {"size": 10_000_000}, 5e6, slow=True),
     Benchmark("etsi014", keyserver.requests, "requests/CPU-s", {"rate": 500, "seconds": 4}, 500, slow=True),
     Benchmark("codec_track", codec.track, "round trips/CPU-s", {}, 100_000),
 )

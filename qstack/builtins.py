@@ -11,13 +11,17 @@ import click
 from pydantic import BeforeValidator, Field
 
 from qstack.application.bbm92 import Bbm92
+from qstack.application.chsh import Chsh
 from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
+from qstack.application.rsp import Preparer, Target
+from qstack.application.teleport import TeleportReceiver, TeleportSender
 from qstack.channels import models as channels
 from qstack.core.errors import ConfigError
 from qstack.core.layer import Layer
 from qstack.correction.codes import FIVE_QUBIT, SHOR, STEANE
 from qstack.correction.distillation import Bbpssw, Dejmps, Distillation
+from qstack.hardware.channels import FreeSpace, InstalledFibre, Satellite, free_space, installed_fibre, satellite
 from qstack.hardware.midpoint import midpoint, sender_receiver
 from qstack.hardware.models import (
     DoubleClickInterface,
@@ -43,6 +47,7 @@ from qstack.plugin.contracts import (
     Offer,
     Options,
     Platform,
+    Sheet,
     chosen,
     load_platforms,
 )
@@ -51,6 +56,7 @@ from qstack.plugin.hooks import API_VERSION, hookimpl
 from qstack.plugin.sites import FlowEnd, Site
 from qstack.plugin.units import FOR_EVER, Fraction, PositiveDuration
 from qstack.routing.shortest import ShortestPath, WidestPath
+from qstack.services.l4_transport import DETERMINISTIC, REACTIVE, TOLERANT
 from qstack.services.strategies import Router, Storage
 from qstack.transport.layer import TransportLayer
 
@@ -277,11 +283,89 @@ def qstack_reconciliation() -> list[Offer]:
     ]
 
 
+class InterceptOptions(Options):
+    """How many of the photons are measured and sent on."""
+
+    share: Fraction = Field(1.0, description="of the pulses that are attacked")
+
+
+class BlindingOptions(Options):
+    """How often the blinded detectors are made to click."""
+
+    share: Annotated[Fraction, Field(gt=0)] = Field(1.0, description="of the pulses with a photon that are repeated")
+
+
+class SplittingOptions(Options):
+    """What becomes of single photons."""
+
+    single: Fraction = Field(0.5, description="of the single photons that are let through")
+
+
+class TamperingOptions(Options):
+    """Which message is changed, and where."""
+
+    number: Annotated[int, Field(ge=0, strict=True)] = Field(3, description="of the message, counted from 0")
+    place: Fraction = Field(0.5, description="of the bit that is flipped, as a share of the message")
+
+
+def _intercept(options: InterceptOptions, *, between: bool = False) -> Any:
+    from qstack.keys.eve.resend import InterceptResend  # noqa: PLC0415 - only key users need it
+
+    return InterceptResend(share=options.share, between=between)
+
+
+def _blinding(options: BlindingOptions) -> Any:
+    from qstack.keys.eve.blinding import Blinding  # noqa: PLC0415 - only key users need it
+
+    return Blinding(share=options.share)
+
+
+def _splitting(options: SplittingOptions) -> Any:
+    from qstack.keys.eve.splitting import PhotonNumberSplitting  # noqa: PLC0415 - only key users need it
+
+    return PhotonNumberSplitting(single=options.single)
+
+
+def _tampering(options: TamperingOptions) -> Any:
+    from qstack.keys.eve.middle import Edit  # noqa: PLC0415 - only key users need it
+
+    return Edit(options.number, place=options.place)
+
+
+@hookimpl
+def qstack_eavesdroppers() -> list[Offer]:
+    """Offer the known attacks on a decoy-state link."""
+    return [
+        Offer("intercept-resend", _intercept, InterceptOptions, "measure in the BB84 bases and send on"),
+        Offer(
+            "breidbart", partial(_intercept, between=True), InterceptOptions, "measure between the bases and send on"
+        ),
+        Offer("photon-number-splitting", _splitting, SplittingOptions, "keep a photon of every pulse that has two"),
+        Offer("blinding", _blinding, BlindingOptions, "hold the detectors blind and make them click at will"),
+        Offer("tampering", _tampering, TamperingOptions, "flip one bit of one classical message"),
+    ]
+
+
 # -- applications -----------------------------------------------------------------------------------------------------
 
 
-def _pairs(options: Options, end: FlowEnd) -> Application:
-    return Pairs(end.flow, Wish(end.peer, end.min_fidelity, end.number))
+CLASSES = {"B": TOLERANT, "C": REACTIVE, "T": DETERMINISTIC}
+"""Consumption classes by their letters."""
+
+
+def _wish(end: FlowEnd) -> Wish:
+    return Wish(end.peer, end.min_fidelity, end.number)
+
+
+class PairOptions(Options):
+    """Options of pairs taken as they come."""
+
+    consumption: Literal["B", "C", "T"] = Field("C", description="what a pair waits for; T: its frame is applied")
+    window: int = Field(0, ge=0, le=(1 << 16) - 1, strict=True, description="most pairs at hand [1]; 0 no limit")
+
+
+def _pairs(options: PairOptions, end: FlowEnd) -> Application:
+    return Pairs(end.flow, _wish(end), consumption=CLASSES[options.consumption], window=options.window)
 
 
 class KeyOptions(Options):
@@ -291,16 +375,51 @@ class KeyOptions(Options):
 
 
 def _bbm92(options: KeyOptions, end: FlowEnd) -> Application:
-    wish = Wish(end.peer, end.min_fidelity, end.number)
-    return Bbm92(end.flow, wish, initiator=end.initiator, sample=options.sample)
+    return Bbm92(end.flow, _wish(end), initiator=end.initiator, sample=options.sample)
+
+
+class TeleportOptions(Options):
+    """Options of the teleportation check."""
+
+    consumption: Literal["C", "T"] = Field(
+        "T", description="C: frames are tracked; T: they are applied before delivery"
+    )
+    window: int = Field(8, ge=1, le=(1 << 16) - 1, strict=True, description="most qubits in flight [1]")
+
+
+def _teleport(options: TeleportOptions, end: FlowEnd) -> Application:
+    if not end.initiator:
+        return TeleportReceiver(end.flow, end.peer)
+    return TeleportSender(end.flow, _wish(end), consumption=CLASSES[options.consumption], window=options.window)
+
+
+def _chsh(options: Options, end: FlowEnd) -> Application:
+    return Chsh(end.flow, _wish(end), initiator=end.initiator)
+
+
+class PreparationOptions(Options):
+    """Options of remote state preparation."""
+
+    states: Literal[4, 8, 16, 32, 64] = Field(
+        4, description="states at equal distances on the equator; more than 4 need the exact tier"
+    )
+
+
+def _rsp(options: PreparationOptions, end: FlowEnd) -> Application:
+    if end.initiator:
+        return Preparer(end.flow, _wish(end), choice=options.states.bit_length() - 1)
+    return Target(end.flow, _wish(end))
 
 
 @hookimpl
 def qstack_applications() -> list[Offer]:
     """Offer the reference applications."""
     return [
-        Offer("pairs", _pairs, summary="take entangled pairs as they come"),
+        Offer("pairs", _pairs, PairOptions, "take entangled pairs as they come"),
         Offer("bbm92", _bbm92, KeyOptions, "a sifted key from measured pairs, errors counted by both ends"),
+        Offer("teleport", _teleport, TeleportOptions, "qubits in six known states, and how many arrive as they were"),
+        Offer("chsh", _chsh, summary="a CHSH game: S from counted bits, above 2 only with entanglement; exact tier"),
+        Offer("rsp", _rsp, PreparationOptions, "remote state preparation: half a pair and one bit for a known state"),
     ]
 
 
@@ -308,7 +427,7 @@ def qstack_applications() -> list[Offer]:
 
 
 @hookimpl
-def qstack_hardware() -> list[type[HardwareModel] | Platform]:
+def qstack_hardware() -> list[type[HardwareModel] | Sheet]:
     """Offer the reference models, and the data sheets in ``qstack/data/hardware``."""
     models: list[type[HardwareModel]] = [
         RelaxingMemory,
@@ -333,6 +452,9 @@ def qstack_media() -> list[Offer]:
     return [
         Offer("midpoint", _medium(midpoint), summary="a heralding station, or a source, on the fibre"),
         Offer("sender-receiver", _medium(sender_receiver), summary="the station stands at the second end"),
+        Offer("installed-fibre", installed_fibre, InstalledFibre, "connectors, data traffic beside the photons, drift"),
+        Offer("satellite", satellite, Satellite, "a satellite above two ground stations, standing still"),
+        Offer("free-space", free_space, FreeSpace, "telescopes in sight of each other: air, turbulence, pointing"),
     ]
 
 
@@ -342,15 +464,19 @@ def _correlators(options: Options, *, schemes: Mapping[str, Combine], **given: A
     return tier
 
 
+def _exact(options: Options, *, schemes: Mapping[str, Combine], **given: Any) -> Any:
+    from qstack.hardware.exact import ExactTier, known_schemes  # noqa: PLC0415 - only those who ask for it need it
+
+    known_schemes(schemes)
+    return ExactTier(**given, midpoint=lambda ends: Midpoint(ends, window=1))
+
+
 @hookimpl
 def qstack_tiers() -> list[Offer]:
-    """Offer the reference owner of quantum state."""
+    """Offer the reference owners of quantum state."""
     return [
-        Offer(
-            "correlators",
-            _correlators,
-            summary="pairs as three correlators; exact for Pauli noise",
-        )
+        Offer("correlators", _correlators, summary="pairs as three correlators; exact for Pauli noise"),
+        Offer("exact", _exact, summary="pairs as 4 x 4 matrices; exact for T1, unequal readout and every direction"),
     ]
 
 

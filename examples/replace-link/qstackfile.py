@@ -74,7 +74,7 @@ class StopAndWait(Layer):
         else:
             self.creates = number = (self.creates + 1) % (1 << 16)
             what = (req.purpose, number, req.number, req.min_fidelity, req.priority, req.keep, req.bases)
-            line.waiting.append(Add(number % 256, UNASSIGNED, *what, start=ctx.now, deadline=0))
+            line.waiting.append(Add(number % 256, UNASSIGNED, *what, ctx.now, 0, consecutive=True))
             yield Accepted(req.peer, req.purpose, number)
             yield from self._ask(line, ctx)
 

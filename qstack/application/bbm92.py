@@ -99,7 +99,7 @@ class Bbm92(Application):
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Have random bits at hand when the first pair comes."""
         self.stands = True
-        return self.entropy.take(0, _nothing)
+        return self.entropy.ready()
 
     @on(Closed)
     def closed_(self, ind: Closed, ctx: Context) -> Outputs:
@@ -245,7 +245,3 @@ class Bbm92(Application):
         """Refuse messages of others, and those that only the other side receives."""
         if ctx.sender != self.peer or (initiator is not None and initiator != self.initiator):
             raise RemoteProtocolError(f"node {ctx.sender} has no say in the sifting of flow {self.flow}")
-
-
-def _nothing(_: int) -> Iterator[Noun]:
-    yield from ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from qstack.core.errors import LocalProtocolError
 from qstack.core.nouns import Noun
 from qstack.services.device import Bits, DrawBits
 
@@ -36,8 +37,20 @@ class Entropy:
         self.waiting.append((number, use))
         yield from self._serve()
 
+    def ready(self) -> Iterator[Noun]:
+        """Have bits at hand before anybody needs them."""
+        yield from self._serve()
+
     def fill(self, ind: Bits) -> Iterator[Noun]:
-        """Take a block that the device has drawn."""
+        """Take a block that the device has drawn.
+
+        Raises
+        ------
+        LocalProtocolError
+            If it is no block of bits.
+        """
+        if ind.number < 0 or not 0 <= ind.value < 1 << ind.number:
+            raise LocalProtocolError(f"{ind.number} bits cannot be {ind.value}")
         self.asked = False
         self.value |= ind.value << self.left
         self.left += ind.number

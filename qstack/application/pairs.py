@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from qstack.application.layer import Application
 from qstack.core.layer import Context, Outputs, on
 from qstack.services.device import Free
-from qstack.services.l4_transport import Closed, Delivery, Open, Opened
+from qstack.services.l4_transport import REACTIVE, STREAM, Closed, Delivery, Open, Opened, Release
 from qstack.services.l5_application import Consumed, Finished, Start
 
 
@@ -33,18 +33,27 @@ class Pairs(Application):
         Number of the flow.
     wish
         What to ask for; only the initiator uses it.
+    consumption
+        Class B, C or T, from `qstack.services.l4_transport`.
+    window
+        Most pairs at hand that have not been let go of; 0 leaves it to the memories.
     """
 
     name = "pairs"
 
-    def __init__(self, flow: int, wish: Wish) -> None:
+    def __init__(self, flow: int, wish: Wish, *, consumption: int = REACTIVE, window: int = 0) -> None:
         super().__init__(flow)
         self.wish = wish
+        self.consumption = consumption
+        self.window = window
+        self.release = (Release(flow),) if window else ()
 
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
         """Open the session."""
-        return (Open(self.flow, self.wish.peer, self.wish.min_fidelity, self.wish.number),)
+        wish = self.wish
+        asked = Open(self.flow, wish.peer, wish.min_fidelity, wish.number, STREAM, self.consumption, self.window)
+        return (asked,)
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
@@ -57,6 +66,7 @@ class Pairs(Application):
         return (
             Consumed(self.flow, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked),
             Free(ind.qubit),
+            *self.release,
         )
 
     @on(Closed)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from qstack import api
 from qstack.core.errors import ConfigError
@@ -16,6 +14,9 @@ from qstack.scenario.load import text_of
 from qstack.scenario.problems import refusal
 from qstack.study.cost import Bill, Item, bill, changed
 from qstack.study.result import SCHEMA
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 SHOWN = 20
 """Rows of a table; the others are summed up."""
@@ -58,6 +59,9 @@ def _change(text: str) -> tuple[str, float]:
 
 
 def _print(found: Bill) -> None:
+    from rich.console import Console  # noqa: PLC0415 - every command loads this module, one prints tables
+    from rich.table import Table  # noqa: PLC0415 - as above
+
     console = Console(highlight=False)
     data = found.data()
     for title, items in (("node", found.nodes), ("link", found.links)):
@@ -81,6 +85,8 @@ def _print(found: Bill) -> None:
 
 
 def _items(title: str, items: tuple[Item, ...], found: Bill) -> Table:
+    from rich.table import Table  # noqa: PLC0415 - as above
+
     table = Table(title, "EUR", "EUR/yr", "kW", "what it is", box=None, pad_edge=False)
     for item in items[:SHOWN]:
         table.add_row(

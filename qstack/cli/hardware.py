@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
+from pydantic import BaseModel
 
 from qstack import api
 from qstack.cli.sheets import find, medium_of, unknown, validated
@@ -124,7 +123,7 @@ def show(name: str, *, lengths: list[float], attenuation: float, medium: str, as
     click.echo(
         "\nStorage never falls to 1/e." if lasting == float("inf") else f"\nStorage falls to 1/e in {lasting:.3g} s."
     )
-    click.echo(f"Two such nodes on a fibre of {attenuation:g} dB/km, all {platform.memories} memories:\n")
+    click.echo(f"Two such nodes on a fibre of {attenuation:g} dB/km, with {platform.memories} memories a link:\n")
     _distances(distances)
     if plot is not None:
         click.echo(f"Drawn: {plot}.")
@@ -159,18 +158,28 @@ def _values(platform: Platform) -> list[tuple[str, ...]]:
         words, origin = origins.get(key, ("", None))
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         if origin is None:
-            rows.append((key, text, "", "no origin given" if platform.origins else ""))
+            rows.append((key, text, "", "default" if _is_default(platform, key) else "no origin given"))
         else:
             grade = f", {origin.confidence}" if origin.confidence else ""
             rows.append((key, text, words, f"{origin.words}{grade}"))
     return rows
 
 
+def _is_default(platform: Platform, key: str) -> bool:
+    """Return whether a parameter has the value that its model gives it."""
+    thing: Any = platform
+    *way, last = key.split(".")
+    for part in way:
+        thing = getattr(thing, part)
+    field = type(thing).model_fields.get(last) if isinstance(thing, BaseModel) else None
+    return field is not None and bool(field.default == getattr(thing, last))
+
+
 def _distances(distances: Sequence[Distance]) -> None:
     rows = []
     for d in distances:
         if not d.views:
-            rows.append((f"{d.length:g} km", "", "", "", "", d.refusal))
+            rows.append((f"{d.length:g} km", d.refusal, "", "", "", "", ""))
             continue
         fast, best, optimal = d.fastest, d.best, d.optimal
         rows.append(
@@ -179,11 +188,20 @@ def _distances(distances: Sequence[Distance]) -> None:
                 _setting(fast),
                 _setting(best) if best is not fast else "the same",
                 f"{optimal.parameter:g}" if optimal else "-",
+                f"{optimal.measured_hz:.3g}" if optimal else "-",
                 f"{optimal.secret_hz:.3g}" if optimal else "0",
                 f"{fast.waiting:.3f} after {fast.cycle_s / fast.probability:.3g} s",
             )
         )
-    titles = ("fibre", "fastest setting", "most faithful setting", "optimal parameter", "secret bit/s", "storage keeps")
+    titles = (
+        "fibre",
+        "fastest setting",
+        "most faithful setting",
+        "optimal parameter",
+        "measured/s there",
+        "secret bit/s",
+        "storage keeps",
+    )
     _table(titles, rows)
 
 
@@ -192,6 +210,9 @@ def _setting(view: Any) -> str:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - every command loads this module, few print tables
+    from rich.table import Table  # noqa: PLC0415 - as above
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold")

@@ -8,8 +8,11 @@ import click
 
 from qstack.core.errors import ConfigError, QstackError
 
-SOURCES = ("bb84", "test")
+SOURCES = ("bb84", "bbm92", "test")
+SHOWN = ("both", *SOURCES)
 MODES = ("QkdAndPqcRequired", "AtLeastQkdRequired", "AtLeastPqcRequired", "EitherQkdOrPqcRequired")
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(name="keys")
@@ -22,25 +25,51 @@ def command() -> None:
 @click.option(
     "--simulate",
     type=click.Choice(SOURCES),
-    help="Join the named key managers by simulated BB84 links, or by random test blocks. Keys are marked simulated.",
+    help="Join the named key managers by simulated BB84 links, BBM92 flows of the stack, or random test blocks. "
+    "Keys are marked simulated.",
+)
+@click.option("--scenario", type=_FILE, help="With --simulate bbm92: whose flow to run, instead of a city link.")
+@click.option("--flow", help="Which flow of the scenario, where several make keys.")
+@click.option(
+    "--key-error",
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    help="Error rate in Z that its reconciliation is planned for; by default that of Werner pairs of min_fidelity.",
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this time [s]; otherwise on ^C.")
-def serve(settings: tuple[Path, ...], simulate: str | None, seconds: float | None) -> None:
+def serve(
+    settings: tuple[Path, ...],
+    simulate: str | None,
+    scenario: Path | None,
+    flow: str | None,
+    key_error: float | None,
+    seconds: float | None,
+) -> None:
     """Serve keys by ETSI GS QKD 014, one key manager for each YAML file of SETTINGS, all in this process.
 
     On loopback, unless a file says otherwise; simulated keys stay there unless it says allow_simulated_off_loopback.
     """
-    from qstack.cli.keys_serve import serve_files  # noqa: PLC0415  # an extra
+    from qstack.cli.keys_serve import serve_files, source_maker  # noqa: PLC0415  # an extra
 
     with _plain_errors():
-        serve_files(settings, simulate=simulate, seconds=seconds)
+        if (scenario or flow or key_error) and simulate != "bbm92":
+            raise ConfigError(
+                "--scenario, --flow and --key-error go with --simulate bbm92: they are of a flow of the stack"
+            )
+        maker = source_maker(simulate, scenario, flow, key_error) if simulate else None
+        serve_files(settings, maker, seconds=seconds)
 
 
 @command.command()
 @click.option(
     "--mode", type=click.Choice(MODES), help="Show this hybrid mode alone; default: the strictest and the mildest."
 )
-@click.option("--source", type=click.Choice(SOURCES), default="bb84", show_default=True, help="Where blocks come from.")
+@click.option(
+    "--source",
+    type=click.Choice(SHOWN),
+    default="both",
+    show_default=True,
+    help="Where blocks come from; both are a BB84 link and a BBM92 flow.",
+)
 def demo(mode: str | None, source: str) -> None:
     """Two sites, two key managers, a TLS 1.3 session on their keys; then an eavesdropper comes."""
     from qstack.cli.keys_demo import show  # noqa: PLC0415  # an extra
@@ -87,9 +116,6 @@ def certificates(directory: Path, names: tuple[str, ...]) -> None:
         click.echo(f"{directory}: ca.pem, and .pem and .key for {', '.join(names)}. Valid for a week, for tests only.")
 
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
 @command.command()
 @click.option("--url", required=True, help="Key manager of the master, https://host:port.")
 @click.option("--slave-url", help="Key manager of the slave; default: the same.")
@@ -125,7 +151,49 @@ def conform(  # one argument for each option
             out.write_text(report_json(subject, verdicts) + "\n", encoding="utf-8")
         click.echo("Conforms." if passed(verdicts) else "Does not conform: a MUST was broken.")
     if not passed(verdicts):
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def plan(file: Path, *, as_json: bool) -> None:
+    """Say what a network yields for the keys that FILE demands, and what becomes of them when Eve or a digger comes.
+
+    Nothing is run: lengths are those of mean blocks with a finite key.  Exit code 1 if the quiet network refuses a demand.
+    """
+    from qstack.cli.keys_plan import show  # noqa: PLC0415 - the whole stack, only for those who plan
+
+    with _plain_errors():
+        served = show(file, as_json=as_json)
+    if not served:
+        raise click.exceptions.Exit(1)
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the attack, such as share=0.2."
+)
+@click.option("--reconciliation", default="cascade", show_default=True, help="Scheme that corrects the errors.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the pulses and of Eve.")
+def attack(name: str, settings: tuple[str, ...], reconciliation: str, seed: int) -> None:
+    """Let an eavesdropper of the installed plugins at a decoy-state link, and tell what she learned.
+
+    Once with a receiver as it is sold, once with one that tests its own detectors. Exit code 1 if the careful one was fooled.
+    """
+    from qstack import api  # noqa: PLC0415 - only for those who attack
+    from qstack.study.keys_attack import attacked, read_trial  # noqa: PLC0415 - as above
+
+    with _plain_errors():
+        manager = api.manager(Path())
+        with manager.blaming():
+            trial = read_trial(manager, name, reconciliation, settings)
+            reports = [attacked(trial, careful=careful, seed=seed) for careful in (False, True)]
+        for receiver, report in zip(("as sold", "with a self-test"), reports, strict=True):
+            click.echo(f"receiver {receiver}: {report}")
+    if not reports[-1].secure:
+        raise click.exceptions.Exit(1)
 
 
 class _plain_errors:  # noqa: N801  # used as a word: with _plain_errors()
@@ -138,7 +206,7 @@ class _plain_errors:  # noqa: N801  # used as a word: with _plain_errors()
         """Translate."""
         if isinstance(error, QstackError):
             click.echo(str(error), err=True)
-            raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
+            raise click.exceptions.Exit(2 if isinstance(error, ConfigError) else 1) from None
         if isinstance(error, ModuleNotFoundError):
             click.echo(f"{error.name} is missing: pip install qstack-reference[keys]", err=True)
-            raise SystemExit(3) from None
+            raise click.exceptions.Exit(3) from None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from qstack.cli.keys_serve import make_source, running
+from qstack.cli.keys_serve import running, source_maker
 from qstack.core.errors import ConfigError, QstackError
 from qstack.integration.certificates import make_certificates
 from qstack.integration.consumers.combiner import Combined, KemPair, Leg, MissingLegError, Mode, combine, kem_send
@@ -26,12 +26,15 @@ from qstack.integration.tls import client_context
 from qstack.keys.store.source import DroppedBlock, KeyBlock
 
 LIMIT_S = 45
-KEYS_LEFT = 3
+KEYS_LEFT = 1
 MOST_AT_ONCE = 128
 SESSIONS = 6
 EAVESDROPPED_BLOCKS = 2
+KINDS = {"both": ("bb84", "bbm92")}
+NAMES = ("kme-1", "kme-2")
 PROVENANCE = {
-    "bb84": "a simulated decoy-state BB84 link of 10 km, finite key",
+    "bb84": "decoy-state BB84 over 10 km of fibre, finite key; simulated",
+    "bbm92": "pairs of the stack, measured at both ends of 10 km of fibre (BBM92), finite key; simulated",
     "test": "a TEST source, no QKD at all",
 }
 Tell = Callable[[str], None]
@@ -55,20 +58,24 @@ async def _bounded(directory: Path, modes: Sequence[Mode], kind: str, tell: Tell
 
 
 async def _story(directory: Path, modes: Sequence[Mode], kind: str, tell: Tell) -> None:
-    tls = make_certificates(directory / "certificates", ("kme-1", "kme-2", "SAE_A", "SAE_B"))
-    source = make_source(kind, ("kme-1", "kme-2"), octets=32 * 41)
+    tls = make_certificates(directory / "certificates", (*NAMES, "SAE_A", "SAE_B"))
+    sources = {name: source_maker(name)(NAMES) for name in KINDS.get(kind, (kind,))}
     async with running(_settings(directory, tls)) as sites, _clients(sites, tls) as (alice, bob):
-        one, two = sites["kme-1"], sites["kme-2"]
-        tell(f"Two sites. Key managers kme-1 {one.url} and kme-2 {two.url}, mutual TLS.")
-        tell(f"Blocks come from {PROVENANCE[kind]}; every key is marked qstack_simulated.")
-        link = Link(one, two, source.blocks(), tell)
+        one, two = (sites[name] for name in NAMES)
+        tell(f"Two sites. Key managers kme-1 {one.url} and kme-2 {two.url}, mutual TLS. Blocks come from:")
+        for name in sources:
+            tell(f"  {name:6} {PROVENANCE[name]}")
+        tell("Every key is marked qstack_simulated.")
+        links = [Link(name, (one, two), source.blocks(), tell) for name, source in sources.items()]
         tell("\n-- A quiet line")
-        await link.block()
+        for link in links:
+            await link.block()
         pair = Pair(alice, bob, directory, tell)
         await pair.session(modes[0])
         tell("\n-- Eve tunes in: she intercepts and resends every signal")
-        source.eavesdrop(1.0)
-        for _ in range(EAVESDROPPED_BLOCKS):
+        for source in sources.values():
+            source.eavesdrop(1.0)
+        for link in links * (EAVESDROPPED_BLOCKS // len(links)):
             await link.block()
         await pair.use_up(KEYS_LEFT)
         for mode in modes:
@@ -93,9 +100,12 @@ async def _until_dry(pair: Pair, mode: Mode) -> None:
 class Link:
     """The two ends of a link, each depositing what passed."""
 
-    def __init__(self, one: Site, two: Site, blocks: Iterator[KeyBlock | DroppedBlock], tell: Tell) -> None:
-        self.sites = (one, two)
-        self.names = (one.settings.kme_id, two.settings.kme_id)
+    def __init__(
+        self, name: str, sites: tuple[Site, Site], blocks: Iterator[KeyBlock | DroppedBlock], tell: Tell
+    ) -> None:
+        self.name = name
+        self.sites = sites
+        self.names = (sites[0].settings.kme_id, sites[1].settings.kme_id)
         self.blocks = blocks
         self.tell = tell
 
@@ -103,7 +113,7 @@ class Link:
         """Take one block from the source and wait until both ends have compared it."""
         block = await asyncio.to_thread(next, self.blocks)
         if isinstance(block, DroppedBlock):
-            self.tell(f"Block dropped at both ends: {block.why}.")
+            self.tell(f"{self.name:6} Block dropped at both ends: {block.why}.")
             return
         before = await self.sites[0].manager.depth(self.names[1])
         for site, deposit in zip(self.sites, block.deposits(self.names), strict=True):
@@ -112,7 +122,9 @@ class Link:
         while min(depths) <= before:
             await asyncio.sleep(0.02)
             depths = [await self.sites[n].manager.depth(self.names[1 - n]) for n in (0, 1)]
-        self.tell(f"Block passed, error rate {block.ledger['qber']:.1%}; {depths[0]} keys stored at both ends.")
+        error, made = block.ledger["qber"], 8 * len(block.ends[0])
+        text = f"Block passed, error rate {error:.1%}, {made} secret bits; {depths[0]} keys stored at both ends."
+        self.tell(f"{self.name:6} {text}")
 
 
 class Pair:

@@ -22,12 +22,14 @@ from qstack.integration.kme.settings import KmeSettings, SouthboundSettings, rea
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
 from qstack.keys.store import Policy, SqlKeyStore, open_store
-from qstack.keys.store.simulated import Bb84Source
+from qstack.keys.store.simulated import Bb84Source, Bbm92Source
 from qstack.keys.store.source import DroppedBlock, RandomTestSource, Source, TappableSource
 
 LOW_WATER = 0.5
 BLOCK_OCTETS = 32 * 257
 PAUSE_S = 1.0
+
+SourceMaker = Callable[[tuple[str, str]], TappableSource]
 
 log = structlog.get_logger("qstack.keys")
 
@@ -81,9 +83,34 @@ async def running(all_settings: Sequence[KmeSettings]) -> Any:  # an async itera
         yield sites
 
 
-def make_source(kind: str, names: tuple[str, str], octets: int) -> TappableSource:
-    """Return a simulated source by its name; `octets` is the length of a test block."""
-    return Bb84Source(names) if kind == "bb84" else RandomTestSource(octets)
+def source_maker(
+    kind: str, scenario: Path | None = None, flow: str | None = None, error: float | None = None
+) -> SourceMaker:
+    """Return what makes a simulated source of a kind for the two ends of a link.
+
+    Parameters
+    ----------
+    kind
+        ``bb84``, ``bbm92`` or ``test``.
+    scenario, flow
+        Of the stack, for BBM92; None takes a link within a city.
+    error
+        Error rate in Z that its reconciliation is planned for.
+
+    Raises
+    ------
+    ConfigError
+        When the scenario has no such flow.
+    """
+    if kind == "bb84":
+        return Bb84Source
+    if kind == "test":
+        return lambda names: RandomTestSource(BLOCK_OCTETS)
+    from qstack import api  # noqa: PLC0415 - the whole stack, only for those who run it
+    from qstack.study.keys import CITY, StackFlow  # noqa: PLC0415 - as above
+
+    found = StackFlow(api.load(scenario or CITY), flow)
+    return lambda names: Bbm92Source(names, found, error)
 
 
 async def join(source: Source, first: Site, second: Site, tell: Callable[[str], None]) -> None:
@@ -122,14 +149,14 @@ async def pull(site: Site, peer: str, settings: SouthboundSettings) -> None:
             await asyncio.sleep(PAUSE_S)
 
 
-def serve_files(paths: Sequence[Path], *, simulate: str | None, seconds: float | None) -> None:
+def serve_files(paths: Sequence[Path], maker: SourceMaker | None, *, seconds: float | None) -> None:
     """Serve until ^C, SIGTERM or the given time."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
-    asyncio.run(_serve([read_file(path) for path in paths], simulate=simulate, seconds=seconds))
+    asyncio.run(_serve([read_file(path) for path in paths], maker, seconds=seconds))
 
 
-async def _serve(all_settings: Sequence[KmeSettings], *, simulate: str | None, seconds: float | None) -> None:
-    if simulate:
+async def _serve(all_settings: Sequence[KmeSettings], maker: SourceMaker | None, *, seconds: float | None) -> None:
+    if maker:
         for settings in all_settings:
             settings.refuse_simulated()
     stop = asyncio.Event()
@@ -140,9 +167,10 @@ async def _serve(all_settings: Sequence[KmeSettings], *, simulate: str | None, s
         for site in sites.values():
             click.echo(f"{site.settings.kme_id}  applications {site.url}  key managers port {site.managers.port}")
             work += [pull(site, peer, settings) for peer, settings in site.settings.southbound.items()]
-        for first, second in itertools.combinations(sites.values(), 2) if simulate else ():
+        for first, second in itertools.combinations(sites.values(), 2) if maker else ():
             names = (first.settings.kme_id, second.settings.kme_id)
-            work.append(join(make_source(simulate or "", names, BLOCK_OCTETS), first, second, click.echo))
+            assert maker is not None
+            work.append(join(maker(names), first, second, click.echo))
         stopped = asyncio.create_task(asyncio.wait_for(stop.wait(), seconds))
         pending = {stopped, *(asyncio.create_task(one) for one in work)}
         try:

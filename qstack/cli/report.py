@@ -26,7 +26,7 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
     stopped = ", interrupted" if result.interrupted else ""
     console.print(Text(result.name, style="bold"))
     console.print(f"seed {result.seed}, {result.simulated_s:.6g} s simulated in {seconds:.1f} s{stopped}\n")
-    tables = [_flows(result), _keys(result), _nodes(result), _links(experiment, result)]
+    tables = [_flows(result), _keys(result), _outcomes(result), _nodes(result), _links(experiment, result)]
     for table in tables:
         if table.row_count:
             console.print(table)
@@ -34,6 +34,7 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
     links = experiment.plan.links
     if links:
         _say(console, f"Slowest link: {describe(slowest(links))}.")
+    _say(console, str(result.formalism))
     if written:
         _say(console, f"Written: {', '.join(str(path) for path in written)}.")
     traces = [path for path in written if path.suffix == ".jsonl"]
@@ -81,6 +82,17 @@ def _keys(result: Result) -> Table:
         if sifted is not None:
             rates = [_rate(flow.errors.get(basis, Errors(0, 0))) for basis in (Basis.X, Basis.Z)]
             table.add_row(Text(flow.name), *rates, str(sifted))
+    return table
+
+
+def _outcomes(result: Result) -> Table:
+    """Return what applications were run for, as they counted it; no rows if none did."""
+    table = _table("flow", "counted", "value", "without entanglement", "tests")
+    for flow in result.flows:
+        outcome = flow.outcome
+        if outcome is not None:
+            value = f"{outcome.value:.3f} ± {outcome.error:.3f}"
+            table.add_row(Text(flow.name), outcome.what, value, f"at most {outcome.bound:.3g}", str(outcome.tests))
     return table
 
 

@@ -11,7 +11,6 @@ from time import perf_counter
 import click
 
 from qstack import api
-from qstack.cli.report import report
 from qstack.hosts.build import Network
 from qstack.study.experiment import Experiment, Progress, prepare, write
 from qstack.study.result import Result
@@ -68,6 +67,8 @@ def execute(
     seconds = perf_counter() - begin
     written = write(out, result, experiment.manifest(result), experiment.manager.files()) if out else ()
     if not quiet:
+        from qstack.cli.report import report  # noqa: PLC0415 - tables are for people who look
+
         report(experiment, result, seconds, [*written, *([trace] if trace else [])])
     for failure in result.failures:
         click.echo(f"failed  {failure}", err=True)

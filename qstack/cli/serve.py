@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import sys
@@ -115,6 +114,8 @@ def _say(event: dict[str, Any]) -> None:
 
 
 async def _serve(found: NodeFile, plan: Plan, *, once: bool) -> None:
+    import asyncio  # noqa: PLC0415 - every command loads this module, one needs a loop
+
     from qstack.hosts.laboratory import Laboratory  # noqa: PLC0415 - sockets are for those who use them
     from qstack.hosts.ports import Identity  # noqa: PLC0415 - as above
     from qstack.hosts.sockets import NodeHost  # noqa: PLC0415 - as above
@@ -153,6 +154,8 @@ def command(file: Path, *, once: bool) -> int:
     FILE names the scenario, the node, the addresses of all nodes and the certificates; see docs/sockets.md.  What
     happens is written to standard output, one JSON object a line, until the process is told to end.
     """
+    import asyncio  # noqa: PLC0415 - as above
+
     found, plan = load(file)
     asyncio.run(_serve(found, plan, once=once))
     return 0

@@ -34,7 +34,6 @@ class Node:
         self.number = number
         self.layers = tuple(layers)
         self.context = Context(number)
-        self.out: list[Noun] = []
         self.table: dict[type[Noun], Handler] = {}
         self.owner: dict[type[Noun], str] = {}
         for layer in self.layers:
@@ -62,16 +61,13 @@ class Node:
         """
         context = self.context
         context.now = now
-        out = self.out
         table = self.table
-        out.append(noun)
+        out = [noun]
         try:
             for item in out:  # grows while it is read
                 out += table[type(item)](item, context)
         except KeyError as error:
             raise self._unhandled(item) from error
-        finally:
-            out.clear()
 
     def receive(self, message: Noun, sender: int, now: int) -> None:
         """Give the node a message of a peer."""

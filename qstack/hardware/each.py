@@ -113,8 +113,9 @@ class EachLink(Link):
         reply: Reply | None = self._reply
         if reply is not None and self._outcome is not None and reply.outcome == 1:
             success = Success(lane, now)
-            if success.modes[0][1]:
-                lane.free[0] = lane.free[1] = False  # both are full from now on, though nobody knows yet
+            for side, (_, keep, _) in enumerate(success.modes):
+                if keep:
+                    lane.free[side] = False  # full from now on, though nobody knows yet
             self.clock.at(now + self.first_reply, self._tell, (success, self._outcome, reply.sequence))
         self.resume(lane, now + 1)
 

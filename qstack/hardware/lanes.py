@@ -6,7 +6,11 @@ earlier keeps its outcome, and its herald still arrives.  Nothing in one lane to
 
 A qubit that is kept (K) fills its memory from the attempt until it is freed, so a lane attempts only in every so many
 cycles that the answer of one attempt comes before the next.  One that is measured at once (M) fills nothing: attempts
-are made in every cycle, while answers are on their way.
+are made in every cycle, while answers are on their way.  If one end keeps and the other measures (R), they attempt as
+for K.
+
+An end whose REPLY is lost takes the attempt for a failure: its qubit is gone, and the REPLY of its next attempt tells it
+the number that it has missed.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from qstack.core.nouns import Noun
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
 from qstack.plugin.contracts import Outcome
-from qstack.services.device import Herald
+from qstack.services.device import Herald, Missed
 
 SEQUENCES = 1 << 16
 
@@ -90,7 +94,7 @@ class End:
 class Success:
     """An attempt that will succeed, from its draw until its answer arrives; `void` if it never happens."""
 
-    __slots__ = ("aid", "begin", "lane", "modes", "void")
+    __slots__ = ("aid", "begin", "kept", "lane", "modes", "void")
 
     def __init__(self, lane: Lane, begin: int) -> None:
         """Take the request and the ways of attempting from what both ends want now."""
@@ -98,6 +102,7 @@ class Success:
         self.begin = begin
         self.aid = lane.aid[0]
         self.modes = lane.modes
+        self.kept = lane.kept
         self.void = False
 
 
@@ -107,12 +112,14 @@ class Lane:
     Attributes
     ----------
     agreed
-        Whether both ends attempt for the same request in the same way.
+        Whether both ends attempt for the same request with the same setting.
+    kept
+        Whether an end keeps its qubit.
     next
         The success that the attempts now being made will end with; None if none are made.
     """
 
-    __slots__ = ("agreed", "aid", "free", "index", "link", "modes", "next")
+    __slots__ = ("agreed", "aid", "free", "index", "kept", "link", "modes", "next")
 
     def __init__(self, link: Link, index: int) -> None:
         self.link = link
@@ -121,6 +128,7 @@ class Lane:
         self.free = [True, True]
         self.modes: tuple[Mode, Mode] = ((0, True, ()), (0, True, ()))
         self.agreed = False
+        self.kept = True
         self.next: Success | None = None
 
     def want(self, side: int, aid: int, mode: Mode) -> None:
@@ -129,7 +137,8 @@ class Lane:
         a, b = self.modes
         self.modes = (mode, b) if side == 0 else (a, mode)
         (mine, theirs), (a, b) = self.aid, self.modes
-        self.agreed = mine >= 0 and mine == theirs and a[:2] == b[:2]
+        self.agreed = mine >= 0 and mine == theirs and a[0] == b[0]
+        self.kept = a[1] or b[1]
 
     def release(self, side: int, now: int) -> None:
         """Give this end's memory back; attempts go on."""
@@ -156,7 +165,17 @@ class Link:
         The link's random stream.
     numbers
         Returns the next qubit number of the medium.
+
+    Attributes
+    ----------
+    deaf
+        Tells whether the REPLY of a success is lost on its way to an end, from side (0 or 1) and number; None loses none.
+    pair_type, half_type
+        How a tier keeps the state of a pair.
     """
+
+    pair_type: type[Pair] = Pair
+    half_type: type[Half] = Half
 
     def __init__(
         self,
@@ -179,6 +198,7 @@ class Link:
         self.together = ends[0].reply == ends[1].reply
         self.first_reply = min(ends[0].reply, ends[1].reply)
         self.successes = 0
+        self.deaf: Callable[[int, int], bool] | None = None
         self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
 
     def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
@@ -200,36 +220,55 @@ class Link:
 
     def create(self, success: Success, outcome: Outcome, sequence: int) -> None:
         """Make the pair of a success and tell both ends what the midpoint's REPLY says."""
-        lane = success.lane
-        begin = success.begin
+        lane, begin, aid = success.lane, success.begin, success.aid
         self.successes += 1
         a, b = self.ends
-        bell = outcome.bell
-        x, y, z = outcome.correlators
-        pair = Pair(bell, x, y, z)
+        index, bell = lane.index, outcome.bell
+        half_type = self.half_type
+        pair = self.pair_type(bell, *outcome.correlators)
         born_a, born_b = begin + a.emit, begin + b.emit
-        pair.a = half_a = Half(pair, a.law, born_a, lane, 0)
-        pair.b = half_b = Half(pair, b.law, born_b, lane, 1)
-        index, aid = lane.index, success.aid
-        if success.modes[0][1]:
+        pair.a = half_a = half_type(pair, a.law, born_a, lane, 0)
+        pair.b = half_b = half_type(pair, b.law, born_b, lane, 1)
+        if success.modes[0][1] and success.modes[1][1] and self.deaf is None:
             qubit = self.numbers()
-            lane.free[0] = lane.free[1] = False
+            lane.free[:] = _FULL
             a.qubits[qubit] = half_a
             b.qubits[qubit] = half_b
             for_a = Herald(a.peer, index, aid, sequence, bell, qubit, born_a, -1, -1)
             for_b = Herald(b.peer, index, aid, sequence, bell, qubit, born_b, -1, -1)
-        else:
-            for_a, for_b = (
-                Herald(end.peer, index, aid, sequence, bell, -1, half.born, *self._measured(end, half, bases))
-                for end, half, (_, _, bases) in zip(self.ends, (half_a, half_b), success.modes, strict=True)
-            )
-        if self.together:
-            now = begin + a.reply
-            a.feed(for_a, now)
-            b.feed(for_b, now)
-        else:
-            self.clock.at(begin + a.reply, _tell, (a, for_a, begin + a.reply))
-            self.clock.at(begin + b.reply, _tell, (b, for_b, begin + b.reply))
+            if self.together:
+                now = begin + a.reply
+                a.feed(for_a, now)
+                b.feed(for_b, now)
+            else:
+                self.clock.at(begin + a.reply, _tell, (a, for_a, begin + a.reply))
+                self.clock.at(begin + b.reply, _tell, (b, for_b, begin + b.reply))
+            return
+        self._announce(success, sequence, (half_a, half_b))
+
+    def _announce(self, success: Success, sequence: int, halves: tuple[Half, Half]) -> None:
+        """Tell each end of a success for which it keeps or measures its half, unless the REPLY to it is lost."""
+        lane, bell, qubit = success.lane, halves[0].pair.bell, self.numbers()
+        lost = [side for side in (0, 1) if self.deaf is not None and self.deaf(side, sequence)]
+        for side, (end, half, mode) in enumerate(zip(self.ends, halves, success.modes, strict=True)):
+            row, keep, bases = mode
+            at = success.begin + end.reply
+            told: Herald | Missed
+            if side in lost:
+                at += self.kept_cycles[row] if success.kept else self.measured_cycles[row]
+                told = Missed(end.peer, sequence)
+                del half.pair
+            elif keep:
+                lane.free[side] = False
+                end.qubits[qubit] = half
+                told = Herald(end.peer, lane.index, success.aid, sequence, bell, qubit, half.born, -1, -1)
+            else:
+                found = self._measured(end, half, bases)
+                told = Herald(end.peer, lane.index, success.aid, sequence, bell, -1, half.born, *found)
+            self.clock.at(at, _tell, (end, told, at))
+        for side in lost:
+            if success.modes[side][1]:
+                lane.release(side, self.clock.now)
 
     def _measured(self, end: End, half: Half, bases: tuple[int, ...]) -> tuple[int, int]:
         """Measure a half at its emission in a basis that its end draws; return basis and bit."""
@@ -267,7 +306,7 @@ class LaneLink(Link):
             if success.begin >= now:
                 success.void = True
                 lane.next = None
-            elif not success.modes[0][1]:
+            elif not success.kept:
                 self._catch_up(lane, success, now)
         lane.want(side, aid, mode)
         if lane.agreed and lane.next is None and lane.free[0] and lane.free[1]:
@@ -285,10 +324,10 @@ class LaneLink(Link):
 
     def resume(self, lane: Lane, now: int) -> None:
         """Draw the lane's next success among the attempts that begin from now on; both ends agree on them."""
-        row, keep, _ = lane.modes[0]
+        row = lane.modes[0][0]
         attempts = self.draw.exponential() * self.scales[row]
         if attempts != inf:
-            cycle = self.kept_cycles[row] if keep else self.measured_cycles[row]
+            cycle = self.kept_cycles[row] if lane.kept else self.measured_cycles[row]
             begin = (-(-now // cycle) + int(attempts)) * cycle
             lane.next = success = Success(lane, begin)
             self.clock.at(begin + self.first_reply, self.succeed, success)
@@ -300,7 +339,7 @@ class LaneLink(Link):
         lane = success.lane
         if lane.next is success:
             lane.next = None
-            if not success.modes[0][1]:
+            if not success.kept:
                 self.resume(lane, success.begin + self.measured_cycles[success.modes[0][0]])
         sequence = self.sequence
         self.sequence = (sequence + 1) % SEQUENCES
@@ -308,6 +347,9 @@ class LaneLink(Link):
         self.create(success, self.certain[row] or self.announce(row), sequence)
 
 
-def _tell(event: tuple[End, Herald, int]) -> None:
-    end, herald, now = event
-    end.feed(herald, now)
+_FULL = (False, False)
+
+
+def _tell(event: tuple[End, Herald | Missed, int]) -> None:
+    end, noun, now = event
+    end.feed(noun, now)

@@ -10,6 +10,7 @@ from qstack.core.clock import Clock
 from qstack.core.errors import ConfigError, LocalProtocolError
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.nouns import Indication, Noun
+from qstack.hardware.dataqubits import Slot, axis, prepared
 from qstack.hardware.each import EachLink
 from qstack.hardware.lanes import End, LaneLink, Link, Setting
 from qstack.hardware.pairs import Half, Law, measure, swap
@@ -18,13 +19,18 @@ from qstack.quantum.purification import bbpssw, dejmps
 from qstack.services.bell import Basis
 from qstack.services.device import (
     Apply,
+    BellMeasure,
+    BellMeasured,
     Bits,
     Distil,
     Distilled,
     DrawBits,
     Free,
     Measure,
+    MeasureAlong,
     Measured,
+    Prepare,
+    Prepared,
     Swap,
     Swapped,
     Trigger,
@@ -81,6 +87,9 @@ class Medium:
     ConfigError
         If there is no such way of attempting, or no midpoint where one is needed.
     """
+
+    skipping: type[LaneLink] = LaneLink
+    attempting: type[EachLink] = EachLink
 
     def __init__(
         self,
@@ -141,15 +150,20 @@ class Medium:
             for side, (node, peer) in enumerate((ends, ends[::-1]))
         )
         given = (self.clock, (a, b), lanes, settings, Stream(self.seed, self.shot, name), self.numbers)
-        link = LaneLink(*given) if self.midpoint is None else EachLink(*given, self.midpoint(ends))
+        link = self.skipping(*given) if self.midpoint is None else self.attempting(*given, self.midpoint(ends))
         self.links[ends] = link
         self.ports[ends[0]][ends[1]] = (link, 0)
         self.ports[ends[1]][ends[0]] = (link, 1)
         return link
 
+    @property
+    def equipment(self) -> type[NodeDevice]:
+        """What answers the requests of one node."""
+        return NodeDevice
+
     def effects(self, node: int, name: str) -> dict[type[Noun], Handler]:
         """Return the table that answers a node's device requests."""
-        box = self.boxes[node] = NodeDevice(self, node, Stream(self.seed, self.shot, name))
+        box = self.boxes[node] = self.equipment(self, node, Stream(self.seed, self.shot, name))
         return box.table()
 
 
@@ -173,6 +187,9 @@ class NodeDevice:
             Trigger: self.trigger,
             Swap: self.swap,
             Measure: self.measure,
+            MeasureAlong: self.measure_along,
+            Prepare: self.prepare,
+            BellMeasure: self.bell_measure,
             Apply: self.apply,
             Distil: self.distil,
             Free: self.free,
@@ -181,10 +198,10 @@ class NodeDevice:
 
     def take(self, qubit: int) -> Half:
         """Remove a qubit from its memory; a number that was used up is never valid again."""
-        half = self.qubits.pop(qubit, None)
-        if half is None:
-            raise self._unknown(qubit)
-        return half
+        try:
+            return self.qubits.pop(qubit)
+        except KeyError:
+            raise self._unknown(qubit) from None
 
     def look(self, qubit: int) -> Half:
         """Return a qubit that stays in its memory."""
@@ -208,12 +225,13 @@ class NodeDevice:
 
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""
-        half = self.qubits.pop(req.qubit, None) or self.take(req.qubit)
-        self.busy += ctx.now - half.born
+        half = self.take(req.qubit)
+        now = ctx.now
+        self.busy += now - half.born
         if not half.consumed:
             self.discards += 1
-        del half.pair
-        half.place.release(half.side, ctx.now)
+        del half.pair  # breaks the circle of pair and half, so that nothing is left for the garbage collector
+        half.place.release(half.side, now)
         return ()
 
     def swap(self, req: Swap, ctx: Context) -> Outputs:
@@ -225,7 +243,7 @@ class NodeDevice:
         right = self.take(req.right)
         device = self.device
         self.swaps += 1
-        outcome = swap(left, right, device.swap_factors, self.draw, now)
+        outcome = self.join(left, right, now)
         return self._finish((left, right), Swapped(req.left, req.right, outcome), device.swap_time, now)
 
     def measure(self, req: Measure, ctx: Context) -> Outputs:
@@ -235,6 +253,35 @@ class NodeDevice:
         del half.pair
         answer = Measured(req.qubit, req.basis, outcome, req.purpose)
         return self._finish((half,), answer, self.device.readout_time, ctx.now)
+
+    def measure_along(self, req: MeasureAlong, ctx: Context) -> Outputs:
+        """Measure along a direction; correlators can do so along the axes only."""
+        basis, sign = axis(req.polar, req.azimuth)
+        half = self.take(req.qubit)
+        outcome = measure(half, basis, self.device.readout, self.draw, ctx.now) ^ sign
+        del half.pair
+        answer = Measured(req.qubit, -1, outcome, req.purpose)
+        return self._finish((half,), answer, self.device.readout_time, ctx.now)
+
+    def prepare(self, req: Prepare, ctx: Context) -> Outputs:
+        """Make a data qubit."""
+        qubit = self.medium.numbers()
+        self.qubits[qubit] = prepared(axis(req.polar, req.azimuth), self.device.law, Slot(self, ctx.now))
+        return (Prepared(qubit, req.purpose),)
+
+    def bell_measure(self, req: BellMeasure, ctx: Context) -> Outputs:
+        """Measure a data qubit and a half in the Bell basis: a swap whose outcome somebody else wants to know."""
+        now = ctx.now
+        if req.data == req.half:
+            raise LocalProtocolError(f"node {self.node} cannot measure qubit {req.data} with itself")
+        data, half = self.take(req.data), self.take(req.half)
+        outcome = self.join(data, half, now)
+        answer = BellMeasured(req.data, req.half, outcome, req.purpose)
+        return self._finish((data, half), answer, self.device.swap_time, now)
+
+    def join(self, left: Half, right: Half, now: int) -> int:
+        """Measure two halves in the Bell basis and join what is left; return the outcome."""
+        return swap(left, right, self.device.swap_factors, self.draw, now)
 
     def apply(self, req: Apply, ctx: Context) -> Outputs:
         """Apply a Pauli: it moves the pair to another Bell index."""

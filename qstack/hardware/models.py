@@ -6,6 +6,7 @@ Memories say how a stored half decays; interfaces say what a heralded link betwe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import exp, inf
 from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
@@ -16,6 +17,7 @@ from qstack.plugin.contracts import Arm, Decay, Herald, InterfaceModel, MemoryMo
 from qstack.plugin.units import FOR_EVER, Duration, Fraction, PositiveDuration
 from qstack.quantum import heralding
 from qstack.quantum.memory import t1_t2
+from qstack.quantum.photons import arrival_jitter
 from qstack.services.strategies import Storage
 
 Interface = TypeVar("Interface", bound=InterfaceModel)
@@ -123,6 +125,8 @@ class PhotonInterface(InterfaceModel):
     dark_click: Annotated[Fraction, Field(lt=1)] = Field(0.0, description="per detector and window [1]")
     double_excitation: Fraction = Field(0.0, description="an excited emitter sends two photons [1]")
     detectors: Literal["threshold", "number"] = Field("threshold", description="number: tells one photon from two")
+    photon_lifetime: Duration = Field(0, description="of the emitter: time constant of a photon's decay [ps]")
+    arrival_jitter: Duration = Field(0, description="standard deviation of the offset of two photons [ps]")
     overhead: Duration = Field(0, description="of every cycle, beside the light's way [ps]")
 
     def ends(self, peer: PhotonInterface, arms: tuple[Arm, Arm]) -> tuple[heralding.Arm, heralding.Arm]:
@@ -140,6 +144,21 @@ class PhotonInterface(InterfaceModel):
             number_resolving=self.detectors == peer.detectors == "number",
         )
 
+    def overlap(self, peer: PhotonInterface) -> float:
+        """Return the visibility of photons of both ends: the worse of the sheets, and what arrival jitter leaves of it."""
+        visibility = min(self.visibility, peer.visibility)
+        jitter = max(self.arrival_jitter, peer.arrival_jitter)
+        if not jitter:
+            return visibility
+        lifetime = min(self.photon_lifetime, peer.photon_lifetime)
+        if not lifetime:
+            raise PhysicsError("arrival_jitter needs photon_lifetime: it spoils short photons more than long ones")
+        return visibility * arrival_jitter(1 / lifetime, jitter)
+
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light."""
+        return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
+
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the slowest way to the station and back, plus the overhead [ps]."""
         period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead
@@ -148,19 +167,38 @@ class PhotonInterface(InterfaceModel):
         return period
 
 
+def either(one: float, other: float) -> float:
+    """Return the probability that at least one of two independent things happens."""
+    return one + other - one * other
+
+
 class DoubleClickInterface(PhotonInterface):
-    """Two-photon heralding, one click in each of two bins (Barrett and Kok, Phys. Rev. A 71, 060310, 2005)."""
+    """Two-photon heralding, one click in each of two bins (Barrett and Kok, Phys. Rev. A 71, 060310, 2005).
+
+    A dead time that is longer than the spacing of the bins leaves outcomes at different detectors only; one that reaches
+    into the next attempt breaks the model.
+    """
 
     kind: ClassVar[str] = "double-click"
     phase_drift: Sigma = Field(
         0.0, description="standard deviation of the change of the arms' phase from bin to bin [rad]; a constant cancels"
     )
+    dead_time: Duration = Field(0, description="of a detector after a click [ps]")
+    bin_spacing: Duration = Field(0, description="from the early to the late bin [ps]")
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting: equal or different detectors announce Psi+ or Psi-."""
         peer = same_kind(self, other)
-        visibility, drift = min(self.visibility, peer.visibility), max(self.phase_drift, peer.phase_drift)
-        return (announced(0.0, heralding.double_click(self.ends(peer, arms), visibility, self.station(peer), drift)),)
+        drift = max(self.phase_drift, peer.phase_drift)
+        found = heralding.double_click(self.ends(peer, arms), self.overlap(peer), self.station(peer), drift)
+        return (announced(0.0, found),)
+
+    def station(self, peer: PhotonInterface) -> heralding.Detectors:
+        """Return the station's detectors; one that is still dead in the late bin announces nothing there."""
+        assert isinstance(peer, DoubleClickInterface)
+        spacing = min(self.bin_spacing, peer.bin_spacing)
+        dead = max(self.dead_time, peer.dead_time)
+        return replace(super().station(peer), dead_between_bins=dead > spacing)
 
 
 class SingleClickInterface(PhotonInterface):
@@ -176,7 +214,7 @@ class SingleClickInterface(PhotonInterface):
         """Return one setting per bright-state population."""
         peer = same_kind(self, other)
         ends, station = self.ends(peer, arms), self.station(peer)
-        visibility, sigma = min(self.visibility, peer.visibility), max(self.phase_noise, peer.phase_noise)
+        visibility, sigma = self.overlap(peer), max(self.phase_noise, peer.phase_noise)
         return tuple(
             announced(alpha, heralding.single_click((alpha, alpha), ends, visibility, station, sigma))
             for alpha in self.bright_states

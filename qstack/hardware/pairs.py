@@ -93,30 +93,30 @@ class Half:
         The memory, given back when the half is freed.
     basis, outcome
         How it was measured, -1 while it is not.
+    readout
+        Factor 1 - 2m of that measurement: it spoils the bit and not the pair.
     consumed
         Whether an application has had it.
     """
 
-    __slots__ = ("basis", "born", "consumed", "law", "outcome", "pair", "place", "side", "touched")
+    __slots__ = ("basis", "born", "consumed", "law", "outcome", "pair", "place", "readout", "side", "touched")
 
     def __init__(self, pair: Pair, law: Law | None, born: int, place: Any, side: int) -> None:
         self.pair = pair
         self.law = law
-        self.born = born
-        self.touched = born
+        self.born = self.touched = born
         self.place = place
         self.side = side
-        self.basis = -1
-        self.outcome = -1
+        self.basis = self.outcome = -1
+        self.readout = 1.0
         self.consumed = False
 
     def age(self, now: int) -> None:
         """Apply the decay up to now."""
-        law = self.law
-        if law is not None and now > self.touched:
-            born = self.born
-            xy, z = law.survival(self.touched - born, now - born)
-            pair = self.pair
+        law, touched = self.law, self.touched
+        if law is not None and now > touched:
+            born, pair = self.born, self.pair
+            xy, z = law.survival(touched - born, now - born)
             pair.x *= xy
             pair.y *= xy
             pair.z *= z
@@ -168,7 +168,7 @@ def swap(left: Half, right: Half, factors: tuple[float, float, float], draw: Str
 def _explain(pair: Pair, other: Pair, one: Half, two: Half, outcome: int, draw: Stream) -> int:
     """Return a Bell outcome that fits two bits measured earlier in the same basis."""
     basis = one.basis
-    correlator = (pair.z, pair.x, pair.y)[basis]
+    correlator = (pair.z, pair.x, pair.y)[basis] * one.readout * two.readout
     error = draw.uniform() < (1 - correlator) / 2
     parity = one.outcome ^ two.outcome ^ (basis == Basis.Y) ^ error ^ flip(pair.bell ^ other.bell, basis)
     if flip(outcome, basis) != parity:
@@ -195,14 +195,12 @@ def measure(half: Half, basis: int, readout: float, draw: Stream, now: int) -> i
     half.age(now)
     half.law = None  # a bit does not age
     pair = half.pair
-    pair.x *= readout
-    pair.y *= readout
-    pair.z *= readout
     other = half.partner
+    half.readout = readout
     if other.basis != basis:
         bit = int(draw.uniform() < 0.5)
     else:
-        correlator = (pair.z, pair.x, pair.y)[basis]
+        correlator = (pair.z, pair.x, pair.y)[basis] * readout * other.readout
         wrong = draw.uniform() < (1 - correlator) / 2
         bit = other.outcome ^ flip(pair.bell, basis) ^ (basis == Basis.Y) ^ wrong
     half.basis = basis

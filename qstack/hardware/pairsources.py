@@ -5,12 +5,12 @@ Each stands where an emitter and a heralding station would: what a link is, is f
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
 from qstack.core.errors import PhysicsError
-from qstack.hardware.models import Sigma, announced, same_kind
+from qstack.hardware.models import Sigma, announced, either, same_kind
 from qstack.plugin.contracts import Arm, Herald, InterfaceModel
 from qstack.plugin.units import Duration, Fraction, PositiveDuration
 from qstack.quantum import heralding, sources, timing
@@ -85,6 +85,10 @@ class PairSourceInterface(_BetweenNodes):
         bell = bell_from_correlators(werner(min(self.pair_fidelity, peer.pair_fidelity)))
         return tuple(announced(mean, (sources.coincidence(bell, mean, etas, darks),)) for mean in self.mean_pairs)
 
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light on both detectors of a node."""
+        return self.model_copy(update={"dark_click": either(self.dark_click, either(clicks, clicks))})
+
 
 class AbsorptiveInterface(InterfaceModel):
     """A memory beside a pair source, or an ensemble that is both: one photon stays, the other flies to a station.
@@ -120,6 +124,10 @@ class AbsorptiveInterface(InterfaceModel):
             one = announced(mean, sources.absorptive_single_click((a, b), visibility, station, sigma))
             found.append(Herald(mean, sources.multiplexed(one.probability, modes), one.outcomes))
         return tuple(found)
+
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light."""
+        return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
 
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the slowest way to the station and back, plus the overhead [ps]."""

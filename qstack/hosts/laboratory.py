@@ -27,13 +27,15 @@ from qstack.hosts.streams import Address, bind, reason, secured, text
 from qstack.hosts.wall import Wall
 from qstack.integration.tls import common_name, server_context
 from qstack.scenario.plan import Plan
-from qstack.services.device import Distil, Free, Herald, Measure, Swap, Trigger
+from qstack.services.device import BellMeasure, Distil, Free, Herald, Measure, MeasureAlong, Prepared, Swap, Trigger
 
 PROTOCOL = 1
 
 SPENT: dict[type[Noun], Callable[[Any], tuple[int, ...]]] = {
     Free: lambda n: (n.qubit,),
     Measure: lambda n: (n.qubit,),
+    MeasureAlong: lambda n: (n.qubit,),
+    BellMeasure: lambda n: (n.data, n.half),
     Swap: lambda n: (n.left, n.right),
     Distil: lambda n: (n.spare,),
 }
@@ -76,7 +78,7 @@ class Bench:
 
     def tell(self, indication: Noun, now: int) -> None:
         """Send an indication to the node; what nobody is there to take is freed."""
-        if isinstance(indication, Herald) and indication.qubit >= 0:
+        if isinstance(indication, Herald | Prepared) and indication.qubit >= 0:
             self.held.add(indication.qubit)
             if self.writer is None:
                 self.clock.at(now, self._forget, indication.qubit)

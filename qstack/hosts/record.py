@@ -7,13 +7,14 @@ to its own consumption; its latency runs from the request for it to the later en
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import nan
 
 from qstack.core.layer import Context, Handler, Outputs
 from qstack.core.nouns import Noun
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.contracts import Medium
 from qstack.scenario.plan import Plan
-from qstack.services.l5_application import Consumed, Finished, Kept, Sifted
+from qstack.services.l5_application import Checked, Consumed, Finished, Kept, Sifted
 
 
 @dataclass(slots=True)
@@ -30,6 +31,8 @@ class FlowRecord:
         By basis: revealed bits, and errors among them.
     kept
         By basis: sifted bits that stay secret.
+    checked
+        By case: tests of what the pairs were used for, and how many passed.
     finished
         Reason by end.
     ended
@@ -40,6 +43,7 @@ class FlowRecord:
     pairs: list[tuple[int, int, float, float]] = field(default_factory=list)
     sifted: dict[int, list[int]] = field(default_factory=dict)
     kept: dict[int, int] = field(default_factory=dict)
+    checked: dict[int, list[int]] = field(default_factory=dict)
     finished: dict[int, int] = field(default_factory=dict)
     ended: int = -1
 
@@ -63,16 +67,15 @@ class Recorder:
         flows, overlap = self.flows, self.medium.overlap
 
         def consume(noun: Consumed, ctx: Context) -> Outputs:
-            record = flows[noun.flow]
-            now = ctx.now
-            true = overlap(node, noun.qubit, noun.bell, now)
+            record, now = flows[noun.flow], ctx.now
+            true = overlap(node, noun.qubit, noun.bell, now) if noun.qubit >= 0 else nan
             first = record.half.pop(noun.pair, None)
             if first is None:
                 record.half[noun.pair] = noun
             else:
                 asked = noun.asked if noun.asked >= 0 else first.asked
-                estimate = min(first.estimate, noun.estimate)
-                record.pairs.append((now, now - asked, true, estimate))
+                a, b = first.estimate, noun.estimate
+                record.pairs.append((now, now - asked, true, min(b, a)))
             return ()
 
         return consume
@@ -93,7 +96,14 @@ class Recorder:
                 counts[noun.basis] = counts.get(noun.basis, 0) + 1
             return ()
 
-        return {Sifted: sifted, Kept: kept}
+        def checked(noun: Checked, ctx: Context) -> Outputs:
+            if node == sources[noun.flow]:
+                counts = flows[noun.flow].checked.setdefault(noun.case, [0, 0])
+                counts[0] += 1
+                counts[1] += noun.passed
+            return ()
+
+        return {Sifted: sifted, Kept: kept, Checked: checked}
 
     def _finisher(self, node: int) -> Handler:
         def finished(noun: Finished, ctx: Context) -> Outputs:

@@ -141,10 +141,11 @@ class Simulation:
         messages[number] = 0
 
         def route(peer: int) -> tuple[int, Callable[[Message], None]]:
-            receive = nodes[peer].receive
+            feed, context = nodes[peer].feed, nodes[peer].context
 
-            def arrive(message: Message) -> None:
-                receive(message, number, self.now)
+            def arrive(message: Message) -> None:  # `Node.receive` without a further call
+                context.sender = number
+                feed(message, self.now)
 
             routes[peer] = found = (delays(number, peer), arrive)
             return found
@@ -216,14 +217,13 @@ class Simulation:
         fired = 0
         try:
             while len(heap) > self._housekeeping:
-                event = pop(heap)
-                time = event[0]
+                time, place, call, argument = pop(heap)
                 if time > until:
-                    heappush(heap, event)
+                    heappush(heap, (time, place, call, argument))
                     self.now = until
                     return
                 self.now = time
-                event[2](event[3])
+                call(argument)
                 fired += 1
                 if self.stopped:
                     return

@@ -4,35 +4,34 @@
                                       |--AddDue x 3/Err(NOTIME)
                                       '--AddRej/Err(reason)
     answerer:  IDLE --Add/AddAck--> QUEUED
-    both:      QUEUED --Withdraw/Drop | Drop/DropAck--> gone
 
-Every message may be lost or doubled: an `Add` and a `Drop` are repeated until they are answered, and a repetition
-changes nothing.
+Every message may be lost or doubled: an `Add` is sent up to three times, 3 round trips apart, and a repetition changes
+nothing.  When only the answers were lost, the neighbour holds a request of which this end knows nothing; a `LinkExpire`
+of that request removes it.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections import deque
 from collections.abc import Iterator, Mapping
 
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
-from qstack.core.layer import Context, Layer, Outputs, on
+from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
 from qstack.link.distil import Distiller
+from qstack.link.endings import TRIES, Endings
 from qstack.link.queue import QUEUE, UNANSWERED, Item, Link, Proposal, Wish
 from qstack.services.bell import Basis
-from qstack.services.l2_link import Accepted, Create, Err, Withdraw
+from qstack.services.l2_link import Accepted, Create, Err, Receive, StopReceive
 from qstack.services.reasons import Reason
 from qstack.services.strategies import best_row
-from qstack.wire.link import UNASSIGNED, Add, AddAck, AddRej, Drop, DropAck
-
-TRIES = 3
-"""How often an `Add` or a `Drop` is sent before it counts as lost (draft: three attempts, 3 round trips apart)."""
-
+from qstack.wire.kinds import BASES_MOST
+from qstack.wire.link import UNASSIGNED, Add, AddAck, AddRej, LinkExpire
 
 UNIT = 65535
 """Fidelities travel as n/65535 (draft-dahlberg-ll-quantum-03)."""
+
+PATIENCE = 3 * TRIES
+"""Round trips after its start at which an `Add` is answered no more."""
 
 ROUNDING = 1e-9
 """By how much a fidelity may be missed: what a scheme turns forth and back comes out a little different."""
@@ -46,33 +45,33 @@ class AddDue(Timer):
     cseq: int
 
 
-@timer
-class DropDue(Timer):
-    """No answer to a `Drop` has come."""
-
-    peer: int
-    purpose: int
-
-
-class Agreement(Layer):
-    """The half of a link layer that fills and empties the queues; the other half serves them.
-
-    Parameters
-    ----------
-    links
-        What is known of each neighbour.
-    distiller
-        Turns several pairs into a better one before they are delivered; None delivers every pair.
-    """
+class Agreement(Endings):
+    """The half of a link layer that fills the queues; the other half serves them.  Parameters as in `Endings`."""
 
     def __init__(self, links: Mapping[int, Link], distiller: Distiller | None) -> None:
-        self.links = dict(links)
-        self.distiller = distiller
+        super().__init__(links, distiller)
         self.last_create = 0
 
-    @abstractmethod
-    def _plan(self, link: Link, ctx: Context) -> Iterator[Noun]:
-        """Act on a queue that has changed."""
+    @on(Receive)
+    def receive(self, req: Receive, ctx: Context) -> Outputs:
+        """Accept a purpose, and from now on no others (QS-L2-024)."""
+        link = self._neighbour(req.peer)
+        link.accepts = (link.accepts or set()) | {req.purpose}
+        return ()
+
+    @on(StopReceive)
+    def stop_receive(self, req: StopReceive, ctx: Context) -> Outputs:
+        """Accept a purpose no longer."""
+        link = self._neighbour(req.peer)
+        link.accepts = (link.accepts or set()) - {req.purpose}
+        return ()
+
+    def _neighbour(self, peer: int) -> Link:
+        """Return the link that a user speaks of."""
+        link = self.links.get(peer)
+        if link is None:
+            raise LocalProtocolError(f"node {peer} is no neighbour", "QS-L2-026")
+        return link
 
     @on(Create)
     def create(self, req: Create, ctx: Context) -> Outputs:
@@ -92,13 +91,15 @@ class Agreement(Layer):
     def _unable(self, link: Link, req: Create) -> Reason:
         """Return why a well-formed request cannot be served (QS-L2-006), or `Reason.NONE`."""
         attempts = -(-req.number // link.lanes)
-        if self._raw(link, req) is None:
+        kept = req.keep or req.prepare
+        room = link.lanes - (self.distiller is not None and kept)
+        if self._raw(link, req) is None or (kept and not req.consecutive and req.number > room):
             return Reason.UNSUPP
         if req.max_time and req.max_time < attempts * link.cycle:
             return Reason.UNSUPP
         if req.purpose in link.dropping:  # a `Drop` under way would take the new request with it
             return Reason.REJECTED
-        return self._crowded(link, req.purpose, keep=req.keep)
+        return self._crowded(link, req.purpose, keep=req.keep and not req.prepare)
 
     def _crowded(self, link: Link, purpose: int, *, keep: bool) -> Reason:
         """Tell whether distillation could stand still: every lane might hold a first pair that waits for a second."""
@@ -114,7 +115,7 @@ class Agreement(Layer):
         It is rounded up (QS-L2-007), but not beyond the setting that was found to reach it.
         """
         needed = req.min_fidelity
-        if self.distiller and req.keep:
+        if self.distiller and req.keep and not req.prepare:
             needed = self.distiller.input_fidelity(needed)
         row = best_row(link.rows, needed - ROUNDING)
         if row is None:
@@ -140,13 +141,16 @@ class Agreement(Layer):
                 min_fidelity=fidelity,
                 priority=req.priority,
                 keep=req.keep,
-                bases=req.bases,
+                bases=() if req.keep != req.prepare else req.remote_bases or req.bases,
                 start=ctx.now + 2 * link.round_trip,
                 deadline=wish.deadline,
+                atomic=req.atomic,
+                consecutive=req.consecutive,
+                prepare=req.prepare,
             )
             if link.master:
-                link.insert(_item(link, add, aid, remote=False))
-            link.adding[add.cseq] = Proposal(add)
+                link.insert(_item(link, add, aid, req.bases, remote=False))
+            link.adding[add.cseq] = Proposal(add, req.bases)
             yield Send(link.peer, add)
             yield Set(AddDue(link.peer, add.cseq), ctx.now + 3 * link.round_trip)
 
@@ -163,8 +167,11 @@ class Agreement(Layer):
             yield Set(due, ctx.now + 3 * link.round_trip)
             return
         yield from self._failed(link, due.cseq, Reason.NOTIME)
-        if not proposal.withdrawn:
-            yield from self._drop(link, proposal.add.purpose, ctx, shared=True)  # only the answers may have been lost
+        if not proposal.withdrawn:  # only the answers may have been lost
+            add = proposal.add
+            yield from self._expire(
+                link, LinkExpire(add.aid, add.create_id, ctx.node, add.create_id, add.create_id), ctx
+            )
         yield from self._propose(link, ctx)
         yield from self._plan(link, ctx)
 
@@ -172,19 +179,23 @@ class Agreement(Layer):
     def add(self, msg: Add, ctx: Context) -> Outputs:
         """Enter the neighbour's request, or say why not; a repetition gets the same answer (QS-L2-011)."""
         link = self._link(ctx.sender)
-        answer = link.answered.get(msg.cseq)
+        answer = link.answer_to(msg)
         if answer is None:
-            answer = self._admit(link, msg)
-            link.answer(msg.cseq, answer)
+            answer = self._admit(link, msg, ctx)
+            link.answer(msg, answer)
             if isinstance(answer, AddAck):
                 yield from self._plan(link, ctx)
         yield Send(link.peer, answer)
 
-    def _admit(self, link: Link, msg: Add) -> AddAck | AddRej:
+    def _admit(self, link: Link, msg: Add, ctx: Context) -> AddAck | AddRej:
         """Enter a well-formed request that can be served."""
         aid = link.assign() if link.master else msg.aid
-        reason = self._crowded(link, msg.purpose, keep=msg.keep)
-        if aid is None:
+        reason = self._crowded(link, msg.purpose, keep=msg.keep and not msg.prepare)
+        if link.accepts is not None and msg.purpose not in link.accepts:
+            reason = Reason.REJECTED
+        elif ctx.now > msg.start + PATIENCE * max(link.round_trip, 1):
+            reason = Reason.NOTIME  # QS-L2-011: so late that its sender has given it up
+        elif aid is None:
             reason = Reason.NORES
         elif not 0 <= aid < QUEUE or aid in link.items or _malformed(msg):
             reason = Reason.CREATE
@@ -192,7 +203,7 @@ class Agreement(Layer):
             reason = Reason.UNSUPP
         if aid is None or reason:
             return AddRej(msg.cseq, reason)
-        item = _item(link, msg, aid, remote=True)
+        item = _item(link, msg, aid, msg.bases, remote=True)
         item.ready = True
         link.insert(item)
         return AddAck(msg.cseq, aid)
@@ -211,10 +222,10 @@ class Agreement(Layer):
         del link.adding[msg.cseq]
         yield Cancel(AddDue(link.peer, msg.cseq))
         if proposal.withdrawn:
-            yield from self._drop(link, add.purpose, ctx, shared=True)
+            yield from self._drop(link, add.purpose, ctx, anew=True)  # the `Add` may have come after a `Drop`
         else:
             if held is None:
-                held = _item(link, add, msg.aid, remote=False)
+                held = _item(link, add, msg.aid, proposal.bases, remote=False)
                 link.insert(held)
             held.ready = True  # QS-L2-012
         yield from self._propose(link, ctx)
@@ -237,90 +248,33 @@ class Agreement(Layer):
             link.items.pop(add.aid, None)
             yield Err(link.peer, add.purpose, add.create_id, reason, remote=False)
 
-    # -- giving requests up -------------------------------------------------------------------------------------------
-
-    @on(Withdraw)
-    def withdraw(self, req: Withdraw, ctx: Context) -> Outputs:
-        """Give up a purpose at both ends."""
-        link = self.links.get(req.peer)
-        if link is None:
-            raise LocalProtocolError(f"node {req.peer} is no neighbour", "QS-L2-026")
-        link.backlog = deque(w for w in link.backlog if w.request.purpose != req.purpose)
-        yield from self._drop(link, req.purpose, ctx)
-        yield from self._plan(link, ctx)
-
-    @on(Drop)
-    def drop(self, msg: Drop, ctx: Context) -> Outputs:
-        """Forget a purpose that the neighbour has given up."""
-        link = self._link(ctx.sender)
-        yield from self._forget(link, msg.purpose)
-        yield Send(link.peer, DropAck(msg.purpose))
-        yield from self._plan(link, ctx)
-
-    @on(DropDue)
-    def drop_due(self, due: DropDue, ctx: Context) -> Outputs:
-        """Repeat an unanswered `Drop`; a neighbour that never answers is for others to miss."""
-        link = self.links.get(due.peer)
-        tries = link.dropping.pop(due.purpose, TRIES) if link else TRIES
-        if link is not None and tries < TRIES:
-            link.dropping[due.purpose] = tries + 1
-            yield Send(due.peer, Drop(due.purpose))
-            yield Set(due, ctx.now + 3 * link.round_trip)
-
-    @on(DropAck)
-    def drop_ack(self, msg: DropAck, ctx: Context) -> Outputs:
-        """Stop repeating: the neighbour has given the purpose up too."""
-        link = self._link(ctx.sender)
-        if link.dropping.pop(msg.purpose, None) is not None:
-            yield Cancel(DropDue(link.peer, msg.purpose))
-
-    def _drop(self, link: Link, purpose: int, ctx: Context, *, shared: bool = False) -> Iterator[Noun]:
-        """Forget a purpose and tell the neighbour if it may hold something of it."""
-        shared = shared or purpose in link.purposes()
-        for proposal in link.adding.values():
-            if proposal.add.purpose == purpose:
-                proposal.withdrawn = shared = True
-        yield from self._forget(link, purpose)
-        if shared and purpose not in link.dropping:
-            link.dropping[purpose] = 1
-            yield Send(link.peer, Drop(purpose))
-            yield Set(DropDue(link.peer, purpose), ctx.now + 3 * link.round_trip)
-
-    def _forget(self, link: Link, purpose: int) -> Iterator[Noun]:
-        for item in [item for item in link.items.values() if item.purpose == purpose]:
-            yield from self._end(link, item)
-
-    def _end(self, link: Link, item: Item) -> Iterator[Noun]:
-        """Take a request out of the queue and free what is under way for it."""
-        del link.items[item.aid]
-        if self.distiller:
-            yield from self.distiller.forget(link.peer, item.aid)
-
-    def _link(self, peer: int) -> Link:
-        """Return the link over which a message came."""
-        link = self.links.get(peer)
-        if link is None:
-            raise RemoteProtocolError(f"node {peer} is no neighbour")
-        return link
-
 
 def _malformed(req: Create | Add) -> bool:
     """Tell whether a request has a field out of its range (QS-L2-025)."""
-    bases_fit = not req.bases if req.keep else set(req.bases) & set(Basis) == set(req.bases) != set()
-    late = isinstance(req, Create) and req.max_time < 0
-    return not (
-        1 <= req.number < 1 << 16
+    if isinstance(req, Create):
+        measures = [(req.bases, not req.keep)]
+        if req.prepare or req.remote_bases:
+            measures.append((req.remote_bases, req.keep == req.prepare))
+        late = req.max_time < 0
+    else:
+        measures = [(req.bases, req.keep == req.prepare)]
+        late = False
+    fit = all(
+        bool(bases) == wanted and set(bases) <= set(Basis) and len(bases) <= BASES_MOST for bases, wanted in measures
+    )
+    return late or not (
+        fit
+        and 1 <= req.number < 1 << 16
         and 0 <= req.purpose < 1 << 16
         and 0 <= req.min_fidelity <= 1
         and 0 <= req.priority < 8
-        and bases_fit
-        and not late
     )
 
 
-def _item(link: Link, add: Add, aid: int, *, remote: bool) -> Item:
+def _item(link: Link, add: Add, aid: int, bases: tuple[int, ...], *, remote: bool) -> Item:
     row = best_row(link.rows, add.min_fidelity)
     assert row is not None
+    keep = add.keep != add.prepare if remote else add.keep
     return Item(
         aid=aid,
         purpose=add.purpose,
@@ -328,10 +282,13 @@ def _item(link: Link, add: Add, aid: int, *, remote: bool) -> Item:
         remaining=add.number,
         row=row,
         goodness=link.rows[row].fidelity,
-        keep=add.keep,
-        bases=add.bases,
+        keep=keep,
+        bases=() if keep else bases,
         priority=add.priority,
         start=add.start,
         deadline=add.deadline,
         remote=remote,
+        atomic=add.atomic,
+        batch=None if add.consecutive else [],
+        distilled=add.keep and not add.prepare,
     )

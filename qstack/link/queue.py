@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from qstack.services.l2_link import Create
+from qstack.services.l2_link import Create, Ok
 from qstack.services.strategies import Row, Scheduler
-from qstack.wire.link import Add, AddAck, AddRej
+from qstack.wire.link import Add, AddAck, AddRej, Drop, DropAck, LinkExpire, LinkExpireAck
 
-QUEUE = 15 << 8
-"""Absolute queue ids: queue number and place in it (8 bits), counted through as one number; queue 15 means unassigned."""
+QUEUE = 14 << 8
+"""Absolute queue ids: queue number and place in it (8 bits), counted through as one number."""
+
+TEST = QUEUE
+"""Queue id of test rounds: queue 14 holds nothing else; queue 15 means unassigned."""
 
 WINDOW = QUEUE // 4
 """Most requests that may stand in a queue: a quarter of the number space, so that serial comparison is safe."""
@@ -24,12 +28,24 @@ CSEQ = 1 << 8
 UNANSWERED = CSEQ // 4
 """Most `Add` messages that may be unanswered at a time; later requests wait for their turn (the draft's backlog)."""
 
+SEQUENCES = 1 << 16
+"""Pairs of a link are numbered modulo this."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+REMEMBERED = 64
+"""Requests that have ended, and expiries that were answered, which a link remembers."""
+
 
 @dataclass(slots=True)
 class Item:
     """A request in the queue.
 
-    `remaining` counts down from the number asked; `ready` tells that the other end is known to hold it too.
+    `remaining` counts down from the number asked; `ready` tells that the other end is known to hold it too; `keep` is
+    what this end does with its halves.  `batch` holds the pairs of a request that wants them all at once, None for one
+    that takes them as they come.  `distilled` tells whether both ends keep their halves.  `following` is the next ready request
+    of the same purpose.
     """
 
     aid: int
@@ -44,8 +60,13 @@ class Item:
     start: int
     deadline: int
     remote: bool
+    atomic: bool = False
+    batch: list[Ok] | None = None
+    distilled: bool = True
     ready: bool = False
+    begun: bool = False
     order: int = 0
+    following: Item | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +83,7 @@ class Proposal:
     """An `Add` that waits for its answer; one that was withdrawn meanwhile is dropped when the answer comes."""
 
     add: Add
+    bases: tuple[int, ...]
     tries: int = 1
     withdrawn: bool = False
 
@@ -84,6 +106,27 @@ class Link:
         Whether this end assigns queue ids.
     cycle
         Least time between two attempts of a lane [ps]: what a deadline must leave room for.
+
+    Attributes
+    ----------
+    turns
+        Number of the last success of each lane, which both ends know; before the first one the number of the lane.
+    log
+        The last pairs that were told: an expiry names them by number only.
+    special
+        Pair numbers with a history: expired before they came (True), or perhaps still alive from the last turn (False).
+    newest
+        Number of the last success.
+    exclusive
+        The atomic request that has had its first pair but not its last.
+    steady
+        Whether a success changes nobody's answer: one request stands at the head, and it is not atomic.
+    exact
+        Whether every success counts for its request: not where pairs are distilled first.
+    vain
+        How often unanswered `Drop` and `LinkExpire` messages were repeated since the last answer.
+    accepts
+        Purposes that the neighbour may ask for; None accepts all (QS-L2-024).
     """
 
     peer: int
@@ -93,19 +136,46 @@ class Link:
     master: bool
     cycle: int = 0
     items: dict[int, Item] = field(default_factory=dict)
+    ended: dict[int, Item] = field(default_factory=dict)
     heads: list[Item] = field(default_factory=list)
     standing: list[int] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
+    log: deque[Ok] = field(default_factory=deque)
+    special: dict[int, bool] = field(default_factory=dict)
+    newest: int = -1
+    wrapped: bool = False
+    exclusive: Item | None = None
+    steady: bool = False
+    exact: bool = True
     last_order: int = 0
     last_cseq: int = 0
+    vain: int = 0
     backlog: deque[Wish] = field(default_factory=deque)
     adding: dict[int, Proposal] = field(default_factory=dict)
-    answered: dict[int, AddAck | AddRej] = field(default_factory=dict)
-    dropping: dict[int, int] = field(default_factory=dict)
+    answered: dict[int, tuple[Add | Drop, AddAck | AddRej | DropAck]] = field(default_factory=dict)
+    dropping: dict[int, Drop] = field(default_factory=dict)
+    expiring: dict[tuple[int, int, int], LinkExpire] = field(default_factory=dict)
+    expired: dict[tuple[int, int, int], LinkExpireAck] = field(default_factory=dict)
+    accepts: set[int] | None = None
 
     def __post_init__(self) -> None:
         self.standing = [-1] * self.lanes
         self.turns = list(range(self.lanes))
+        self.log = deque(maxlen=16 + 4 * self.lanes)
+
+    def forget(self) -> None:
+        """Forget everything that was agreed, as if the link were new; standing answers are the caller's business."""
+        for agreed in (self.items, self.ended, self.heads, self.backlog, self.adding, self.answered, self.dropping):
+            agreed.clear()
+        for heard in (self.log, self.special, self.expiring, self.expired):
+            heard.clear()
+        self.last_order = self.last_cseq = self.vain = 0
+        self.newest = -1
+        self.wrapped = False
+        self.exclusive = None
+        self.turns = list(range(self.lanes))
+
+    # -- numbers ------------------------------------------------------------------------------------------------------
 
     def assign(self) -> int | None:
         """Return the next free absolute queue id, or None if the queue is full.  Only the master calls this."""
@@ -117,17 +187,50 @@ class Link:
         return aid
 
     def next_cseq(self) -> int:
-        """Return a number for the next `Add` that no unanswered one carries."""
+        """Return a number for the next `Add` or `Drop` that no unanswered one carries."""
         cseq = (self.last_cseq + 1) % CSEQ
-        while cseq in self.adding:
+        while cseq in self.adding or any(drop.cseq == cseq for drop in self.dropping.values()):
             cseq = (cseq + 1) % CSEQ
         self.last_cseq = cseq
         return cseq
 
-    def answer(self, cseq: int, answer: AddAck | AddRej) -> None:
+    def answer_to(self, message: Add | Drop) -> AddAck | AddRej | DropAck | None:
+        """Return the answer that this very message was given before; a later one may carry the same number."""
+        given, answer = self.answered.get(message.cseq, (None, None))
+        return answer if given == message else None
+
+    def answer(self, message: Add | Drop, answer: AddAck | AddRej | DropAck) -> None:
         """Remember an answer until its number is half a turn old."""
-        self.answered[cseq] = answer
-        self.answered.pop((cseq - CSEQ // 2) % CSEQ, None)
+        self.answered[message.cseq] = message, answer
+        self.answered.pop((message.cseq - CSEQ // 2) % CSEQ, None)
+
+    def align(self, high: int) -> None:
+        """Agree on the turns again after a loss: lanes without a success from this number on count as just before it.
+
+        The lanes of lost successes are known to one end only; with equal turns both choose alike for every lane.
+        """
+        self.turns = [t if (t - high) % SEQUENCES < SEQUENCES // 4 else (high - 1) % SEQUENCES for t in self.turns]
+
+    def wrap(self, lane: int) -> None:
+        """Guard the numbers of pairs that may still be alive when the numbers begin anew (QS-L2-003).
+
+        Parameters
+        ----------
+        lane
+            The lane that has just had its success.
+        """
+        if self.wrapped:
+            for k, number in enumerate(self.turns):
+                if k != lane:
+                    self.special.setdefault(number, False)
+        self.wrapped = True
+
+    def forbids(self, sequence: int) -> bool:
+        """Tell whether a pair of this number must not be delivered."""
+        expired = self.special.pop(sequence, None)
+        return expired is not None and (expired or self.turns.count(sequence) > 1)
+
+    # -- the queue ----------------------------------------------------------------------------------------------------
 
     def insert(self, item: Item) -> None:
         """Enter an item at the place that its id gives it."""
@@ -136,6 +239,11 @@ class Link:
         self.last_order = max(self.last_order, item.order)
         self.items[item.aid] = item
 
+    def end(self, item: Item) -> None:
+        """Take an item out and remember it for pairs of it that come late."""
+        del self.items[item.aid]
+        remember(self.ended, item.aid, item)
+
     def purposes(self) -> set[int]:
         """Return the purposes of all requests in the queue."""
         return {item.purpose for item in self.items.values()}
@@ -143,17 +251,41 @@ class Link:
     def refresh(self, now: int) -> None:
         """Recompute the list of requests that may be served: the oldest ready one of each purpose, in order."""
         heads: dict[int, Item] = {}
+        tails: dict[int, Item] = {}
         for item in sorted(self.items.values(), key=lambda i: i.order):
+            item.following = None
             if item.ready and item.start <= now:
                 heads.setdefault(item.purpose, item)
+                if item.purpose in tails:
+                    tails[item.purpose].following = item
+                tails[item.purpose] = item
         self.heads = sorted(heads.values(), key=lambda i: i.order)
+        self.exclusive = next((item for item in self.heads if item.atomic and item.begun), None)
+        if self.exclusive is not None:  # QS-L2-017: nothing else is served until it has ended
+            self.heads = [self.exclusive]
+        self.steady = len(self.heads) == 1 and not self.heads[0].atomic
 
-    def choose(self, lane: int, scheduler: Scheduler) -> int:
-        """Return the queue id that a lane should serve now, or -1."""
+    def choose(self, lane: int, scheduler: Scheduler) -> Item | None:
+        """Return the request that a lane should serve now."""
         heads = self.heads
         if not heads:
-            return -1
-        return heads[0].aid if len(heads) == 1 else heads[scheduler(heads, self.turns[lane])].aid
+            return None
+        item = heads[0] if len(heads) == 1 else heads[scheduler(heads, self.turns[lane])]
+        few = item.remaining < self.lanes and item.following is not None and self.exact
+        return self._spread(item, lane) if few else item
+
+    def _spread(self, item: Item, lane: int) -> Item:
+        """Give the last pairs of a request to as many lanes, and the other lanes to its successor.
+
+        Otherwise the attempts under way when it ends would make pairs for nobody.  The lanes whose last success is
+        oldest keep it: both ends know that order, and a lane that has succeeded is the one that moves on.
+        """
+        ages = sorted(range(self.lanes), key=lambda k: ((self.turns[k] - self.newest - 1) % SEQUENCES, k))
+        place = ages.index(lane)
+        while item.following is not None and place >= item.remaining:
+            place -= item.remaining
+            item = item.following
+        return item
 
     def next_change(self, now: int) -> int | None:
         """Return when a request may begin or is too late [ps]: the earliest of all, None if there is none."""
@@ -162,3 +294,16 @@ class Link:
         changes += [w.deadline for w in self.backlog if w.deadline]
         changes += [p.add.deadline for p in self.adding.values() if p.add.deadline]
         return max(now, min(changes)) if changes else None
+
+
+def before(a: int, b: int) -> bool:
+    """Tell whether a pair number comes before another, as serial numbers."""
+    return 0 < (b - a) % SEQUENCES < SEQUENCES // 2
+
+
+def remember(table: dict[K, V], key: K, value: V) -> None:
+    """Keep the youngest entries of a table."""
+    table.pop(key, None)
+    table[key] = value
+    if len(table) > REMEMBERED:
+        del table[next(iter(table))]

@@ -66,14 +66,16 @@ Fate = Record | Track | int
 """What is known of a pair's number: its swap, a TRACK that came before its swap, or the reason for its discard."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Side:
     """One side of a circuit at a node: towards the head (0) or towards the tail (1).
 
     Attributes
     ----------
     peer, label
-        The neighbour on this side and the circuit's purpose id on that link.
+        The neighbour on this side and the circuit's purpose id on that link; the peer is -1 where the circuit ends.
+    circuit, which
+        Whose side this is, and which of its two.
     queue
         Pairs with that neighbour that wait for a partner, oldest first.
     armed
@@ -86,6 +88,8 @@ class Side:
 
     peer: int
     label: int
+    circuit: Circuit = field(init=False, repr=False)
+    which: int = field(init=False)
     queue: deque[Ok] = field(default_factory=deque)
     armed: bool = False
     fates: dict[int, Fate] = field(default_factory=dict)
@@ -137,7 +141,7 @@ class Held:
     asked: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Circuit:
     """Everything a node knows of one circuit.
 
@@ -168,6 +172,11 @@ class Circuit:
     slots: deque[tuple[int, int]] = field(default_factory=deque)
     held: dict[int, Held] = field(default_factory=dict)
     stock: int = 0
+
+    def __post_init__(self) -> None:
+        for which, side in enumerate(self.sides):
+            side.circuit = self
+            side.which = which
 
     @property
     def is_head(self) -> bool:

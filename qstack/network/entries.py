@@ -67,7 +67,7 @@ class Circuits(Layer):
         self.lanes = dict(lanes)
         self.lifetime = lifetime
         self.circuits: dict[int, Circuit] = {}
-        self.labels: dict[int, dict[int, Circuit]] = {peer: {} for peer in lanes}
+        self.labels: dict[int, dict[int, Side]] = {peer: {} for peer in lanes}
 
     @on(Install)
     def install(self, req: Install, ctx: Context) -> Outputs:
@@ -85,7 +85,7 @@ class Circuits(Layer):
         circuit = Circuit(req.circuit, req.session, here, path, sides, req.fidelity, req.cutoff)
         self.circuits[req.circuit] = circuit
         for side in there:
-            self.labels[side.peer][side.label] = circuit
+            self.labels[side.peer][side.label] = side
         return ()
 
     @on(Uninstall)
@@ -184,8 +184,8 @@ class Circuits(Layer):
     @on(Err)
     def err(self, ind: Err, ctx: Context) -> Outputs:
         """Have the circuit torn down: a link cannot serve it."""
-        circuit = self.labels.get(ind.peer, {}).get(ind.purpose)
-        return (Broken(circuit.number, ind.reason),) if circuit is not None and circuit.active else ()
+        side = self.labels.get(ind.peer, {}).get(ind.purpose)
+        return (Broken(side.circuit.number, ind.reason),) if side is not None and side.circuit.active else ()
 
     def _patience(self, circuit: Circuit) -> int:
         """Longest time between a swap and a TRACK that asks for it: every node before it may wait for its cutoff."""

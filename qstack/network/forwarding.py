@@ -72,22 +72,21 @@ class ForwardingLayer(Circuits):
     @on(Ok)
     def ok(self, ind: Ok, ctx: Context) -> Outputs:
         """Use a new pair: hold it at an end, join it in the middle."""
-        peer = ind.peer
         try:
-            circuit = self.labels[peer][ind.purpose]
+            mine = self.labels[ind.peer][ind.purpose]
         except KeyError:
-            circuit = None
-        if circuit is None or not circuit.active:
-            return self._refuse(circuit, ind)
-        before, behind = circuit.sides
-        downstream = peer == behind.peer
-        if downstream:
+            return (Free(ind.qubit),) if ind.qubit >= 0 else ()
+        circuit = mine.circuit
+        if not circuit.active:
+            return self._refuse(mine, ind)
+        which = mine.which
+        if which:  # a pair of the link behind: this node has asked for it
             circuit.stock -= 1
             if circuit.stock == BATCH // 2:
                 return self._renew(circuit, ind, ctx)
-        if before.peer < 0 or behind.peer < 0:
-            return self._hold(circuit, ind, ctx)
-        mine, other = (behind, before) if downstream else (before, behind)
+        other = circuit.sides[1 - which]
+        if other.peer < 0:
+            return self._hold(circuit, mine, ind, ctx)
         if mine.faded or ind.sequence in mine.fates:
             mine.begin(ind.sequence)
         if not other.queue:
@@ -95,9 +94,9 @@ class ForwardingLayer(Circuits):
             if mine.armed or not circuit.cutoff:
                 return ()
             mine.armed = True  # one timer per queue, for its oldest pair
-            return (Set(Cutoff(circuit.number, int(downstream)), max(ctx.now, ind.since + circuit.cutoff)),)
+            return (Set(Cutoff(circuit.number, which), max(ctx.now, ind.since + circuit.cutoff)),)
         partner = other.queue.popleft() if self.partner is None else self._choose(other)
-        up, down = (partner, ind) if downstream else (ind, partner)
+        up, down = (partner, ind) if which else (ind, partner)
         self.swapping[up.qubit] = (circuit, up, down)
         return (Swap(up.qubit, down.qubit),)
 
@@ -108,10 +107,9 @@ class ForwardingLayer(Circuits):
         circuit.stock += 1  # the pair is counted again below
         yield from self.ok(ind, ctx)
 
-    def _refuse(self, circuit: Circuit | None, ind: Ok) -> Outputs:
+    def _refuse(self, side: Side, ind: Ok) -> Outputs:
         """Free a pair that comes too early or too late; its number is remembered for a TRACK of the other end."""
-        if circuit is not None:
-            circuit.sides[ind.peer == circuit.sides[1].peer].fates[ind.sequence] = Reason.UNWANTED
+        side.fates[ind.sequence] = Reason.UNWANTED
         return (Free(ind.qubit),) if ind.qubit >= 0 else ()
 
     def _choose(self, side: Side) -> Ok:
@@ -181,34 +179,28 @@ class ForwardingLayer(Circuits):
 
     # -- tracking -----------------------------------------------------------------------------------------------------
 
-    def _hold(self, circuit: Circuit, ind: Ok, ctx: Context) -> Outputs:
+    def _hold(self, circuit: Circuit, side: Side, ind: Ok, ctx: Context) -> Outputs:
         """Keep a pair at an end and send a TRACK along it; the head only for pairs that are still wanted."""
-        head = circuit.position == 0
-        side = circuit.sides[1 if head else 0]
+        sequence = ind.sequence
+        early = side.ask(sequence) if side.fates or side.faded else None
         slot, asked = 0, -1
-        early = side.ask(ind.sequence) if side.fates or side.faded else None
-        if head:
+        if side.which:  # the circuit begins here
             if not circuit.slots:
-                if isinstance(early, Track):
-                    return (Free(ind.qubit), _unwanted(early, side.peer))
-                side.fates[ind.sequence] = Reason.UNWANTED
-                return (Free(ind.qubit),)
+                return self._surplus(side, ind, early)
             slot, asked = circuit.slots.popleft()
-        circuit.held[ind.sequence] = Held(ind, slot, asked)
-        track = Send(
-            side.peer,
-            Track(
-                circuit.number,
-                ctx.node,
-                ind.sequence,
-                ind.sequence,
-                ind.bell,
-                circuit.epoch,
-                int(ind.goodness * UNIT),
-                slot,
-            ),
-        )
-        return (track, *self._deliver(circuit, side, early, ctx)) if isinstance(early, Track) else (track,)
+        circuit.held[sequence] = Held(ind, slot, asked)
+        fidelity = int(ind.goodness * UNIT)
+        track = Track(circuit.number, ctx.node, sequence, sequence, ind.bell, circuit.epoch, fidelity, slot)
+        if type(early) is Track:
+            return (Send(side.peer, track), *self._deliver(circuit, side, early, ctx))
+        return (Send(side.peer, track),)
+
+    def _surplus(self, side: Side, ind: Ok, early: Fate | None) -> Outputs:
+        """Free a pair that nobody has asked for; the TRACK of its other half is told so when it comes."""
+        if type(early) is Track:
+            return (Free(ind.qubit), _unwanted(early, side.peer))
+        side.fates[ind.sequence] = Reason.UNWANTED
+        return (Free(ind.qubit),)
 
     @on(Track)
     def track(self, msg: Track, ctx: Context) -> Outputs:
@@ -226,7 +218,7 @@ class ForwardingLayer(Circuits):
         fate: Fate | None = here.fates.pop(msg.link_pair, None) or here.ask(msg.link_pair)
         if type(fate) is Record:
             return (_onward(msg, fate, there.peer),)
-        if fate is None or isinstance(fate, Track):
+        if fate is None or type(fate) is Track:
             here.fates[msg.link_pair] = msg
             return ()
         assert isinstance(fate, int)
@@ -238,14 +230,16 @@ class ForwardingLayer(Circuits):
         ok = held.ok
         kept = self.survival(ctx.now - ok.since)
         estimate = (1 + (4 * msg.estimate / UNIT - 1) * kept * kept) / 4  # both ends wait about as long
-        head = circuit.position == 0
-        pair = Pair(circuit.session, held.slot if head else msg.request, msg.bell, ok.qubit, estimate, held.asked)
-        if not head:
-            return (pair,)
+        if not side.which:
+            return (Pair(circuit.session, msg.request, msg.bell, ok.qubit, estimate, -1),)
+        pair = Pair(circuit.session, held.slot, msg.bell, ok.qubit, estimate, held.asked)
         circuit.delivered += 1
-        if circuit.delivered == circuit.wanted:
+        wanted = circuit.wanted
+        if not wanted:
+            circuit.open_slot(ctx.now)
+        elif circuit.delivered == wanted:
             return (pair, *self._stop(circuit), Send(side.peer, Complete(circuit.number)))
-        if not circuit.wanted or circuit.started < circuit.wanted:
+        elif circuit.started < wanted:
             circuit.open_slot(ctx.now)
         return (pair,)
 

@@ -20,6 +20,7 @@ from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
 from qstack.network.circuit import Activate, Install, Uninstall
 from qstack.network.entries import Broken
+from qstack.services.l2_link import Unreachable
 from qstack.services.l3_network import Connect, Disconnect, Disconnected
 from qstack.services.reasons import Reason
 from qstack.services.strategies import Route, Router
@@ -210,6 +211,12 @@ class SignallingLayer(Layer):
         """Tear down what the user has finished with."""
         circuit = self.sessions.get(req.session)
         return () if circuit is None else self._tear_down(circuit, Reason.NONE, ctx.node)
+
+    @on(Unreachable)
+    def unreachable(self, ind: Unreachable, ctx: Context) -> Outputs:
+        """Tear down what leads through a neighbour that was lost; both ends hear of it (QS-L3-011)."""
+        for circuit in [c for c, entry in self.entries.items() if ind.peer in (entry.before, entry.behind)]:
+            yield from self._tear_down(circuit, Reason.LOST_PEER, ind.peer)
 
     @on(Broken)
     def broken(self, req: Broken, ctx: Context) -> Outputs:

@@ -2,6 +2,7 @@
 
     lane   SILENT --Attempt/Trigger--> ATTEMPTING --Herald/Heralded--> HOLDING --(memory freed)--> ATTEMPTING
               ^----------------------- Attempt(aid=-1)/Trigger(aid=-1) ---------------'
+    link   IN STEP --Herald ahead/Skipped, Heralded--> IN STEP --Missed ahead/Skipped--> IN STEP
 
 At every cycle the physical layer asks the link layer whether to attempt.  The answer is the last `Attempt` of that
 lane: it stands until the link layer changes it, so a poll costs nothing and no emission happens that was not asked for
@@ -17,8 +18,8 @@ from collections.abc import Mapping
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, on
 from qstack.physical.serial import SEQUENCES, step
-from qstack.services.device import Herald, Trigger
-from qstack.services.l1_physical import Attempt, Heralded
+from qstack.services.device import Herald, Missed, Trigger
+from qstack.services.l1_physical import Attempt, Heralded, Renumber, Skipped
 
 
 class PhysicalLayer(Layer):
@@ -34,7 +35,7 @@ class PhysicalLayer(Layer):
 
     def __init__(self, lanes: Mapping[int, int]) -> None:
         self.lanes = dict(lanes)
-        self.last = dict.fromkeys(lanes, SEQUENCES - 1)
+        self.last: dict[int, int | None] = dict.fromkeys(lanes, SEQUENCES - 1)
 
     @on(Attempt)
     def attempt(self, req: Attempt, ctx: Context) -> Outputs:
@@ -45,25 +46,46 @@ class PhysicalLayer(Layer):
 
     @on(Herald)
     def herald(self, ind: Herald, ctx: Context) -> Outputs:
-        """Report a success; successes of a link are numbered without gaps."""
-        last = self.last.get(ind.peer)
-        if last is None:
-            raise RemoteProtocolError(f"herald of a link to node {ind.peer}, which is no neighbour")
-        if ind.sequence != (last + 1) % SEQUENCES:
-            if step(last, ind.sequence, SEQUENCES) <= 0:
-                return ()  # said before
-            raise RemoteProtocolError(f"success {ind.sequence} follows {last}", "QS-L1-004")
-        self.last[ind.peer] = ind.sequence
-        return (
-            Heralded(
-                ind.peer,
-                ind.lane,
-                ind.aid,
-                ind.sequence,
-                ind.bell,
-                ind.qubit,
-                ind.emitted,
-                ind.basis,
-                ind.outcome,
-            ),
+        """Report a success; successes of a link are numbered without gaps, so a gap is a REPLY that was lost."""
+        peer, sequence = ind.peer, ind.sequence
+        last = self._last(peer)
+        heralded = Heralded(
+            peer,
+            ind.lane,
+            ind.aid,
+            sequence,
+            ind.bell,
+            ind.qubit,
+            ind.emitted,
+            ind.basis,
+            ind.outcome,
         )
+        if last is None or sequence == (last + 1) % SEQUENCES:
+            self.last[peer] = sequence
+            return (heralded,)
+        if step(last, sequence, SEQUENCES) <= 0:
+            return ()  # QS-L2-013: said before
+        self.last[peer] = sequence
+        return (Skipped(peer, (last + 1) % SEQUENCES, sequence), heralded)
+
+    @on(Missed)
+    def missed(self, ind: Missed, ctx: Context) -> Outputs:
+        """Notice a lost REPLY from the number in a later one that is no success."""
+        last = self._last(ind.peer)
+        if last is None or step(last, ind.sequence, SEQUENCES) <= 0:
+            return ()
+        self.last[ind.peer] = ind.sequence
+        return (Skipped(ind.peer, (last + 1) % SEQUENCES, (ind.sequence + 1) % SEQUENCES),)
+
+    def _last(self, peer: int) -> int | None:
+        try:
+            return self.last[peer]
+        except KeyError:
+            raise RemoteProtocolError(f"herald of a link to node {peer}, which is no neighbour") from None
+
+    @on(Renumber)
+    def renumber(self, req: Renumber, ctx: Context) -> Outputs:
+        """Take any number next: this node or its neighbour has started anew."""
+        if req.peer in self.last:
+            self.last[req.peer] = None
+        return ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
@@ -27,14 +28,15 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from qstack.core.errors import PluginError
+from qstack.core.errors import PhysicsError, PluginError
 from qstack.core.layer import Handler
 from qstack.core.nouns import Noun
+from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
 from qstack.plugin.sheet import Cost, Origin, check_origins
 from qstack.plugin.units import Duration, Fraction
 from qstack.quantum.memory import Decay
-from qstack.services.strategies import Row, Storage
+from qstack.services.strategies import Storage
 
 __all__ = [
     "Arm",
@@ -55,6 +57,7 @@ __all__ = [
     "Outcome",
     "Platform",
     "Selection",
+    "Sheet",
     "choose_model",
     "chosen",
     "load_platforms",
@@ -64,55 +67,6 @@ __all__ = [
 
 
 # -- hardware ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """Fibre between a node and a heralding station: transmission [1] and delay [ps]."""
-
-    transmission: float
-    delay: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One announced Bell state of a heralding station: its share of the successes and the state it announces.
-
-    The correlators (x, y, z) = (<XX>, -<YY>, <ZZ>) are written in the frame of the announced Bell index.
-    """
-
-    share: float
-    bell: int
-    correlators: tuple[float, float, float]
-
-    @property
-    def fidelity(self) -> float:
-        """Overlap with the announced Bell state."""
-        return (1 + sum(self.correlators)) / 4
-
-
-@dataclass(frozen=True, slots=True)
-class Herald:
-    """What one setting of the hardware gives.
-
-    Parameters
-    ----------
-    parameter
-        The setting, such as a bright-state population [1].
-    probability
-        Success probability per attempt.
-    outcomes
-        What a success announces; the shares sum to one.
-    """
-
-    parameter: float
-    probability: float
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def fidelity(self) -> float:
-        """Mean overlap with the announced Bell state at emission."""
-        return sum(outcome.share * outcome.fidelity for outcome in self.outcomes)
 
 
 class HardwareModel(Options):
@@ -171,6 +125,16 @@ class InterfaceModel(HardwareModel):
     @abstractmethod
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the time from one attempt of a lane to the next [ps]."""
+
+    def lit(self, clicks: float) -> InterfaceModel:
+        """Return this interface with background light: false clicks per detector and window beside its own [1].
+
+        Raises
+        ------
+        PhysicsError
+            If the model does not say what background light does to it.
+        """
+        raise PhysicsError(f"interfaces of kind {self.kind} do not say what background light does to them")
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each end's qubit begins to age, counted from the beginning of a cycle [ps].
@@ -263,13 +227,15 @@ class Platform(Options):
         if not isinstance(sheet, Mapping) or not isinstance(sheet.get("readout_error"), list | tuple):
             return sheet
         errors = sheet["readout_error"]
-        if len(errors) != 2 or "readout_bias" in sheet:
+        if len(errors) != 2:
             raise ValueError("readout_error: one error, or those of a true 0 and of a true 1.")
         zero, one = (TypeAdapter(Fraction).validate_python(error) for error in errors)
         return {**sheet, "readout_error": (zero + one) / 2, "readout_bias": (zero - one) / 2}
 
     @model_validator(mode="after")
-    def _known_origins(self) -> Self:
+    def _consistent(self) -> Self:
+        if abs(self.readout_bias) > self.readout_error:
+            raise ValueError("readout_bias exceeds readout_error: one of the two errors would be negative.")
         if self.origins:
             check_origins(self.origins, self.model_dump(mode="json"))
         return self
@@ -282,35 +248,61 @@ class _Models:
     models: Mapping[str, type[HardwareModel]]
 
 
-def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[Platform]:
-    """Return the platforms of a folder of data sheets (``*.yaml``), each named like its file.
+class Sheet:
+    """A data sheet in a file (``*.yaml``), a platform named like the file.
 
-    Parameters
-    ----------
-    folder
-        One file per platform.
-    models
-        Model classes that the sheets may choose by ``kind``.
-
-    Raises
-    ------
-    PluginError
-        If a sheet is not a platform; the message names the file.
+    It is read when somebody wants it: parsing all installed sheets takes longer than most commands.
     """
-    context = {"plugins": _Models({model.kind: model for model in models})}
-    platforms = []
-    for path in sorted(folder.glob("*.yaml")):
+
+    def __init__(self, path: Path, models: Iterable[type[HardwareModel]]) -> None:
+        self.name = path.stem
+        self._path = path
+        self._models = _Models({model.kind: model for model in models})
+
+    @cached_property
+    def platform(self) -> Platform:
+        """The platform.
+
+        Raises
+        ------
+        PluginError
+            If the sheet is not one; the message names the file.
+        """
+        path = self._path
         try:
-            sheet = YAML(typ="safe", pure=True).load(path)
-            platform = Platform.model_validate(sheet, context=context)
+            platform = Platform.model_validate(_plain(path, path.stat().st_mtime_ns), context={"plugins": self._models})
         except ValidationError as error:
             raise PluginError(f"{path.name} is not a platform: {_first(error)}") from error
         except YAMLError as error:
             raise PluginError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from error
-        if platform.name != path.stem:
-            raise PluginError(f"{path.name} is not a platform: its name is '{platform.name}', not '{path.stem}'")
-        platforms.append(platform)
-    return platforms
+        if platform.name != self.name:
+            raise PluginError(f"{path.name} is not a platform: its name is '{platform.name}', not '{self.name}'")
+        return platform
+
+    @property
+    def title(self) -> str:
+        """The platform's line for people."""
+        return self.platform.title
+
+
+def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[Sheet]:
+    """Return the data sheets of a folder (``*.yaml``), one per platform.
+
+    Parameters
+    ----------
+    folder
+        One file per platform, named like it.
+    models
+        Model classes that the sheets may choose by ``kind``.
+    """
+    known = tuple(models)
+    return [Sheet(path, known) for path in sorted(folder.glob("*.yaml"))]
+
+
+@cache
+def _plain(path: Path, changed: int) -> Any:
+    """Return what a YAML file holds; read once per process unless it changes, for reading is slow."""
+    return YAML(typ="safe").load(path)
 
 
 def _first(error: ValidationError, prefix: str = "") -> str:
@@ -321,70 +313,6 @@ def _first(error: ValidationError, prefix: str = "") -> str:
     if isinstance(cause, NestedErrors):
         return _first(cause.error, f"{where}.")
     return f"{where}: {cause or found['msg']}".lstrip(": ")
-
-
-@dataclass(frozen=True, slots=True)
-class Fibre:
-    """A fibre between two nodes: length [km], loss of the whole fibre [dB], speed of light in it [km/s], station.
-
-    ``station`` is the place of the heralding station as a fraction of the way from the first end.
-    """
-
-    length: float
-    loss: float
-    speed: float
-    station: float = 0.5
-
-    @property
-    def delay(self) -> int:
-        """Time of flight from end to end [ps]."""
-        return round(self.length / self.speed * 1e12)
-
-    @property
-    def arms(self) -> tuple[Arm, Arm]:
-        """The fibre from either end to the station."""
-        shares = (self.station, 1 - self.station)
-        first = round(self.length * shares[0] / self.speed * 1e12)
-        delays = (first, self.delay - first)
-        a, b = (Arm(10 ** (-self.loss * share / 10), delay) for share, delay in zip(shares, delays, strict=True))
-        return a, b
-
-
-@dataclass(frozen=True, slots=True)
-class LinkSheet:
-    """Everything that follows from two platforms and a fibre.
-
-    Parameters
-    ----------
-    heralds
-        One per setting.
-    period
-        Time between attempts of a lane [ps].
-    emit, reply
-        When, after the beginning of a cycle, each end's photon leaves and its answer arrives [ps].
-    lanes
-        Memories paired across the link.
-    delay
-        Time of a classical message [ps].
-    """
-
-    heralds: tuple[Herald, ...]
-    period: int
-    emit: tuple[int, int]
-    reply: tuple[int, int]
-    lanes: int
-    delay: int
-
-    @property
-    def kept_cycle(self) -> int:
-        """Time between attempts of a lane whose qubits are kept [ps]: the answer of one comes before the next."""
-        return self.period * max(1, -(-max(self.reply) // self.period))
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """The fidelity estimation unit's table: parameter, seconds per kept pair and lane, fidelity."""
-        seconds = self.kept_cycle * 1e-12
-        return tuple(Row(h.parameter, seconds / h.probability, h.fidelity) for h in self.heralds if h.probability > 0)
 
 
 class Medium(Protocol):

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import pluggy
 
-from qstack.plugin.contracts import HardwareModel, Offer, Platform
+from qstack.plugin.contracts import HardwareModel, Offer, Platform, Sheet
 
 PROJECT = "qstack"
 API_VERSION = (1, 0)
@@ -27,7 +27,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def qstack_hardware() -> list[type[HardwareModel] | Platform]:  # type: ignore[empty-body]
+def qstack_hardware() -> list[type[HardwareModel] | Platform | Sheet]:  # type: ignore[empty-body]
     """Offer hardware: model classes (memories, interfaces) and named data sheets made of them."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from qstack.plugin.contracts import HardwareModel, Offer, Options, Platform
+from qstack.plugin.contracts import HardwareModel, Offer, Options, Platform, Sheet
 from qstack.plugin.spelling import nearest
 
 LEVELS = ("physical", "link", "network", "transport", "application")
@@ -95,8 +95,8 @@ def _layer(thing: Any) -> tuple[str, str]:
 
 
 def _hardware(thing: Any) -> tuple[str, str]:
-    if isinstance(thing, Platform):
-        return "", thing.name
+    if isinstance(thing, Platform | Sheet):
+        return "", _checked(thing.name, "the platform")
     if not (isinstance(thing, type) and issubclass(thing, HardwareModel)):
         raise WrongThing("it is neither a class of qstack.HardwareModel nor a Platform")
     missing = sorted(getattr(thing, "__abstractmethods__", ()))

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from qstack.core.errors import ConfigError, PluginError, QstackError
 from qstack.plugin import hooks
-from qstack.plugin.contracts import HardwareModel, Platform, Selection
+from qstack.plugin.contracts import HardwareModel, Platform, Selection, Sheet
 from qstack.plugin.discovery import GROUP, INLINE, Plugin, inline, installed
 from qstack.plugin.kinds import KINDS, LEVELS, MODEL, Kind, WrongThing
 from qstack.plugin.spelling import nearest
@@ -55,6 +55,36 @@ class Implementation:
     plugin: Plugin
     function: Callable[..., Any]
     wants: tuple[str, ...]
+
+
+class Platforms(Mapping[str, Platform]):
+    """Platforms by name; it raises PluginError, naming the plugin, where a data sheet cannot be read."""
+
+    def __init__(self, found: Mapping[str, Found]) -> None:
+        self._found = found
+
+    def __getitem__(self, name: str) -> Platform:
+        """Return a platform."""
+        found = self._found[name]
+        if not isinstance(found.thing, Sheet):
+            platform: Platform = found.thing
+            return platform
+        try:
+            return found.thing.platform
+        except Exception as error:
+            raise PluginError(f"{found.plugin}: {told(error)}") from error
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is such a platform, without reading it."""
+        return name in self._found
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        """Return how many platforms there are."""
+        return len(self._found)
 
 
 class Manager:
@@ -116,9 +146,9 @@ class Manager:
         return self.offers("hardware", MODEL)
 
     @cached_property
-    def platforms(self) -> dict[str, Platform]:
-        """Named data sheets."""
-        return self.offers("hardware")
+    def platforms(self) -> Mapping[str, Platform]:
+        """Platforms by name; the data sheet of one is read when it is asked for."""
+        return Platforms({name: found for (level, name), found in self.found["hardware"].items() if not level})
 
     def observers(self, name: str) -> Callable[..., None]:
         """Return what tells all observers of a hook, in the order of their plugins' names.

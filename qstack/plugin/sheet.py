@@ -60,6 +60,9 @@ class Origin(Options):
             raise ValueError("a source has its 'year' and a 'confidence': high, medium or unverified.")
         return self
 
+    def __hash__(self) -> int:
+        return hash((self.source, self.year, self.confidence, self.assumption, tuple(self.gives.items())))
+
     @property
     def words(self) -> str:
         """The source with its year, or the assumption."""
@@ -118,3 +121,22 @@ def parameters(sheet: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from parameters(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"
+
+
+def still_true(sheet: Mapping[str, Any], change: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the origins of a sheet as plain data that still hold when some of its values have been changed.
+
+    Parameters
+    ----------
+    sheet
+        With the changes made.
+    change
+        The values that were written anew.
+    """
+    kept = set(parameters(sheet)) - set(parameters(change))
+    found = []
+    for origin in sheet.get("origins", ()):
+        gives = {name: words for name, words in origin["gives"].items() if name in kept}
+        if gives:
+            found.append({**origin, "gives": gives})
+    return found

@@ -196,7 +196,9 @@ def swap(left: Real, right: Real, outcome: int, q: float = 0.0, m: float = 0.0) 
     return left @ bell_effect(outcome, q, m) @ right
 
 
-def two_to_one(kept: Real, spare: Real, effect_a: Real, effect_b: Real, q: float = 0.0) -> Real:
+def two_to_one(
+    kept: Real, spare: Real, effect_a: Real, effect_b: Real, q: float = 0.0, q_b: float | None = None
+) -> Real:
     """Return the kept pair, unnormalised, after bilateral CNOTs onto the spare one and one outcome at each end.
 
     Parameters
@@ -205,14 +207,20 @@ def two_to_one(kept: Real, spare: Real, effect_a: Real, effect_b: Real, q: float
         Any two-qubit states.
     effect_a, effect_b
         Reported outcomes on the spare pair.
-    q
-        Noise of each of the two gates.
+    q, q_b
+        Noise of the gate at each end; equal if only one is given.
     """
-    noise = np.full((4, 4), 1 - probability("gate noise q", q))
-    noise[0, 0] = 1.0
-    on_a, on_b = (np.einsum("cd,d,cdab->cab", noise, effect_, CNOT) for effect_ in (effect_a, effect_b))
+    on_a, on_b = _read_target(effect_a, q), _read_target(effect_b, q if q_b is None else q_b)
     pair: Real = np.einsum("iab,jcd,ac,bd->ij", on_a, on_b, kept, spare)
     return pair
+
+
+def _read_target(effect_: Real, q: float) -> Real:
+    """Return what a CNOT of noise q and one outcome on its target make of both qubits: array (kept, kept, target)."""
+    noise = np.full((4, 4), 1 - probability("gate noise q", q))
+    noise[0, 0] = 1.0
+    read: Real = np.einsum("cd,d,cdab->cab", noise, effect_, CNOT)
+    return read
 
 
 def single_click_state(alpha: float, coherence: float) -> Real:

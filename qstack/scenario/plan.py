@@ -22,6 +22,8 @@ from qstack.scenario.topology import Graph, build, some, unknown_node
 from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storage
 
 Ends = tuple[int, int]
+PAIRS_DISTILLED = 2
+"""Memories that a link needs at each end to distil: one per pair."""
 HOPELESS = 0.1
 """A flow that is expected to deliver fewer pairs than this in the whole run is refused."""
 
@@ -171,6 +173,8 @@ def _rows(link: PlannedLink, distillation: Selection | None, platforms: tuple[Pl
     """Return what a link delivers at each setting, as the node that is asked for a path knows it."""
     if distillation is None:
         return link.sheet.rows
+    if link.sheet.lanes < PAIRS_DISTILLED:
+        return ()
     here = platforms[link.ends[0]]
     scheme = distillation.make(gate_noise=here.gate_noise, readout_error=here.readout_error)
     return distilled_rows(link.sheet.rows, scheme)
@@ -186,6 +190,7 @@ def _flows(
     routing = getattr(scenario.stack.network.options, "routing", None)
     router: Router | None = routing.make(view=view) if routing is not None else None
     by_ends = {frozenset(link.ends): link for link in links}
+    distils = distillation_of(scenario.stack.link.options) is not None
     flows = []
     problems = []
     for i, flow in enumerate(scenario.flows):
@@ -201,7 +206,7 @@ def _flows(
                 )
         if why and route is not None:
             key = "min_fidelity" if isinstance(route, NoRoute) and route.path else "to"
-            hints = _worst(route.path, by_ends, platforms) if route.path else _dead(links)
+            hints = _worst(route.path, by_ends, platforms) if route.path else _dead(links, distils=distils)
             problems.append(Problem(("flows", i, key), f"{quoted(flow.name)} cannot be served: {why}", hints))
         flows.append(PlannedFlow(i, flow, source, target, route if isinstance(route, Route) else None))
     return tuple(flows), problems
@@ -222,10 +227,12 @@ def _worst(
     return tuple(hints)
 
 
-def _dead(links: tuple[PlannedLink, ...]) -> tuple[str, ...]:
-    """Name the links on which nothing ever succeeds."""
-    names = [link.name for link in links if not link.sheet.rows]
-    return (f"Links that can never make a pair: {some(names)}.",) if names else ()
+def _dead(links: tuple[PlannedLink, ...], *, distils: bool) -> tuple[str, ...]:
+    """Name the links on which nothing ever succeeds, and those that have too few memories to distil."""
+    never = [link.name for link in links if not link.sheet.rows]
+    small = [link.name for link in links if distils and link.sheet.lanes < PAIRS_DISTILLED]
+    hints = (f"Links that can never make a pair: {some(never)}.",) if never else ()
+    return (*hints, f"Links with one memory at each end, too few to distil: {some(small)}.") if small else hints
 
 
 def slowest(links: Iterable[PlannedLink]) -> PlannedLink:

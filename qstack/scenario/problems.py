@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
@@ -11,9 +12,12 @@ from pydantic import BaseModel, ValidationError
 
 from qstack.core.errors import ConfigError
 from qstack.plugin.contracts import NestedErrors, NotOffered
+from qstack.plugin.offers import UnknownKey
 from qstack.plugin.spelling import nearest
 
 Loc = tuple[str | int, ...]
+WIDTH = 120
+"""Longest line of a list of names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +136,19 @@ def from_validation(
             continue  # entries that are wrong themselves do not count for pydantic
         if isinstance(cause, NestedErrors):
             problems += from_validation(cause.error, cause.model, (*prefix, *loc), cause.chooser)
+        elif isinstance(cause, UnknownKey):
+            problems.append(_unknown_key((*prefix, *loc, cause.key), cause.allowed))
         elif isinstance(cause, AtKey):
             problems.append(Problem((*prefix, *loc, cause.key), str(cause)))
         else:
             allowed = [*_keys(model, loc[:-1]), *([chooser] if chooser and len(loc) == 1 else [])]
             problems.append(_problem(item, cause, (*prefix, *loc), sorted(allowed)))
     return problems
+
+
+def _unknown_key(place: Loc, allowed: list[str]) -> Problem:
+    hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(place[-1]), allowed)}"
+    return Problem(place, "is not a key here.", (hint,))
 
 
 def _written(loc: Loc) -> Loc:
@@ -149,12 +160,12 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
     value = item["input"]
     kind = item["type"]
     if isinstance(cause, NotOffered):
-        installed = f"Installed: {', '.join(cause.offered) or 'none'}.{nearest(cause.name, cause.offered)}"
+        installed = textwrap.wrap(f"Installed: {', '.join(cause.offered) or 'none'}.", WIDTH, break_on_hyphens=False)
+        installed[-1] += nearest(cause.name, cause.offered)
         place = (*place, cause.key) if cause.key else place
-        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", (installed,))
+        return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", tuple(installed))
     if kind == "extra_forbidden":
-        hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(place[-1]), allowed)}"
-        return Problem(place, "is not a key here.", (hint,))
+        return _unknown_key(place, allowed)
     if kind == "missing":
         return Problem(place, "is missing.")
     if kind == "value_error":

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from qstack.plugin.contracts import NotOffered, Options, Platform, Selection, chosen, plugins_of, validate
+from qstack.plugin.sheet import still_true
 from qstack.plugin.units import (
     Attenuation,
     Duration,
@@ -44,7 +45,9 @@ def _platform(value: object, info: ValidationInfo) -> object:
     rest = {key: part for key, part in value.items() if key != "like"}
     if name is not None:
         base = platforms[name].model_dump(mode="json")
-        rest = _merge({**base, "name": f"{name}-changed"}, rest)
+        change, rest = rest, _merge({**base, "name": f"{name}-changed"}, rest)
+        if "origins" not in change:
+            rest["origins"] = still_true(rest, change)
     return validate(Platform, rest, info, "like")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from typing import Any
 
@@ -13,6 +14,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from qstack.core.errors import ConfigError
 from qstack.scenario.problems import Loc, Origin, refusal
 
+MOST_NESTED = 200
+"""More brackets inside each other are no scenario, and reading them takes time with their square."""
 MOST_VALUES = 500_000
 """Aliases may not blow a file up to more values than this."""
 
@@ -50,6 +53,8 @@ def value(text: str, name: str) -> Any:
 
 
 def _read(text: str, name: str) -> tuple[Any, Origin]:
+    if _nested(text) > MOST_NESTED:
+        raise refusal(name, "broken YAML: nested too deeply.")
     try:
         if "*" in text and "&" in text:
             _no_loops(YAML(typ="rt").compose(StringIO(text)), name, set(), set())
@@ -69,6 +74,15 @@ def _read(text: str, name: str) -> tuple[Any, Origin]:
         IndexError,
     ) as error:  # ruamel lets these through
         raise refusal(name, f"broken YAML: {_first_line(error)}.") from error
+
+
+def _nested(text: str) -> int:
+    """Return how many brackets stand inside each other."""
+    depth = deepest = 0
+    for mark in re.findall(r"[\[\]{}]", text):
+        depth = depth + 1 if mark in "[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _broken(error: MarkedYAMLError, name: str) -> ConfigError:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from qstack.core.nouns import Indication, Request, noun
 
+TURN = 1 << 16
+"""Steps of a full turn: angles are whole numbers of them."""
+
 
 @noun
 class Trigger(Request):
@@ -85,6 +88,47 @@ class Free(Request):
 
 
 @noun
+class MeasureAlong(Request):
+    """Measure a qubit along any direction; its memory is free afterwards.  The answer is `Measured` with basis -1.
+
+    Parameters
+    ----------
+    qubit
+        Which one.
+    polar, azimuth
+        Direction on the Bloch sphere, in steps of 2 pi / `TURN`: from Z towards X, and from X towards Y.
+    purpose
+        Repeated in the answer.
+    """
+
+    qubit: int
+    polar: int
+    azimuth: int
+    purpose: int
+
+
+@noun
+class Prepare(Request):
+    """Make a data qubit in a memory of its own, in the pure state that this direction points at; see `MeasureAlong`."""
+
+    polar: int
+    azimuth: int
+    purpose: int
+
+
+@noun
+class BellMeasure(Request):
+    """Measure a data qubit and a half of a pair in the Bell basis; both memories are free afterwards.
+
+    What was in `data` is then in the partner of `half`, up to the Pauli that the pair's Bell index XOR the outcome names.
+    """
+
+    data: int
+    half: int
+    purpose: int
+
+
+@noun
 class DrawBits(Request):
     """Ask for random bits; a real node answers from its quantum random generator."""
 
@@ -126,6 +170,14 @@ class Herald(Indication):
 
 
 @noun
+class Missed(Indication):
+    """What a REPLY without success says: the number of the last success, which this node may not have heard of."""
+
+    peer: int
+    sequence: int
+
+
+@noun
 class Swapped(Indication):
     """The outcome of a `Swap` as a Bell index."""
 
@@ -136,10 +188,28 @@ class Swapped(Indication):
 
 @noun
 class Measured(Indication):
-    """The bit of a `Measure`."""
+    """The bit of a `Measure`, or of a `MeasureAlong` (basis -1)."""
 
     qubit: int
     basis: int
+    outcome: int
+    purpose: int
+
+
+@noun
+class Prepared(Indication):
+    """The data qubit that a `Prepare` of this purpose has made."""
+
+    qubit: int
+    purpose: int
+
+
+@noun
+class BellMeasured(Indication):
+    """The outcome of a `BellMeasure` as a Bell index."""
+
+    data: int
+    half: int
     outcome: int
     purpose: int
 

@@ -34,3 +34,27 @@ class Heralded(Indication):
     emitted: int
     basis: int
     outcome: int
+
+
+@noun
+class Skipped(Indication):
+    """Successes of a link of which this node was not told; their qubits are gone here.
+
+    Parameters
+    ----------
+    peer
+        The neighbour.
+    low, high
+        Number of the first, and of the one behind the last, modulo 2**16.
+    """
+
+    peer: int
+    low: int
+    high: int
+
+
+@noun
+class Renumber(Request):
+    """What was agreed with a neighbour is void: its next success may carry any number."""
+
+    peer: int

@@ -24,9 +24,18 @@ class Create(Request):
     priority
         0 to 7; higher is served earlier.
     keep
-        True for type K (keep), False for type M (measure directly).
+        Whether this node keeps its halves (type K) or measures them at once (type M).
     bases
-        Type M: bases to draw from.
+        Bases to draw from where this node measures, at most eight; one that stands there twice is drawn twice as often.
+    prepare
+        The other node does the opposite (type R, remote state preparation): it keeps what this node measures at once,
+        or the other way round.
+    remote_bases
+        Bases of the other node where it measures; empty stands for those of this node.
+    atomic
+        No other request of this link is served between its first and its last pair.
+    consecutive
+        True: pairs are told one by one, as they come.  False: all at once, when all are there.
     """
 
     peer: int
@@ -37,6 +46,29 @@ class Create(Request):
     priority: int = 0
     keep: bool = True
     bases: tuple[int, ...] = ()
+    prepare: bool = False
+    remote_bases: tuple[int, ...] = ()
+    atomic: bool = False
+    consecutive: bool = True
+
+
+@noun
+class Receive(Request):
+    """Accept requests of a neighbour with this purpose, and from now on no others but those told so (QS-L2-024).
+
+    Until the first one for a neighbour, requests of every purpose are accepted.
+    """
+
+    peer: int
+    purpose: int
+
+
+@noun
+class StopReceive(Request):
+    """Accept requests of a neighbour with this purpose no longer; those accepted already go on."""
+
+    peer: int
+    purpose: int
 
 
 @noun
@@ -95,10 +127,29 @@ class Ok(Indication):
 
 @noun
 class Err(Indication):
-    """A request failed, or ended before its number was reached."""
+    """A request failed or ended before its number was reached; with reason EXPIRE it goes on without some pairs.
+
+    Parameters
+    ----------
+    peer, purpose, create_id, remote
+        As in `Ok`; the number is -1 if the request was never accepted.
+    reason
+        Why.
+    low, high
+        Reason EXPIRE: the first pair that is no longer valid, and the one behind the last, modulo 2**16.
+    """
 
     peer: int
     purpose: int
     create_id: int
     reason: int
     remote: bool
+    low: int = 0
+    high: int = 0
+
+
+@noun
+class Unreachable(Indication):
+    """A neighbour does not answer, or has started anew: every request of its link is gone, at both ends."""
+
+    peer: int

@@ -1,23 +1,90 @@
-"""What an application asks of the transport layer, and what it is told."""
+"""What an application asks of the transport layer, and what it is told.
+
+A session is a stream of pairs, or it teleports qubits from the end that asked to the other.  What the consumer of a
+pair waits for is its consumption class (QIRG architecture notes, section 7.2):
+
+=====  ===============  =====================================================================================
+class  name             a pair or qubit is handed up
+=====  ===============  =====================================================================================
+B      `TOLERANT`       at once; neither its existence at the other end nor its Pauli frame is promised
+C      `REACTIVE`       when both ends hold it; its Pauli frame comes as a number, for software to track
+T      `DETERMINISTIC`  when both ends hold it and the frame has been applied: the pair is Phi+, the qubit itself
+=====  ===============  =====================================================================================
+
+A frame is a bit flip only for measurements in X, Y and Z.  Whoever measures along another direction asks for class T,
+or applies the frame before.
+"""
 
 from __future__ import annotations
 
 from qstack.core.nouns import Indication, Request, noun
 
+STREAM, TELEPORT, GATE, ENCODED = range(4)
+"""What a session carries: pairs, or qubits; the last two are named by the standard and refused here."""
+
+TOLERANT, REACTIVE, DETERMINISTIC = range(3)
+"""Consumption classes B, C and T."""
+
 
 @noun
 class Open(Request):
-    """Open a session: ask for pairs with another node.  Parameters as in `qstack.services.l3_network.Connect`."""
+    """Open a session with another node.
+
+    Parameters
+    ----------
+    session, peer, min_fidelity
+        As in `qstack.services.l3_network.Connect`.
+    number
+        Pairs, or qubits that will be sent; 0 means until `Close`.
+    mode
+        `STREAM` or `TELEPORT`.
+    consumption
+        `TOLERANT`, `REACTIVE` or `DETERMINISTIC`; teleportation knows the last two.
+    window
+        Most pairs, or qubits, that are under way or handed up and not let go of with `Release`; 0 leaves a stream to
+        the memories.  Teleportation needs one.
+    ordered
+        Whether teleported qubits are handed up in the order in which they were sent.
+    """
 
     session: int
     peer: int
     min_fidelity: float
     number: int
+    mode: int = STREAM
+    consumption: int = REACTIVE
+    window: int = 0
+    ordered: bool = True
 
 
 @noun
 class Close(Request):
-    """Close a session; what is in flight is lost."""
+    """Close a session.  Pairs in flight are lost; qubits that were sent are seen home first, the others come back."""
+
+    session: int
+
+
+@noun
+class Reset(Request):
+    """Close a session at once, at both ends; the fate of what is in flight stays unknown."""
+
+    session: int
+
+
+@noun
+class Transmit(Request):
+    """Send a qubit, at the end that opened a session for teleportation.
+
+    It stays in its memory until a pair is confirmed, and comes back with `Returned` if none ever is (QS-L4-001).
+    """
+
+    session: int
+    qubit: int
+
+
+@noun
+class Release(Request):
+    """Let go of one pair or qubit of a session with a window: there is room for another."""
 
     session: int
 
@@ -41,10 +108,7 @@ class Closed(Indication):
 
 @noun
 class Delivery(Indication):
-    """One pair, in consumption class C: it exists at both ends, its Pauli frame comes as the Bell index.
-
-    Parameters as in `qstack.services.l3_network.Pair`.
-    """
+    """One pair.  Parameters as in `qstack.services.l3_network.Pair`; in class T its Bell index is 0."""
 
     session: int
     pair: int
@@ -52,3 +116,76 @@ class Delivery(Indication):
     qubit: int
     estimate: float
     asked: int
+
+
+@noun
+class Credit(Indication):
+    """So many qubits would leave at once if they were sent now: their pairs are here, and the other end has room."""
+
+    session: int
+    number: int
+
+
+@noun
+class Sent(Indication):
+    """A qubit has left: it was measured with its half of a pair, and no copy is left (QS-L4-006).
+
+    Parameters
+    ----------
+    session, sequence
+        Its number, from 0.
+    qubit
+        What was sent.
+    pair, bell, estimate
+        The pair that was used up, as in `Delivery`.
+    asked
+        When it was handed in [ps].
+    """
+
+    session: int
+    sequence: int
+    qubit: int
+    pair: int
+    bell: int
+    estimate: float
+    asked: int
+
+
+@noun
+class Received(Indication):
+    """A qubit has arrived, at the end that did not open the session.
+
+    Parameters
+    ----------
+    session, sequence
+        Its number, from 0.
+    qubit
+        Where it is now.
+    frame
+        Pauli that is still to be applied, as a Bell index: bit 1 is X, bit 0 is Z.  Always 0 in class T.
+    estimate
+        Fidelity of the pair that carried it, as the layers believe.
+    """
+
+    session: int
+    sequence: int
+    qubit: int
+    frame: int
+    estimate: float
+
+
+@noun
+class Lost(Indication):
+    """A qubit that was sent is lost; `erasure` is False if only its fate is unknown."""
+
+    session: int
+    sequence: int
+    erasure: bool
+
+
+@noun
+class Returned(Indication):
+    """A qubit was not sent and stays where it is."""
+
+    session: int
+    qubit: int

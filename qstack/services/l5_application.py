@@ -23,7 +23,7 @@ class Consumed(Indication):
     bell
         Announced Bell index.
     qubit
-        The local half at the moment of consumption.
+        The local half at the moment of consumption; -1 at an end that has used its half up to send something away.
     estimate
         Fidelity that the layers believe in.
     asked
@@ -58,6 +58,25 @@ class Kept(Indication):
     flow: int
     pair: int
     basis: int
+
+
+@noun
+class Checked(Indication):
+    """One test of what entanglement was used for, told by the end that asked.
+
+    Parameters
+    ----------
+    flow
+        Whose.
+    case
+        What was tried: number of a prepared state, or 2 a + b of the two settings of a CHSH game.
+    passed
+        1 if the outcome was that of a perfect pair; in a CHSH game, if the two bits were equal.
+    """
+
+    flow: int
+    case: int
+    passed: int
 
 
 @noun

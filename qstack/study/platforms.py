@@ -32,8 +32,8 @@ class LinkView:
         Of success per attempt.
     cycle_s
         Time between attempts that keep their qubits [s].
-    rate_hz
-        Pairs per second, all memories together.
+    rate_hz, measured_hz
+        Pairs per second, all memories together: of qubits that are kept, and of qubits that are measured at once.
     fidelity
         At emission.
     secret_hz
@@ -50,6 +50,7 @@ class LinkView:
     probability: float
     cycle_s: float
     rate_hz: float
+    measured_hz: float
     fidelity: float
     secret_hz: float
     waiting: float
@@ -111,6 +112,7 @@ def over_distance(
 def _view(platform: Platform, fibre: Fibre, sheet: LinkSheet, herald: Herald, lasting: float) -> LinkView:
     cycle = sheet.kept_cycle * 1e-12
     seconds = cycle / herald.probability
+    measured = sheet.lanes * herald.probability / (sheet.period * 1e-12)
     waiting = platform.memory.survival()(min(FOR_EVER, round(seconds * 1e12)))
     return LinkView(
         length=fibre.length,
@@ -119,8 +121,9 @@ def _view(platform: Platform, fibre: Fibre, sheet: LinkSheet, herald: Herald, la
         probability=herald.probability,
         cycle_s=cycle,
         rate_hz=sheet.lanes / seconds,
+        measured_hz=measured,
         fidelity=herald.fidelity,
-        secret_hz=sheet.lanes * herald.probability / (sheet.period * 1e-12) * secret_share(herald),
+        secret_hz=measured * secret_share(herald),
         waiting=waiting,
         pairs_per_coherence=lasting / seconds,
     )

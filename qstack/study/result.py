@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from statistics import NormalDist
 from typing import Any
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from qstack.hosts.build import Network
 from qstack.services.bell import Basis
 from qstack.services.reasons import Reason
+from qstack.study.formalism import Formalism, formalism
+from qstack.study.outcomes import MEANINGS, Outcome, Trials
 
 SCHEMA = "qstack/summary/1"
 BATCHES = 20
@@ -80,6 +82,8 @@ class FlowResult:
         Sifted bits that were not revealed.
     estimates
         Of the fidelity, by the layers: one entry per delivered pair [1].
+    trials
+        By case: what the application has tried, and how often it came out right.
     seconds
         From the start of the flow to its end or to the end of the run [s].
     reason
@@ -100,6 +104,13 @@ class FlowResult:
     kept: int
     seconds: float
     reason: Reason | None
+    trials: dict[int, Trials] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The number that the application was run for, counted from its tests; None if it has none."""
+        meaning = MEANINGS.get(self.application)
+        return meaning(self.trials) if meaning and self.trials else None
 
     @property
     def delivered(self) -> int:
@@ -210,6 +221,8 @@ class Result:
         What the layers did, as plain records.
     interrupted
         True if a user stopped the run; what was finished by then is here.
+    formalism
+        Tier of the run, and bounds of what it approximates.
     standstill
         Why nothing happened any more, or None.
     """
@@ -222,6 +235,7 @@ class Result:
     nodes: list[dict[str, Any]]
     interrupted: bool = False
     standstill: str | None = None
+    formalism: Formalism | None = None
 
     @property
     def seed(self) -> int:
@@ -262,11 +276,12 @@ def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: st
     plan = network.plan
     now = network.simulation.now
     seconds = now * 1e-12
+    flows = [_flow(network, i) for i in range(len(plan.flows))]
     return Result(
         name=plan.scenario.name,
         asked=asked,
         simulated_s=now / 1e12,
-        flows=Flows([_flow(network, i) for i in range(len(plan.flows))]),
+        flows=Flows(flows),
         links=[
             {
                 "a": plan.names[link.ends[0]],
@@ -279,6 +294,7 @@ def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: st
         nodes=[_node(network, number, name, seconds) for number, name in enumerate(plan.names)],
         interrupted=interrupted,
         standstill=standstill,
+        formalism=formalism(plan, [flow.latencies_s for flow in flows]),
     )
 
 
@@ -304,6 +320,7 @@ def _flow(network: Network, number: int) -> FlowResult:
         kept=sum(record.kept.values()),
         seconds=max(0, ended - flow.start) * 1e-12,
         reason=Reason(max(reasons)) if reasons else None,
+        trials={case: Trials(*counts) for case, counts in sorted(record.checked.items())},
     )
 
 

@@ -15,7 +15,19 @@ from typing import Any, Protocol, cast
 from qstack.core.layer import Handler, Layer
 from qstack.core.node import Node
 from qstack.core.nouns import Cancel, Indication, Message, Noun, Request, Send, Set, Timer
-from qstack.services.device import Distil, Distilled, Herald, Measure, Measured, Swap, Swapped, Trigger
+from qstack.services.device import (
+    BellMeasure,
+    BellMeasured,
+    Distil,
+    Distilled,
+    Herald,
+    Measure,
+    MeasureAlong,
+    Measured,
+    Swap,
+    Swapped,
+    Trigger,
+)
 
 
 class Sink(Protocol):
@@ -34,6 +46,8 @@ ASKED: Mapping[type[Noun], Callable[[Any], object]] = {
     Trigger: lambda n: ("lane", n.peer, n.lane),
     Swap: lambda n: ("swap", n.left),
     Measure: lambda n: ("measure", n.qubit),
+    MeasureAlong: lambda n: ("measure", n.qubit),
+    BellMeasure: lambda n: ("bell", n.data),
     Distil: lambda n: ("distil", n.keep),
     Set: lambda n: n.timer,
 }
@@ -43,6 +57,7 @@ ANSWERED: Mapping[type[Noun], Callable[[Any], object]] = {
     Herald: lambda n: ("lane", n.peer, n.lane),
     Swapped: lambda n: ("swap", n.left),
     Measured: lambda n: ("measure", n.qubit),
+    BellMeasured: lambda n: ("bell", n.data),
     Distilled: lambda n: ("distil", n.keep),
 }
 

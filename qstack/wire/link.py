@@ -74,7 +74,7 @@ KEEP = Kind("flag", lambda keep: _STORE if keep else _MEASURE, _keep)
     Field("number", 16, POSITIVE),
     Field("priority", 3),
     Field("bases", 28, BASES),
-    Reserved(1),
+    Field("prepare", 1, FLAG, "R"),
     Field("virtual_finish", 64, CYCLES),
     Field("cycles_per_pair", 32, CYCLES),
 )
@@ -88,8 +88,12 @@ class Add(Message):
         Number of this message, per sender and link, modulo 2**8; a repetition carries the same number.
     aid
         Absolute queue id (qid << 8 | qseq), or `UNASSIGNED` from the slave: the master assigns it.
-    purpose, create_id, number, min_fidelity, priority, keep, bases
-        As in `qstack.services.l2_link.Create`; at most eight bases.
+    purpose, create_id, number, min_fidelity, priority, keep
+        As in `qstack.services.l2_link.Create`; `keep` is what the sender does.
+    prepare
+        The receiver does the opposite (type R).
+    bases
+        Bases of the receiver, if it measures; at most eight.
     start
         Not to be served before this time [ps] (the draft's schedule cycle).
     deadline
@@ -120,6 +124,7 @@ class Add(Message):
     consecutive: bool = False
     virtual_finish: int = 0
     cycles_per_pair: int = 0
+    prepare: bool = False
 
 
 @pdu(
@@ -258,9 +263,11 @@ class LinkExpire(Message):
     Parameters
     ----------
     aid, create_id, origin
-        Whose pairs: queue id, number of the request, and the node that asked.
+        Whose pairs: queue id, number of the request, and the node that asked; `UNASSIGNED`, 0 and the sender where it
+        does not know.
     low, high
-        First pair number, and the one behind the last, modulo 2**16.
+        First pair number, and the one behind the last, modulo 2**16.  Equal numbers mean no pair but the request: the
+        sender does not hold it.
     """
 
     aid: int
@@ -278,6 +285,8 @@ class LinkExpire(Message):
     Field("aid", 4, AID, "qid", low=8),
     Field("aid", 8, AID, "qseq"),
     Field("expected", 16, PAIR),
+    Field("low", 16, PAIR),
+    Field("high", 16, PAIR),
 )
 @noun
 class LinkExpireAck(Message):
@@ -285,14 +294,16 @@ class LinkExpireAck(Message):
 
     Parameters
     ----------
-    aid
-        Absolute queue id that it named.
+    aid, low, high
+        As in the `LinkExpire`.
     expected
-        Pair number that the sender expects next; the later one of both ends wins.
+        Pair number that the sender expected next when it first heard of it; the later one of both ends wins.
     """
 
     aid: int
     expected: int
+    low: int
+    high: int
 
 
 @pdu(

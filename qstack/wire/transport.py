@@ -3,6 +3,9 @@
 Messages of this plane ride on a reliable ordered channel.  A session opens with three messages:
 
     initiator   --OPEN-->   <--OPEN_ACK--   --ACCEPT-->   responder
+
+A stream of pairs that leaves everything to the circuit (class C, no window) needs none of them.  What counts in ACK
+is pairs in a stream, and qubits in teleportation.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from qstack.wire.codec import Plane, pdu
 from qstack.wire.kinds import BELL, FIDELITY_DOWN, FIDELITY_UP, FLAG, MILLIHERTZ, PAIR, REASON, enumeration
 from qstack.wire.layout import Field, Reserved
 
+# The numbers stand in the service too (`qstack.services.l4_transport`): services and wire do not import each other.
 STREAM, TELEPORT, GATE, ENCODED = range(4)
 """What a session carries."""
 TOLERANT, REACTIVE, DETERMINISTIC = range(3)
@@ -125,9 +129,8 @@ class SessionAccept(Message):
     4,
     Field("session", 32),
     Field("sequence", 32),
-    Field("circuit", 32),
-    Reserved(16),
-    Field("pair", 16, PAIR),
+    Reserved(32),
+    Field("pair", 32, PAIR),
     Field("outcome", 1, name="x", low=1),
     Field("outcome", 1, name="z"),
     Field("bell", 2, BELL),
@@ -143,8 +146,8 @@ class Correction(Message):
         Which session.
     sequence
         Number of the qubit, from 0.
-    circuit, pair
-        The pair that was used up.
+    pair
+        Number of the session's pair that was used up.
     outcome
         Outcome of the sender's Bell measurement: bit 1 is x, bit 0 is z.
     bell
@@ -153,7 +156,6 @@ class Correction(Message):
 
     session: int
     sequence: int
-    circuit: int
     pair: int
     outcome: int
     bell: int
@@ -178,9 +180,10 @@ class Acknowledgement(Message):
     session
         Which session.
     cumulative
-        Every qubit below this number has arrived or is known to be lost.
+        Every qubit below this number has arrived or is known to be lost; in a stream, pairs that the application has
+        let go of.
     credit
-        Pairs that the sender has room for.
+        Room for so many beyond `cumulative`.
     bitmap
         Bit k: the qubit `cumulative` + 1 + k has arrived.
     """
@@ -271,3 +274,20 @@ class SessionReset(Message):
 
     session: int
     reason: int
+
+
+@pdu("DISCARD", Plane.TRANSPORT, 10, Field("session", 32), Field("pair", 32, PAIR))
+@noun
+class Discard(Message):
+    """A pair will not be used: free the other half.
+
+    Parameters
+    ----------
+    session
+        Which session.
+    pair
+        Number of the session's pair.
+    """
+
+    session: int
+    pair: int

@@ -159,6 +159,24 @@ def test_a_wrong_sheet_is_told_with_line_and_key(qstack, tmp_path):
     )
 
 
+def test_a_changed_value_loses_its_origin_and_the_others_keep_theirs():
+    change = {
+        "like": "ion-innsbruck-2023",
+        "interface": {"visibility": 0.95},
+        "memory": {"kind": "stretched", "coherence_time": "1 s"},
+    }
+    data = {
+        "name": "x",
+        "network": {"chain": {"segments": 1, "length": "1 km"}, "hardware": {"all": change}},
+        "flows": [{"name": "p", "from": "n0", "to": "n1"}],
+        "run": {"until": "60 s"},
+    }
+    origins = package.load(data).plan.platforms[0].origins
+    named = {name for origin in origins for name in origin.gives}
+    assert "interface.detection" in named
+    assert not named & {"interface.visibility", "memory.coherence_time"}
+
+
 # -- cost ---------------------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,6 @@ from qstack.core.errors import ConfigError
 from qstack.hosts.build import _ties
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.chance import generator
-from qstack.wire.kinds import fidelity_up
 
 MS = 10**9
 CONDITIONS = {
@@ -31,18 +30,6 @@ def channel(name, **options):
 def arrivals(made, number=20_000, gap=10 * MS, size=50):
     draw = generator(1, 0, "channel a > b")
     return [made.arrivals(i * gap, size, draw) for i in range(number)]
-
-
-def rounded(value):
-    """Return a transcript with least fidelities as they travel: n/65535, rounded up."""
-    if isinstance(value, dict):
-        minima = ("min_fidelity", "fidelity", "fidelities")
-        return {key: fidelities(part) if key in minima else rounded(part) for key, part in value.items()}
-    return [rounded(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-def fidelities(value):
-    return [fidelity_up(f) for f in value] if isinstance(value, list) else fidelity_up(value)
 
 
 def share(found, number, expected):
@@ -120,7 +107,7 @@ def test_encoded_run_has_the_same_transcript(three, run):
     objects, coded = run(three()), run(three(run__encode=True))
     assert objects.network.carriage is None
     assert coded.network.carriage is not None
-    assert rounded(coded.lines) == rounded(objects.lines)
+    assert coded.lines == objects.lines
 
 
 @pytest.mark.requirement("QS-CV-017")

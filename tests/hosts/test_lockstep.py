@@ -62,14 +62,15 @@ def test_transcript_with_swap_cutoff_and_retransmission(three, run, lines, ident
     "change",
     [
         {},
+        {"run__encode": False},
         {"faults": [{"message": "Track", "probability": 0.2, "action": "corrupt"}]},
         {"faults": [{"message": "any", "probability": 0.1, "action": "duplicate", "by": "1 ms"}]},
         {"run__shuffle_ties": 3},
     ],
-    ids=["plain", "corrupt", "duplicate", "ties"],
+    ids=["bytes", "objects", "corrupt", "duplicate", "ties"],
 )
 def test_transcript_equals_the_simulation(change, three, run, lines, identities):
-    data = three(run__encode=True, **change)
+    data = three(**{"run__encode": True, **change})
     expected = run(data)
     _, transcript = on_sockets(data, identities, lines)
     assert transcript == expected.lines

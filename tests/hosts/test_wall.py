@@ -138,7 +138,7 @@ def test_messages_that_mean_nothing_are_dropped_and_the_rest_goes_on(calm, ident
     """The certificate of n2 in the wrong hands: unknown circuits, wrong places, replays, gaps."""
 
     async def scene(net):
-        net.start("n0", "n1")
+        net.start("n1")
         await until(lambda: net.events("n1", "listening"))
         port = Port(2, net.plan.names, identities["n2"], 1, Silent(), LIMITS)
         hostile = await port.connect(1, net.addresses["n1"])
@@ -155,7 +155,7 @@ def test_messages_that_mean_nothing_are_dropped_and_the_rest_goes_on(calm, ident
         await until(lambda: hostile.lost is not None)
         assert any("6 messages of n2 are missing" in e["why"] for e in net.events("n1", "refused"))
         await port.close()
-        net.start("n2")
+        net.start("n0", "n2")
         await net.finished()
         assert net.consumed("n0") == net.consumed("n2")
         assert len(net.consumed("n0")) == 30

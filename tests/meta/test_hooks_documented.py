@@ -25,12 +25,15 @@ REFERENCE = Plugin("qstack-reference", "1", qstack.builtins)
 UNUSED = {
     "qstack_drivers",
     "qstack_codes",
-    "qstack_reconciliation",
     "qstack_adapters",
-    "qstack_eavesdroppers",
 }
 """Hooks that nothing in a run consumes yet; the page has to say so."""
-WITHOUT_SCENARIO = UNUSED | {"qstack_commands", "qstack_specs"}
+WITHOUT_SCENARIO = UNUSED | {
+    "qstack_commands",
+    "qstack_specs",
+    "qstack_eavesdroppers",
+    "qstack_reconciliation",
+}
 
 
 def block(hook, language):
@@ -146,4 +149,4 @@ def test_every_hook_is_exercised_by_the_tests(hook):
 def test_reference_offers_something_through_every_hook_that_runs():
     manager = Manager([REFERENCE])
     silent = {kind.hook for name, kind in KINDS.items() if not manager.found[name]}
-    assert silent == {"qstack_drivers", "qstack_adapters", "qstack_eavesdroppers"}
+    assert silent == {"qstack_drivers", "qstack_adapters"}

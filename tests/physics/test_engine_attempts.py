@@ -168,7 +168,6 @@ def test_no_agreement_no_attempt(attempts):
     for other in (
         Trigger(0, 0, 6, 0, keep=True, bases=()),
         Trigger(0, 0, 5, 1, keep=True, bases=()),
-        Trigger(0, 0, 5, 0, keep=False, bases=(0,)),
         Trigger(0, 0, -1, 0, keep=True, bases=()),
     ):
         b.do(1, other)

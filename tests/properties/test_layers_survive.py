@@ -10,8 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qstack.application.bbm92 import Bbm92
+from qstack.application.chsh import Chsh
 from qstack.application.layer import ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
+from qstack.application.rsp import Preparer, Target
+from qstack.application.teleport import TeleportReceiver, TeleportSender
 from qstack.conformance.transcript import Transcript
 from qstack.core.errors import ProtocolError
 from qstack.core.layer import Layer
@@ -76,6 +79,12 @@ PILES: dict[str, Callable[[], tuple[Layer, ...]]] = {
     "midpoint": lambda: (Midpoint((1, 3), window=10),),
     "key, asking": lambda: (ApplicationLayer([Bbm92(1, Wish(1, 0.5, 2), initiator=True)]),),
     "key, answering": lambda: (ApplicationLayer([Bbm92(1, Wish(1, 0.5, 2), initiator=False)]),),
+    "teleport, sending": lambda: (ApplicationLayer([TeleportSender(1, Wish(1, 0.5, 2), consumption=2, window=3)]),),
+    "teleport, receiving": lambda: (ApplicationLayer([TeleportReceiver(1, 1)]),),
+    "chsh, asking": lambda: (ApplicationLayer([Chsh(1, Wish(1, 0.5, 2), initiator=True)]),),
+    "chsh, answering": lambda: (ApplicationLayer([Chsh(1, Wish(1, 0.5, 2), initiator=False)]),),
+    "steering": lambda: (ApplicationLayer([Preparer(1, Wish(1, 0.5, 2), choice=2)]),),
+    "steered": lambda: (ApplicationLayer([Target(1, Wish(1, 0.5, 2))]),),
     "pairs": lambda: (ApplicationLayer([Pairs(flow, Wish(1, 0.5, 2)) for flow in (1, 2)]),),
 }
 

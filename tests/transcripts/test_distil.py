@@ -70,7 +70,7 @@ def test_the_second_pair_starts_a_round_and_the_younger_is_kept(t):
 
 def test_only_the_master_turns_the_pairs():
     t = node(2, 1)
-    t >> Add(1, 1, 4, 1, 2, 0.9, 0, keep=True, bases=(), start=0, deadline=0)
+    t >> Add(1, 1, 4, 1, 2, 0.9, 0, keep=True, bases=(), start=0, deadline=0, consecutive=True)
     t.wait(1)
     for n in range(2):
         t >> Heralded(1, n, 1, n, 3, 10 + n, 0, -1, -1)
@@ -84,7 +84,7 @@ def test_unequal_bits_free_the_kept_pair(t, first):  # QS-L3-019
     if first == "mine":
         t >> Distilled(11, 10, 1) >> DistilBit(1, 0, 0) << Free(11)
     else:
-        t >> DistilBit(1, 0, 0) >> Distilled(11, 10, 1) << Send(2, DistilBit(1, 0, 1)) << Free(11)
+        t >> DistilBit(1, 0, 0) >> Distilled(11, 10, 1) << Send(2, DistilBit(1, 0, 1, seen=True)) << Free(11)
     t.never(Ok)
 
 

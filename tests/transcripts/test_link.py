@@ -9,6 +9,7 @@ import pytest
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.nouns import Cancel, Send, Set
+from qstack.link.endings import SHORTEST, TRIES
 from qstack.link.layer import LinkLayer, Serve
 from qstack.link.queue import QUEUE, UNANSWERED, WINDOW, Link
 from qstack.link.schedulers import first_come, strict_priority
@@ -17,7 +18,7 @@ from qstack.services.l1_physical import Attempt, Heralded
 from qstack.services.l2_link import Accepted, Create, Err, Ok, Withdraw
 from qstack.services.reasons import Reason
 from qstack.services.strategies import Row
-from qstack.wire.link import UNASSIGNED, Add, AddAck, AddRej, Drop, DropAck
+from qstack.wire.link import UNASSIGNED, Add, AddAck, AddRej, Drop, DropAck, LinkExpire, LinkExpireAck
 
 RTT = 1000
 ROWS = (Row(0.1, 2e-3, 0.9), Row(0.3, 1e-3, 0.7))
@@ -42,7 +43,7 @@ def bob() -> Transcript:
 
 
 def add(cseq: int = 1, aid: int = 1, **fields) -> Add:
-    base = Add(cseq, aid, 4, 1, 3, 0.8, 0, keep=True, bases=(), start=2 * RTT, deadline=0)
+    base = Add(cseq, aid, 4, 1, 3, 0.8, 0, keep=True, bases=(), start=2 * RTT, deadline=0, consecutive=True)
     return replace(base, **fields)
 
 
@@ -178,9 +179,9 @@ def test_a_lost_answer_is_asked_for_again(alice, losses):  # QS-L2-010
 @pytest.mark.requirement("QS-L2-032")
 def test_three_losses_are_a_failure_at_both_ends(alice):  # QS-L2-010
     alice >> CREATE
-    alice.wait(9 * RTT) << Err(2, 4, 1, Reason.NOTIME, remote=False) << Send(2, Drop(4))
+    alice.wait(9 * RTT) << Err(2, 4, 1, Reason.NOTIME, remote=False) << Send(2, LinkExpire(1, 1, 1, 1, 1))
     alice.never(Add, more_than=3)
-    alice >> DropAck(4)
+    alice >> LinkExpireAck(1, 0, 1, 1)
     alice >> AddAck(1, 1)  # much too late
     alice.wait(100 * RTT).never(Attempt)
     assert not alice.layers[0].links[2].items
@@ -239,7 +240,8 @@ def test_a_request_that_outlives_the_numbers_keeps_its_own(alice):
         alice >> replace(CREATE, number=1)
         message = alice.last(Add)
         assert message.aid != 1
-        alice >> AddAck(message.cseq, message.aid) >> Withdraw(2, 4) >> DropAck(4)
+        alice >> AddAck(message.cseq, message.aid) >> Withdraw(2, 4)
+        alice >> DropAck(4, alice.last(Drop).cseq)
 
 
 @pytest.mark.requirement("QS-L2-042")
@@ -414,18 +416,19 @@ def test_no_timer_is_left_when_nothing_is_asked(alice):
 @pytest.mark.requirement("QS-L2-035", "QS-L2-038")
 def test_withdrawal_frees_what_arrives_later_and_tells_the_peer(alice):
     served(alice)
-    alice >> Withdraw(2, 4) << Send(2, Drop(4)) << Attempt(2, 0, -1, 0, keep=True, bases=())
-    alice >> herald(1, 0) << Free(7)
-    alice >> DropAck(4)
+    alice >> Withdraw(2, 4) << Send(2, Drop(4, 2)) << Attempt(2, 0, -1, 0, keep=True, bases=())
+    alice >> herald(1, 0) << Free(7) << Send(2, LinkExpire(1, 1, 1, 0, 1))  # the peer may have delivered it
+    alice >> DropAck(4, 2) >> LinkExpireAck(1, 0, 0, 1)
     assert not alice.timers
 
 
 @pytest.mark.requirement("QS-L2-037")
 def test_a_drop_is_repeated_until_it_is_answered(alice):
     served(alice) >> Withdraw(2, 4)
-    alice.wait(3 * RTT) << Send(2, Drop(4))
-    alice.wait(3 * RTT) << Send(2, Drop(4))
-    alice.wait(100 * RTT).never(Drop, more_than=3)
+    for _ in range(20):
+        alice.wait(SHORTEST) << Send(2, Drop(4, 2))
+        assert [timer.housekeeping for timer in alice.timers] == [len(alice.all(Drop)) > TRIES]
+    alice >> DropAck(4, 2)
     assert not alice.timers
 
 
@@ -433,20 +436,33 @@ def test_a_drop_is_repeated_until_it_is_answered(alice):
 def test_a_drop_is_obeyed_and_answered_every_time(bob):
     bob >> add()
     bob.wait(2 * RTT)
-    bob >> Drop(4) << Send(1, DropAck(4)) << Attempt(1, 0, -1, 0, keep=True, bases=())
-    bob >> Drop(4) << Send(1, DropAck(4))
+    bob >> Drop(4, 2) << Attempt(1, 0, -1, 0, keep=True, bases=()) << Send(1, DropAck(4, 2))
+    bob >> Drop(4, 2) << Send(1, DropAck(4, 2))
     bob.never(Err)
+
+
+def test_a_late_repetition_of_a_drop_does_not_hit_a_later_request(bob):
+    bob >> add() >> Drop(4, 2) << Send(1, DropAck(4, 2))
+    bob >> add(cseq=3, aid=2) << Send(1, AddAck(3, 2))
+    bob >> Drop(4, 2) << Send(1, DropAck(4, 2))
+    bob.wait(2 * RTT) << Attempt(1, 0, 2, 0, keep=True, bases=())
+
+
+def test_a_drop_of_my_own_request_is_told_to_its_user(alice):
+    served(alice)
+    alice >> Drop(4, 9) << Err(2, 4, 1, Reason.REJECTED, remote=False) << Send(2, DropAck(4, 9))
+    assert alice.last(Attempt).aid == -1
 
 
 @pytest.mark.requirement("QS-L2-035")
 def test_withdrawal_of_an_unanswered_request_is_no_zombie(alice, bob):
-    alice >> CREATE >> Withdraw(2, 4) << Send(2, Drop(4))
-    alice >> DropAck(4)
-    alice >> AddAck(1, 1) << Send(2, Drop(4))  # the add came after the drop: drop it again
+    alice >> CREATE >> Withdraw(2, 4) << Send(2, Drop(4, 2))
+    alice >> DropAck(4, 2)
+    alice >> AddAck(1, 1) << Send(2, Drop(4, 3))  # the add came after the drop: drop it again
     alice.wait(100 * RTT).never(Attempt)
     alice.never(Err)
-    bob >> replace(CREATE, peer=1) >> Withdraw(1, 4) << Send(1, Drop(4))
-    bob >> AddAck(1, 1)
+    bob >> replace(CREATE, peer=1) >> Withdraw(1, 4) << Send(1, Drop(4, 2))
+    bob >> AddAck(1, 1) << Send(1, Drop(4, 3))
     bob.wait(100 * RTT).never(Attempt)
 
 
@@ -459,7 +475,7 @@ def test_withdrawal_of_what_nobody_asked_for_is_silent(alice):
 def test_a_purpose_on_its_way_out_cannot_be_asked_for(alice):
     served(alice) >> Withdraw(2, 4)
     alice >> CREATE << Err(2, 4, -1, Reason.REJECTED, remote=False)
-    alice >> DropAck(4) >> CREATE << Accepted(2, 4, 2)
+    alice >> DropAck(4, 2) >> CREATE << Accepted(2, 4, 2)
 
 
 def test_withdrawal_takes_the_backlog_along(alice):

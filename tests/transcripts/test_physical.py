@@ -9,8 +9,8 @@ import pytest
 from qstack.conformance.transcript import Transcript
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.physical.layer import PhysicalLayer
-from qstack.services.device import Herald, Trigger
-from qstack.services.l1_physical import Attempt, Heralded
+from qstack.services.device import Herald, Missed, Trigger
+from qstack.services.l1_physical import Attempt, Heralded, Skipped
 
 NEIGHBOUR = 2
 HERALD = Herald(NEIGHBOUR, 0, 17, 0, 2, qubit=5, emitted=100, basis=-1, outcome=-1)
@@ -51,9 +51,22 @@ def test_successes_are_numbered_without_gaps_and_wrap(t):  # QS-L1-004
 
 @pytest.mark.requirement("QS-L1-004")
 @pytest.mark.parametrize("sequence", [1, 2, 32766])
-def test_a_gap_in_the_numbers_is_a_broken_midpoint(t, sequence):  # QS-L1-004
-    with pytest.raises(RemoteProtocolError, match="QS-L1-004"):
-        t >> replace(HERALD, sequence=sequence)
+def test_a_gap_in_the_numbers_is_a_reply_that_was_lost(t, sequence):  # QS-L2-013
+    t >> replace(HERALD, sequence=sequence)
+    t.exactly(Skipped(NEIGHBOUR, 0, sequence), Heralded(NEIGHBOUR, 0, 17, sequence, 2, 5, 100, -1, -1))
+
+
+def test_a_later_reply_tells_of_a_lost_one(t):  # QS-L2-013
+    t >> HERALD >> Missed(NEIGHBOUR, 0)
+    t.silent()
+    t >> Missed(NEIGHBOUR, 2)
+    t.exactly(Skipped(NEIGHBOUR, 1, 3))
+    t >> Missed(NEIGHBOUR, 2)
+    t.silent()
+    t >> replace(HERALD, sequence=3)
+    t.exactly(Heralded(NEIGHBOUR, 0, 17, 3, 2, 5, 100, -1, -1))
+    with pytest.raises(RemoteProtocolError, match="no neighbour"):
+        t >> Missed(9, 0)
 
 
 @pytest.mark.requirement("QS-L1-022")

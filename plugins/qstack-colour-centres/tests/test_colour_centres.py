@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from qstack_colour_centres import ColourCentreInterface, SpinMemory, plugin
+from ruamel.yaml import YAML
 
 import qstack
 from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Arm
 from qstack.plugin.discovery import Plugin
 from qstack.plugin.manager import Manager
+from qstack.plugin.sheet import parameters
 from qstack.quantum import memory as channels
 
 HERE = Path(__file__).parent
@@ -25,7 +27,7 @@ PARAMETERS = {
     name: json.loads((Path(qstack.__file__).parent / "data" / "hardware" / "published" / f"{name}.json").read_text())[
         "parameters"
     ]
-    for name in ("nv_delft_2019", "siv_harvard_2024", "temperature_models")
+    for name in ("nv_avis_2023", "nv_delft_2019", "siv_harvard_2024", "temperature_models")
 }
 
 
@@ -195,6 +197,7 @@ def test_every_value_of_the_nv_sheet_is_the_published_one(platforms):
     assert sheet.memory.temperature == value("temperature")
     assert sheet.gate_noise == pytest.approx(1 - (1 - value("ec_gate_depolarising_p")) ** 2)
     assert sheet.readout_error == pytest.approx((value("readout_error_0") + value("readout_error_1")) / 2)
+    assert sheet.readout_bias == pytest.approx((value("readout_error_0") - value("readout_error_1")) / 2)
     assert sheet.readout_time == round(value("readout_time") * 1e12)
     assert sheet.swap_time == round(2 * (value("ec_gate_time") + value("readout_time")) * 1e12)
 
@@ -222,3 +225,36 @@ def test_projected_sheet_takes_cavity_and_conversion_as_published(platforms):
     assert sheet.interface.zero_phonon == value("p_zero_phonon_cavity")
     assert sheet.interface.conversion == value("conversion_efficiency")
     assert sheet.interface.lifetime == round(value("tau_emission_cavity") * 1e12)
+
+
+AVIS = [
+    ("interface.detection", "p_detect_excluding_attenuation"),
+    ("interface.visibility", "visibility"),
+    ("interface.dark_click", "p_dark"),
+]
+
+
+@pytest.mark.parametrize(("parameter", "published"), AVIS)
+def test_values_of_the_avis_sheet_are_the_published_ones(platforms, parameter, published):
+    part, name = parameter.split(".")
+    assert getattr(getattr(platforms["nv-avis-2023"], part), name) == value(published, "nv_avis_2023")
+
+
+def test_gates_and_readout_of_the_avis_sheet(platforms):
+    def avis(name):
+        return value(name, "nv_avis_2023")
+
+    sheet = platforms["nv-avis-2023"]
+    assert sheet.gate_noise == pytest.approx(1 - (1 - avis("ec_gate_depolarising_p")) ** 2)
+    assert sheet.readout_error + sheet.readout_bias == pytest.approx(avis("readout_error_0"))
+    assert sheet.readout_error - sheet.readout_bias == pytest.approx(avis("readout_error_1"))
+    assert sheet.interface.emitter_fidelity == 1 - 3 / 4 * avis("electron_init_depolarising_p")
+    assert sheet.swap_time == round(2 * (avis("ec_gate_time") + avis("readout_time")) * 1e12)
+    assert sheet.memory.coherence_time == round(avis("carbon_T2") * 1e12)
+
+
+@pytest.mark.parametrize("name", ["nv-avis-2023", "nv-delft-2019", "nv-projected", "siv-harvard-2024"])
+def test_every_value_of_a_sheet_has_an_origin(platforms, name):
+    given_ = {parameter for origin in platforms[name].origins for parameter in origin.gives}
+    written = YAML(typ="safe").load(plugin.DATA / "platforms" / f"{name}.yaml")
+    assert set(parameters(written)) == given_

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qstack import HardwareModel, Platform, hookimpl
+from qstack import HardwareModel, hookimpl
 from qstack.hardware.models import DoubleClickInterface, RelaxingMemory, StretchedMemory
 from qstack.hardware.pairsources import AbsorptiveInterface
-from qstack.plugin.contracts import load_platforms
+from qstack.plugin.contracts import Sheet, load_platforms
 
 QSTACK_API = (1, 0)
 DATA = Path(__file__).parent / "data"
@@ -15,6 +15,6 @@ MODELS: list[type[HardwareModel]] = [DoubleClickInterface, AbsorptiveInterface, 
 
 
 @hookimpl
-def qstack_hardware() -> list[Platform]:
+def qstack_hardware() -> list[Sheet]:
     """Offer the data sheets in ``data/platforms``."""
     return load_platforms(DATA / "platforms", MODELS)

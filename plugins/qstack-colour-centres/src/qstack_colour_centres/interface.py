@@ -7,8 +7,8 @@ exponential emission that falls into the detection window.  What a station annou
 
 from __future__ import annotations
 
-from math import expm1
-from typing import Annotated, ClassVar
+from math import expm1, log1p
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -72,6 +72,10 @@ class ColourCentreInterface(InterfaceModel):
             _setting(alpha, heralding.single_click((alpha, alpha), (a, b), visibility, station, sigma))
             for alpha in self.bright_states
         )
+
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light: more counts in the window."""
+        return self.model_copy(update={"dark_rate": self.dark_rate - log1p(-clicks) / (self.window * 1e-12)})
 
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return reset, excitation and the slowest way to the station and back [ps]."""

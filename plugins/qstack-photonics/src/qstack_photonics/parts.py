@@ -129,23 +129,26 @@ class PulseSource(Part):
 
 
 KINDS: Mapping[str, type[Part]] = {
-    "detector": Detector,
-    "converter": Converter,
-    "fibre": FibreSheet,
-    "pulse-source": PulseSource,
+    "detectors": Detector,
+    "converters": Converter,
+    "fibres": FibreSheet,
+    "pulse-sources": PulseSource,
 }
+"""One file of parts for each kind."""
 
 
 @cache
-def parts() -> Mapping[str, Part]:
-    """Return all packaged parts by name."""
+def _of_kind(file: str) -> Mapping[str, Any]:
     found: dict[str, Part] = {}
-    for path in sorted(FOLDER.glob("*.yaml")):
-        for name, sheet in YAML(typ="safe", pure=True).load(path).items():
-            kind = sheet.pop("part")
-            found[name] = KINDS[kind].model_validate({"name": name, **sheet})
-            check_origins(found[name].origins, sheet)
+    for name, sheet in YAML(typ="safe").load(FOLDER / f"{file}.yaml").items():
+        found[name] = KINDS[file].model_validate({"name": name, **sheet})
+        check_origins(found[name].origins, sheet)
     return found
+
+
+def parts() -> Mapping[str, Any]:
+    """Return all packaged parts by name."""
+    return {name: thing for file in KINDS for name, thing in _of_kind(file).items()}
 
 
 def part(kind: type[P]) -> Any:
@@ -154,9 +157,9 @@ def part(kind: type[P]) -> Any:
     def read(value: object) -> object:
         if not isinstance(value, str):
             return value
-        offered = sorted(name for name, thing in parts().items() if isinstance(thing, kind))
+        offered = next(_of_kind(file) for file, found in KINDS.items() if found is kind)
         if value not in offered:
-            raise NotOffered(value, f"a {kind.__name__.lower()}", offered)
-        return parts()[value]
+            raise NotOffered(value, f"a {kind.__name__.lower()}", sorted(offered))
+        return offered[value]
 
     return Annotated[kind, BeforeValidator(read)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qstack import HardwareModel, Platform, hookimpl
+from qstack import HardwareModel, hookimpl
 from qstack.hardware.models import RelaxingMemory
 from qstack.hardware.pairsources import AbsorptiveInterface, SourceInterface
-from qstack.plugin.contracts import load_platforms
+from qstack.plugin.contracts import Sheet, load_platforms
 from qstack_photonics.interface import BenchInterface
 
 QSTACK_API = (1, 0)
@@ -15,7 +15,7 @@ DATA = Path(__file__).parent / "data"
 
 
 @hookimpl
-def qstack_hardware() -> list[type[HardwareModel] | Platform]:
+def qstack_hardware() -> list[type[HardwareModel] | Sheet]:
     """Offer the bench, and the data sheets in ``data/platforms``."""
     return [
         BenchInterface,

@@ -1,0 +1,187 @@
+"""Remote state preparation: one end steers the other's half into a state that it knows, with one bit instead of two.
+
+    initiator   pair  --Delivery/Consumed, MeasureAlong--> MEASURING --Measured/Steer--> TOLD --Finding/Checked--> counted
+    responder   pair  --Delivery--> HERE --Steer/Consumed, Apply, MeasureAlong--> MEASURING --Measured/Finding--> done
+
+Pati, Phys. Rev. A 63, 014302 (2000); Bennett et al., Phys. Rev. Lett. 87, 077902 (2001).  Measuring one half of Phi+ along
+the mirror image of a direction on the equator leaves the other half along it, or opposite to it: then a Z turns it round.
+The fidelity over the equator is 1/2 + (x + y)/4 of the pair's correlators, (2F + 1)/3 for Werner pairs.  The prepared qubit
+is measured along the direction that the initiator names, and the initiator counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from qstack.application.entropy import Entropy
+from qstack.application.layer import Application
+from qstack.application.pairs import Wish
+from qstack.core.errors import LocalProtocolError, RemoteProtocolError
+from qstack.core.layer import Context, Outputs, on
+from qstack.core.nouns import Noun, Send
+from qstack.services.device import TURN, Apply, Bits, Free, MeasureAlong, Measured
+from qstack.services.l4_transport import DETERMINISTIC, STREAM, Closed, Delivery, Open, Opened
+from qstack.services.l5_application import Checked, Consumed, Finished, Start
+from qstack.wire.application import Finding, Steer
+
+EQUATOR = TURN // 4
+Z = 1
+"""A Pauli as a Bell index."""
+MOST = 1 << 16
+"""Directions that may be told before their pairs are delivered."""
+
+
+class _End(Application):
+    """What both ends have in common."""
+
+    name = "rsp"
+
+    def __init__(self, flow: int, wish: Wish) -> None:
+        super().__init__(flow)
+        self.wish = wish
+        self.measuring: dict[int, tuple[int, int]] = {}
+        self.closed: Closed | None = None
+
+    def measured_pair(self, qubit: int) -> tuple[int, int]:
+        """Return the pair of a qubit whose bit has come, and what was kept with it."""
+        known = self.measuring.pop(qubit, None)
+        if known is None:
+            raise LocalProtocolError(f"qubit {qubit} was not to be measured for flow {self.flow}")
+        return known
+
+    def end(self, *open_: object) -> Outputs:
+        """Finish when the session has ended and nothing is open."""
+        return (Finished(self.flow, self.closed.reason),) if self.closed and not any(open_) else ()
+
+
+class Preparer(_End):
+    """The end that asks, and knows the states.
+
+    Parameters
+    ----------
+    flow
+        Number of the flow.
+    wish
+        What to ask for.
+    choice
+        Random bits that choose a state: there are 2**choice of them, at equal distances on the equator.
+    """
+
+    def __init__(self, flow: int, wish: Wish, *, choice: int) -> None:
+        super().__init__(flow, wish)
+        self.choice = choice
+        self.entropy = Entropy(flow)
+        self.told: dict[int, int] = {}
+
+    @on(Start)
+    def start(self, req: Start, ctx: Context) -> Outputs:
+        """Open the session."""
+        wish = self.wish
+        return (Open(self.flow, wish.peer, wish.min_fidelity, wish.number, STREAM, DETERMINISTIC),)
+
+    @on(Opened)
+    def opened(self, ind: Opened, ctx: Context) -> Outputs:
+        """Have random bits at hand when the first pair comes."""
+        return self.entropy.ready()
+
+    @on(Bits)
+    def bits(self, ind: Bits, ctx: Context) -> Outputs:
+        """Take random bits from the device."""
+        return self.entropy.fill(ind)
+
+    @on(Delivery)
+    def delivery(self, ind: Delivery, ctx: Context) -> Outputs:
+        """Steer the other half into a state of my own choice."""
+
+        def measure(state: int) -> Iterator[Noun]:
+            self.measuring[ind.qubit] = (ind.pair, state)
+            yield Consumed(self.flow, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked)
+            yield MeasureAlong(ind.qubit, EQUATOR, -self._azimuth(state) % TURN, self.flow)
+
+        return self.entropy.take(self.choice, measure)
+
+    def _azimuth(self, state: int) -> int:
+        return state * TURN >> self.choice
+
+    @on(Measured)
+    def measured(self, ind: Measured, ctx: Context) -> Outputs:
+        """Tell the other end whether its half has to be turned round."""
+        pair, state = self.measured_pair(ind.qubit)
+        self.told[pair] = state
+        return (Send(self.wish.peer, Steer(self.flow, pair, self._azimuth(state), ind.outcome)),)
+
+    @on(Finding)
+    def finding(self, msg: Finding, ctx: Context) -> Outputs:
+        """Count an answer."""
+        state = self.told.pop(msg.sequence, None) if ctx.sender == self.wish.peer else None
+        if state is None:
+            raise RemoteProtocolError(f"node {ctx.sender} tells of pair {msg.sequence} of flow {self.flow} unasked")
+        return (Checked(self.flow, state, 1 - msg.bit), *self._end())
+
+    @on(Closed)
+    def closed_(self, ind: Closed, ctx: Context) -> Outputs:
+        """Finish when the last answer is here; where the session has failed, it may never come."""
+        self.closed = ind
+        if ind.reason:
+            self.told.clear()
+        return self._end()
+
+    def _end(self) -> Outputs:
+        return self.end(self.told, self.measuring, self.entropy.waiting)
+
+
+class Target(_End):
+    """The end whose halves are steered."""
+
+    def __init__(self, flow: int, wish: Wish) -> None:
+        super().__init__(flow, wish)
+        self.here: dict[int, Delivery] = {}
+        self.early: dict[int, Steer] = {}
+
+    @on(Opened)
+    def opened(self, ind: Opened, ctx: Context) -> Outputs:
+        """Nothing to do until pairs come."""
+        return ()
+
+    @on(Delivery)
+    def delivery(self, ind: Delivery, ctx: Context) -> Outputs:
+        """Keep a half until the other end has measured."""
+        self.here[ind.pair] = ind
+        steer = self.early.pop(ind.pair, None)
+        return () if steer is None else self._check(steer)
+
+    @on(Steer)
+    def steer(self, msg: Steer, ctx: Context) -> Outputs:
+        """Turn the half round if need be, and measure whether it is what it should be."""
+        if ctx.sender != self.wish.peer or len(self.early) >= MOST:
+            raise RemoteProtocolError(f"node {ctx.sender} cannot steer pair {msg.sequence} of flow {self.flow}")
+        if msg.sequence in self.here:
+            return self._check(msg)
+        if self.closed is None:
+            self.early[msg.sequence] = msg
+        return ()
+
+    def _check(self, msg: Steer) -> Iterator[Noun]:
+        ind = self.here.pop(msg.sequence)
+        self.measuring[ind.qubit] = (ind.pair, 0)
+        yield Consumed(self.flow, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked)
+        if msg.bit:
+            yield Apply(ind.qubit, Z)
+        yield MeasureAlong(ind.qubit, EQUATOR, msg.azimuth, self.flow)
+
+    @on(Measured)
+    def measured(self, ind: Measured, ctx: Context) -> Outputs:
+        """Tell the outcome."""
+        pair, _ = self.measured_pair(ind.qubit)
+        return (Send(self.wish.peer, Finding(self.flow, pair, ind.outcome)), *self.end(self.here, self.measuring))
+
+    @on(Closed)
+    def closed_(self, ind: Closed, ctx: Context) -> Outputs:
+        """Finish when the last half is measured; where the session has failed, let go of the others."""
+        self.closed = ind
+        self.early.clear()
+        for held in self.here.values() if ind.reason else ():
+            yield Free(held.qubit)
+        if ind.reason:
+            self.here.clear()
+        yield from self.end(self.here, self.measuring)

@@ -1,0 +1,259 @@
+"""How requests and pairs end before their time, and how both ends of a link come to know.
+
+    purpose   held --Withdraw/Drop--> DROPPING --DropAck--> gone          held --Drop/DropAck, Err of own ones--> gone
+    pairs     told --LinkExpire/LinkExpireAck, Err(EXPIRE)--> not valid
+              EXPIRING --LinkExpireAck--> known at both ends
+              DROPPING, EXPIRING --Repeat/the same again--> (same state)
+
+A pair counts as delivered at both ends or at neither: an end that cannot deliver a pair that the other one may have
+delivered says so in a `LinkExpire`.  Its request gets another pair instead.  An empty range of pairs means the request
+itself: the neighbour holds one that was never agreed.
+
+Both messages are repeated until they are answered; each may be lost or doubled, and a repetition changes nothing.  When
+a neighbour does not answer for long, the repetitions become housekeeping: they keep no host busy.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from qstack.core.errors import LocalProtocolError, RemoteProtocolError
+from qstack.core.layer import Context, Layer, Outputs, on
+from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
+from qstack.link.distil import Distiller
+from qstack.link.queue import SEQUENCES, Item, Link, before, remember
+from qstack.services.device import Free
+from qstack.services.l1_physical import Skipped
+from qstack.services.l2_link import Err, Ok, Withdraw
+from qstack.services.reasons import Reason
+from qstack.wire.link import UNASSIGNED, Drop, DropAck, LinkExpire, LinkExpireAck
+
+TRIES = 3
+"""How often a message is sent before its neighbour counts as silent (draft: three attempts)."""
+
+SHORTEST = 1_000_000
+"""Least time between two repetitions [ps]."""
+
+
+@timer
+class Repeat(Timer):
+    """No answer to a `Drop` or a `LinkExpire` has come."""
+
+    peer: int
+
+
+@timer
+class Remind(Timer):
+    """No answer has come for long."""
+
+    housekeeping: ClassVar[bool] = True
+    peer: int
+
+
+class Endings(Layer):
+    """The part of a link layer that gives requests and pairs up.
+
+    Parameters
+    ----------
+    links
+        What is known of each neighbour.
+    distiller
+        Turns several pairs into a better one before they are delivered; None delivers every pair.
+    """
+
+    def __init__(self, links: Mapping[int, Link], distiller: Distiller | None) -> None:
+        self.links = dict(links)
+        self.distiller = distiller
+        for link in self.links.values():
+            link.exact = distiller is None
+
+    @abstractmethod
+    def _plan(self, link: Link, ctx: Context) -> Iterator[Noun]:
+        """Act on a queue that has changed."""
+
+    def _link(self, peer: int) -> Link:
+        """Return the link over which a message came."""
+        link = self.links.get(peer)
+        if link is None:
+            raise RemoteProtocolError(f"node {peer} is no neighbour")
+        return link
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    @on(Withdraw)
+    def withdraw(self, req: Withdraw, ctx: Context) -> Outputs:
+        """Give up a purpose at both ends."""
+        link = self.links.get(req.peer)
+        if link is None:
+            raise LocalProtocolError(f"node {req.peer} is no neighbour", "QS-L2-026")
+        link.backlog = deque(w for w in link.backlog if w.request.purpose != req.purpose)
+        yield from self._drop(link, req.purpose, ctx)
+        yield from self._plan(link, ctx)
+
+    def _drop(self, link: Link, purpose: int, ctx: Context, *, anew: bool = False) -> Iterator[Noun]:
+        """Forget a purpose and tell the neighbour if it may hold something of it; `anew` if it surely does."""
+        shared = anew or purpose in link.purposes()
+        for proposal in link.adding.values():
+            if proposal.add.purpose == purpose:
+                proposal.withdrawn = shared = True
+        for item in [item for item in link.items.values() if item.purpose == purpose]:
+            yield from self._end(link, item)
+        if anew or (shared and purpose not in link.dropping):
+            link.dropping[purpose] = drop = Drop(purpose, link.next_cseq())
+            yield Send(link.peer, drop)
+            yield self._again(link, ctx)
+
+    @on(Drop)
+    def drop(self, msg: Drop, ctx: Context) -> Outputs:
+        """Forget a purpose that the neighbour has given up; tell the user of the requests that were this end's."""
+        link = self._link(ctx.sender)
+        answer = link.answer_to(msg)
+        if answer is None:
+            answer = DropAck(msg.purpose, msg.cseq)
+            link.answer(msg, answer)
+            for item in [item for item in link.items.values() if item.purpose == msg.purpose]:
+                yield from self._end(link, item)
+                if not item.remote:
+                    yield Err(link.peer, item.purpose, item.create_id, Reason.REJECTED, remote=False)
+            yield from self._plan(link, ctx)
+        yield Send(link.peer, answer)
+
+    @on(DropAck)
+    def drop_ack(self, msg: DropAck, ctx: Context) -> Outputs:
+        """Stop repeating: the neighbour has given the purpose up too."""
+        link = self._link(ctx.sender)
+        drop = link.dropping.get(msg.purpose)
+        if drop is None or drop.cseq != msg.cseq:
+            return ()
+        del link.dropping[msg.purpose]
+        return self._heard(link)
+
+    def _end(self, link: Link, item: Item) -> Iterator[Noun]:
+        """Take a request out of the queue and free what is under way for it."""
+        link.end(item)
+        for ok in item.batch or ():
+            if ok.qubit >= 0:
+                yield Free(ok.qubit)
+        item.batch = None if item.batch is None else []
+        if self.distiller:
+            yield from self.distiller.forget(link.peer, item.aid)
+
+    # -- pairs --------------------------------------------------------------------------------------------------------
+
+    @on(Skipped)
+    def skipped(self, ind: Skipped, ctx: Context) -> Outputs:
+        """Expire pairs of which only the neighbour was told (QS-L2-013, QS-L2-014)."""
+        link = self._link(ind.peer)
+        link.newest = (ind.high - 1) % SEQUENCES
+        link.align(ind.high)
+        if self.distiller:
+            self.distiller.suspend(link.peer)
+        yield from self._expire(link, LinkExpire(UNASSIGNED, 0, ctx.node, ind.low, ind.high), ctx)
+        for item in link.heads:  # the lost pairs are of one of these
+            yield Err(link.peer, item.purpose, item.create_id, Reason.EXPIRE, item.remote, ind.low, ind.high)
+        yield from self._plan(link, ctx)
+
+    def _expire(self, link: Link, message: LinkExpire, ctx: Context) -> Iterator[Noun]:
+        """Tell the neighbour until it has heard (QS-L2-015)."""
+        link.expiring[message.aid, message.low, message.high] = message
+        yield Send(link.peer, message)
+        yield self._again(link, ctx)
+
+    def _expire_one(self, link: Link, item: Item, sequence: int, ctx: Context) -> Iterator[Noun]:
+        """Tell the neighbour that this end does not deliver a pair of a request."""
+        origin = link.peer if item.remote else ctx.node
+        message = LinkExpire(item.aid, item.create_id, origin, sequence, (sequence + 1) % SEQUENCES)
+        yield from self._expire(link, message, ctx)
+
+    @on(LinkExpire)
+    def expire(self, msg: LinkExpire, ctx: Context) -> Outputs:
+        """Take back what was told of these pairs, and acknowledge it; a repetition changes nothing (QS-L2-015)."""
+        link = self._link(ctx.sender)
+        key = (msg.aid, msg.low, msg.high)
+        answer = link.expired.get(key)
+        if answer is None or (link.newest - answer.expected + 1) % SEQUENCES > SEQUENCES // 4:  # of the last turn
+            answer = LinkExpireAck(msg.aid, (link.newest + 1) % SEQUENCES, msg.low, msg.high)
+            remember(link.expired, key, answer)
+            if msg.low == msg.high:
+                yield from self._orphaned(link, msg)
+            else:
+                yield from self._take_back(link, msg, ctx)
+            yield from self._plan(link, ctx)
+        yield Send(link.peer, answer)
+
+    def _orphaned(self, link: Link, msg: LinkExpire) -> Iterator[Noun]:
+        """Give up a request that the neighbour does not hold (QS-L2-010)."""
+        for item in [i for i in link.items.values() if i.remote and i.create_id == msg.create_id]:
+            yield from self._end(link, item)
+            yield Err(link.peer, item.purpose, item.create_id, Reason.NOTIME, remote=True)
+
+    def _take_back(self, link: Link, msg: LinkExpire, ctx: Context) -> Iterator[Noun]:
+        """Take back pairs that were told or are being distilled; their requests need others instead."""
+        low, count = msg.low, (msg.high - msg.low) % SEQUENCES
+        told = [ok for ok in link.log if (ok.sequence - low) % SEQUENCES < count]
+        ahead = (link.newest + 1) % SEQUENCES
+        coming = range(0 if before(ahead, low) else (ahead - low) % SEQUENCES, count)
+        link.special.update(((low + n) % SEQUENCES, True) for n in coming)  # QS-L2-002: not told here yet
+        if self.distiller and msg.aid == UNASSIGNED:
+            yield from self.distiller.restart(link.peer, low, ahead, master=link.master)
+        elif self.distiller:
+            yield from self.distiller.give_up(link.peer, low)
+        if msg.aid == UNASSIGNED:
+            link.align(msg.high)
+        for ok in told:
+            link.log.remove(ok)
+            items = (*link.items.values(), *link.ended.values())
+            for item in [i for i in items if (i.create_id, i.remote) == (ok.create_id, ok.remote)][:1]:
+                yield from self._undo(link, item, ok, ctx)
+
+    def _undo(self, link: Link, item: Item, ok: Ok, ctx: Context) -> Iterator[Noun]:
+        """Take back a pair of a request; one that was done already goes on, unless it is too late."""
+        item.remaining += 1
+        if item.batch and ok in item.batch:  # nobody was told
+            item.batch.remove(ok)
+            if ok.qubit >= 0:
+                yield Free(ok.qubit)
+            return
+        late = 0 < item.deadline <= ctx.now
+        if item.remaining == 1 and item.aid not in link.items and not late:
+            del link.ended[item.aid]
+            link.items[item.aid] = item
+        end = (ok.sequence + 1) % SEQUENCES
+        yield Err(link.peer, item.purpose, item.create_id, Reason.EXPIRE, item.remote, ok.sequence, end)
+
+    @on(LinkExpireAck)
+    def expire_ack(self, msg: LinkExpireAck, ctx: Context) -> Outputs:
+        """Stop repeating; where pairs are distilled, go on from the one that both ends know."""
+        link = self._link(ctx.sender)
+        if link.expiring.pop((msg.aid, msg.low, msg.high), None) is None:
+            return
+        yield from self._heard(link)
+        if msg.aid == UNASSIGNED and msg.low != msg.high and self.distiller:
+            yield from self.distiller.restart(link.peer, msg.low, msg.expected, master=link.master)
+
+    # -- repetition ---------------------------------------------------------------------------------------------------
+
+    def _again(self, link: Link, ctx: Context) -> Set:
+        pause = max(2 * link.round_trip, SHORTEST)
+        return Set(Repeat(link.peer) if link.vain < TRIES else Remind(link.peer), ctx.now + pause)
+
+    @on(Repeat, Remind)
+    def repeat(self, due: Repeat | Remind, ctx: Context) -> Outputs:
+        """Say again what was not answered."""
+        link = self.links.get(due.peer)
+        if link is None or not (link.dropping or link.expiring):
+            return
+        link.vain += 1
+        for message in (*link.dropping.values(), *link.expiring.values()):
+            yield Send(link.peer, message)
+        yield self._again(link, ctx)
+
+    def _heard(self, link: Link) -> Iterator[Noun]:
+        """The neighbour answers; nothing is repeated when nothing is left."""
+        link.vain = 0
+        if not (link.dropping or link.expiring):
+            yield Cancel(Repeat(link.peer))
+            yield Cancel(Remind(link.peer))

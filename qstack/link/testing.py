@@ -1,0 +1,63 @@
+"""Test rounds of a link: pairs measured at once at both ends, to see what fidelity it really has.
+
+    lane   SERVING --every n-th success--> TESTING --Heralded/LinkTest--> SERVING
+    pair   measured here --LinkTest of the neighbour, same basis--> counted
+
+Which success is followed by a test hangs on its number, which both ends know.  A test uses the setting of the request
+whose turn it is, under a queue id of its own, and each end draws its basis; one in three has equal bases at both ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from qstack.core.nouns import Noun, Send
+from qstack.link.queue import Link, remember
+from qstack.services.bell import Basis
+from qstack.services.estimation import Tally
+from qstack.services.l1_physical import Heralded
+from qstack.wire.link import LinkTest
+
+BASES = tuple(Basis)
+
+
+@dataclass(slots=True)
+class Trials:
+    """Test rounds with one neighbour: those that wait for the neighbour's or for my bit, and what they have shown.
+
+    Attributes
+    ----------
+    rows
+        Setting of the test that each lane makes.
+    tallies
+        Counts by row of the link's table.
+    """
+
+    rows: dict[int, int] = field(default_factory=dict)
+    mine: dict[int, tuple[int, Heralded]] = field(default_factory=dict)
+    theirs: dict[int, LinkTest] = field(default_factory=dict)
+    tallies: dict[int, Tally] = field(default_factory=dict)
+
+    def measured(self, ind: Heralded) -> Iterator[Noun]:
+        """Take my bit and tell the neighbour."""
+        remember(self.mine, ind.sequence, (self.rows.get(ind.lane, 0), ind))
+        yield Send(ind.peer, LinkTest(ind.sequence, ind.basis, ind.outcome))
+        self._compare(ind.sequence)
+
+    def heard(self, msg: LinkTest) -> None:
+        """Take the neighbour's bit; one that is lost costs its round, and nothing else."""
+        remember(self.theirs, msg.sequence, msg)
+        self._compare(msg.sequence)
+
+    def _compare(self, sequence: int) -> None:
+        if sequence not in self.mine or sequence not in self.theirs:
+            return
+        (row, ind), msg = self.mine.pop(sequence), self.theirs.pop(sequence)
+        if ind.basis == msg.basis:
+            self.tallies.setdefault(row, Tally()).add(ind.basis, ind.bell, ind.outcome, msg.outcome)
+
+
+def is_due(link: Link, lane: int, period: int) -> bool:
+    """Tell whether the next success of a lane is a test round: after every n-th success of the link."""
+    return period > 0 and link.newest >= 0 and link.turns[lane] % period == period - 1

@@ -1,0 +1,123 @@
+"""What a link is made of and what it can do: arms, fibres, heralds, and the sheet that a medium makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qstack.services.strategies import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Fibre between a node and a heralding station: transmission [1] and delay [ps]."""
+
+    transmission: float
+    delay: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One announced Bell state of a heralding station: its share of the successes and the state it announces.
+
+    The correlators (x, y, z) = (<XX>, -<YY>, <ZZ>) are written in the frame of the announced Bell index.
+    """
+
+    share: float
+    bell: int
+    correlators: tuple[float, float, float]
+
+    @property
+    def fidelity(self) -> float:
+        """Overlap with the announced Bell state."""
+        return (1 + sum(self.correlators)) / 4
+
+
+@dataclass(frozen=True, slots=True)
+class Herald:
+    """What one setting of the hardware gives.
+
+    Parameters
+    ----------
+    parameter
+        The setting, such as a bright-state population [1].
+    probability
+        Success probability per attempt.
+    outcomes
+        What a success announces; the shares sum to one.
+    """
+
+    parameter: float
+    probability: float
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def fidelity(self) -> float:
+        """Mean overlap with the announced Bell state at emission."""
+        return sum(outcome.share * outcome.fidelity for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Fibre:
+    """A fibre between two nodes: length [km], loss of the whole fibre [dB], speed of light in it [km/s], station.
+
+    ``station`` is the place of the heralding station as a fraction of the way from the first end; ``arm_losses`` [dB] are
+    given where the loss is not in proportion to the way.
+    """
+
+    length: float
+    loss: float
+    speed: float
+    station: float = 0.5
+    arm_losses: tuple[float, float] | None = None
+
+    @property
+    def delay(self) -> int:
+        """Time of flight from end to end [ps]."""
+        return round(self.length / self.speed * 1e12)
+
+    @property
+    def arms(self) -> tuple[Arm, Arm]:
+        """The fibre from either end to the station."""
+        shares = (self.station, 1 - self.station)
+        first = round(self.length * shares[0] / self.speed * 1e12)
+        delays = (first, self.delay - first)
+        losses = self.arm_losses or (self.loss * shares[0], self.loss * shares[1])
+        a, b = (Arm(10 ** (-loss / 10), delay) for loss, delay in zip(losses, delays, strict=True))
+        return a, b
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSheet:
+    """Everything that follows from two platforms and a fibre.
+
+    Parameters
+    ----------
+    heralds
+        One per setting.
+    period
+        Time between attempts of a lane [ps].
+    emit, reply
+        When, after the beginning of a cycle, each end's photon leaves and its answer arrives [ps].
+    lanes
+        Memories paired across the link.
+    delay
+        Time of a classical message [ps].
+    """
+
+    heralds: tuple[Herald, ...]
+    period: int
+    emit: tuple[int, int]
+    reply: tuple[int, int]
+    lanes: int
+    delay: int
+
+    @property
+    def kept_cycle(self) -> int:
+        """Time between attempts of a lane whose qubits are kept [ps]: the answer of one comes before the next."""
+        return self.period * max(1, -(-max(self.reply) // self.period))
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The fidelity estimation unit's table: parameter, seconds per kept pair and lane, fidelity."""
+        seconds = self.kept_cycle * 1e-12
+        return tuple(Row(h.parameter, seconds / h.probability, h.fidelity) for h in self.heralds if h.probability > 0)

@@ -1,0 +1,222 @@
+"""What becomes of a key plan: the quiet network, and every incident, demand by demand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import rustworkx
+
+from qstack.keys.models import Receiver, Source
+from qstack.study.keys_plan import Bb84, Demand, Incident, Loaded
+from qstack.study.keys_policy import CLASSES, Decision, decide, order
+from qstack.study.keys_yield import Ends, PairNetwork, Yield, bb84_setup, bb84_yield, bbm92_yield
+
+SCHEMA = "qstack/key-plan/1"
+QUIET = "all is quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a demand gets in one case."""
+
+    demand: Demand
+    decision: Decision
+    stops: tuple[str, ...]
+    event: str
+
+    def data(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "demand": self.demand.name,
+            "method": self.decision.method,
+            "path": list(self.stops),
+            "rejected": [{"method": method, "why": why} for method, why in self.decision.rejected],
+            "event": self.event,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The quiet network, or one incident."""
+
+    name: str
+    yields: tuple[Yield, ...]
+    served: tuple[Served, ...]
+
+
+class _Supply:
+    """Key that is left on every link or flow; demands take from it in the order of the plan.
+
+    Parameters
+    ----------
+    yields
+        What there is.
+    relays
+        Whether places between are trusted to pass keys on.
+    """
+
+    def __init__(self, yields: Sequence[Yield], *, relays: bool) -> None:
+        self.yields = yields
+        self.relays = relays
+        self.left = {frozenset(one.ends): one.rate for one in yields}
+
+    def reserve(self, demand: Demand) -> tuple[str, ...]:
+        """Take what a demand needs from the path of fewest hops that has it; return the places on it, or nothing."""
+        ends = frozenset((demand.source, demand.target))
+        usable = [one for one in self.yields if self.relays or frozenset(one.ends) == ends]
+        strong = [one for one in usable if self.left[frozenset(one.ends)] >= demand.need]
+        places = list(dict.fromkeys([demand.source, demand.target, *(end for one in strong for end in one.ends)]))
+        graph: rustworkx.PyGraph[str, float] = rustworkx.PyGraph(multigraph=False)
+        number = {name: graph.add_node(name) for name in places}
+        graph.add_edges_from([(number[one.ends[0]], number[one.ends[1]], 1.0) for one in strong])
+        paths = rustworkx.dijkstra_shortest_paths(graph, 0, 1, float)
+        if 1 not in paths:
+            return ()
+        path = tuple(places[stop] for stop in paths[1])
+        for step in pairwise(path):
+            self.left[frozenset(step)] -= demand.need
+        return path if self.relays else strong[0].stops
+
+    def missing(self, demand: Demand) -> str:
+        """Say why a demand cannot have keys."""
+        ends = frozenset((demand.source, demand.target))
+        mine = [one for one in self.yields if frozenset(one.ends) == ends]
+        reasons = [one.why for one in mine or self.yields if one.why and (mine or ends & frozenset(one.ends))]
+        why = f"no path with {bits_text(demand.need)} bit/s left between {demand.source} and {demand.target}"
+        return f"{why}: {reasons[0]}" if reasons else why
+
+
+def bits_text(rate: float) -> str:
+    """Return a rate as people read it."""
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
+def cases(loaded: Loaded) -> list[Case]:
+    """Return the quiet network and every incident of a plan."""
+    quiet = _case(loaded, QUIET, (), {}, None)
+    return [quiet, *(_incident(loaded, incident, quiet) for incident in loaded.plan.incidents)]
+
+
+def _incident(loaded: Loaded, incident: Incident, quiet: Case) -> Case:
+    cuts = [frozenset(ends) for ends in incident.cut]
+    taps = {frozenset(ends): incident.share for ends in incident.tap}
+    return _case(loaded, incident.name, cuts, taps, quiet)
+
+
+def _case(loaded: Loaded, name: str, cuts: Collection[Ends], taps: Mapping[Ends, float], quiet: Case | None) -> Case:
+    yields = _relayed(loaded, cuts, taps) if loaded.pairs is None else _paired(loaded, loaded.pairs, cuts, taps)
+    supply = _Supply(yields, relays=loaded.pairs is None)
+    before = quiet.served if quiet else (None,) * len(loaded.plan.demands)
+    served = [_serve(supply, demand, one) for demand, one in zip(loaded.plan.demands, before, strict=True)]
+    return Case(name, tuple(yields), tuple(served))
+
+
+def _serve(supply: _Supply, demand: Demand, before: Served | None) -> Served:
+    stops: tuple[str, ...] = ()
+
+    def missing() -> str:
+        nonlocal stops
+        stops = supply.reserve(demand)
+        return "" if stops else supply.missing(demand)
+
+    decision = decide(CLASSES[demand.data], demand.prefer, missing)
+    return Served(demand, decision, stops, _event(decision, stops, before))
+
+
+def _relayed(loaded: Loaded, cuts: Collection[Ends], taps: Mapping[Ends, float]) -> list[Yield]:
+    """Return what every fibre that is left yields."""
+    sheet = loaded.plan.bb84
+    assert sheet is not None
+    alive = [(ends, fibre) for ends, fibre in loaded.fibres.items() if frozenset(ends) not in cuts]
+    return [_link(ends, fibre, sheet, taps.get(frozenset(ends), 0.0)) for ends, fibre in alive]
+
+
+def _paired(loaded: Loaded, network: PairNetwork, cuts: Collection[Ends], taps: Mapping[Ends, float]) -> list[Yield]:
+    """Return what every flow yields; where its blocks are dropped, the stack goes round the fibres that are tapped."""
+    sites = {frozenset((d.source, d.target)): (d.source, d.target) for d in loaded.plan.demands}
+    standing = network.without(cuts)
+    around = standing.without(taps.keys())
+    found = []
+    for ends in sites.values():
+        first = bbm92_yield(standing, ends, taps)
+        second = first if first.rate or not taps else bbm92_yield(around, ends, {})
+        found.append(second if second.rate else first)
+    steps = [{frozenset(step) for step in pairwise(one.stops)} if one.rate else set() for one in found]
+    shares = [sum(not mine.isdisjoint(other) for other in steps) for mine in steps]
+    return [_shared(one, max(share, 1)) for one, share in zip(found, shares, strict=True)]
+
+
+def _shared(one: Yield, flows: int) -> Yield:
+    """Return what a flow gets beside others that need a fibre of its route."""
+    return replace(one, rate=one.rate / flows, block_s=one.block_s * flows)
+
+
+@lru_cache(maxsize=4096)
+def _link(ends: tuple[str, str], fibre: tuple[float, float], sheet: Bb84, share: float) -> Yield:
+    source = Source(rate_hz=sheet.rate, intensities=(0.3, 0.09, 0.0), probabilities=(0.2, 0.48, 0.32), p_key=0.8)
+    receiver = Receiver(
+        efficiency=sheet.efficiency,
+        dark_rate_hz=sheet.dark_rate,
+        optical_error=sheet.optical_error,
+        dead_time_s=sheet.dead_time * 1e-12,
+        p_key=0.8,
+    )
+    return bb84_yield(ends, bb84_setup(*fibre, source, receiver), sheet.block, share)
+
+
+def _event(decision: Decision, stops: tuple[str, ...], before: Served | None) -> str:
+    """Say what changed: nothing that happens to a demand is silent."""
+    if decision.method is None:
+        return "refused"
+    if before is None:
+        return "served below the first choice" if decision.rejected else "served"
+    if decision.method is not before.decision.method:
+        return f"falls back to {decision.method}, reported" if decision.rejected else f"now {decision.method}"
+    if stops != before.stops:
+        return "rerouted"
+    return "unchanged"
+
+
+def summary(loaded: Loaded, cases: list[Case]) -> dict[str, Any]:
+    """Return what a plan came to, as plain data."""
+    plan = loaded.plan
+    return {
+        "schema": SCHEMA,
+        "name": plan.name,
+        "protocol": "bb84" if plan.bb84 else "bbm92",
+        "demands": [
+            {
+                "name": demand.name,
+                "class": demand.data,
+                "from": demand.source,
+                "to": demand.target,
+                "need_bit_s": demand.need,
+                "methods": list(order(CLASSES[demand.data], demand.prefer)),
+                "mode": CLASSES[demand.data].mode,
+            }
+            for demand in plan.demands
+        ],
+        "cases": [
+            {
+                "name": case.name,
+                "yields": [
+                    {
+                        "ends": list(one.ends),
+                        "stops": list(one.stops),
+                        "secret_bit_s": one.rate,
+                        "error": one.error,
+                        "block_s": one.block_s,
+                        "block_bits": one.block_bits,
+                        "why": one.why,
+                    }
+                    for one in case.yields
+                ],
+                "served": [served.data() for served in case.served],
+            }
+            for case in cases
+        ],
+    }
