@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qstack import validation
     from qstack.api import load, manager
     from qstack.core.errors import ConfigError, PhysicsError, PluginError, QstackError
     from qstack.plugin.contracts import (
@@ -55,10 +56,13 @@ __all__ = [
     "hookimpl",
     "load",
     "manager",
+    "validation",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "validation":
+        return import_module("qstack.validation")
     if name not in _HOME:
         raise AttributeError(f"module 'qstack' has no attribute '{name}'")
     return getattr(import_module(_HOME[name]), name)

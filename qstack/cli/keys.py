@@ -30,9 +30,19 @@ def command() -> None:
 )
 @click.option("--scenario", type=_FILE, help="With --simulate bbm92: whose flow to run, instead of a city link.")
 @click.option("--flow", help="Which flow of the scenario, where several make keys.")
+@click.option(
+    "--key-error",
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    help="Error rate in Z that its reconciliation is planned for; by default that of Werner pairs of min_fidelity.",
+)
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this time [s]; otherwise on ^C.")
 def serve(
-    settings: tuple[Path, ...], simulate: str | None, scenario: Path | None, flow: str | None, seconds: float | None
+    settings: tuple[Path, ...],
+    simulate: str | None,
+    scenario: Path | None,
+    flow: str | None,
+    key_error: float | None,
+    seconds: float | None,
 ) -> None:
     """Serve keys by ETSI GS QKD 014, one key manager for each YAML file of SETTINGS, all in this process.
 
@@ -41,9 +51,11 @@ def serve(
     from qstack.cli.keys_serve import serve_files, source_maker  # noqa: PLC0415  # an extra
 
     with _plain_errors():
-        if (scenario or flow) and simulate != "bbm92":
-            raise ConfigError("--scenario and --flow go with --simulate bbm92: only flows of the stack come from one")
-        maker = source_maker(simulate, scenario, flow) if simulate else None
+        if (scenario or flow or key_error) and simulate != "bbm92":
+            raise ConfigError(
+                "--scenario, --flow and --key-error go with --simulate bbm92: they are of a flow of the stack"
+            )
+        maker = source_maker(simulate, scenario, flow, key_error) if simulate else None
         serve_files(settings, maker, seconds=seconds)
 
 

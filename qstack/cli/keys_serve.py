@@ -83,7 +83,9 @@ async def running(all_settings: Sequence[KmeSettings]) -> Any:  # an async itera
         yield sites
 
 
-def source_maker(kind: str, scenario: Path | None = None, flow: str | None = None) -> SourceMaker:
+def source_maker(
+    kind: str, scenario: Path | None = None, flow: str | None = None, error: float | None = None
+) -> SourceMaker:
     """Return what makes a simulated source of a kind for the two ends of a link.
 
     Parameters
@@ -92,6 +94,8 @@ def source_maker(kind: str, scenario: Path | None = None, flow: str | None = Non
         ``bb84``, ``bbm92`` or ``test``.
     scenario, flow
         Of the stack, for BBM92; None takes a link within a city.
+    error
+        Error rate in Z that its reconciliation is planned for.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def source_maker(kind: str, scenario: Path | None = None, flow: str | None = Non
     from qstack.study.keys import CITY, StackFlow  # noqa: PLC0415 - as above
 
     found = StackFlow(api.load(scenario or CITY), flow)
-    return lambda names: Bbm92Source(names, found)
+    return lambda names: Bbm92Source(names, found, error)
 
 
 async def join(source: Source, first: Site, second: Site, tell: Callable[[str], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -12,5 +13,5 @@ from qstack.scenario.json_schema import schema
 
 @click.command("schema", short_help="Print the JSON Schema of a scenario.")
 def command() -> None:
-    """Print the JSON Schema of a scenario, with the names and options of all installed plugins."""
-    click.echo(json.dumps(schema(api.manager()), indent=2))
+    """Print the JSON Schema of a scenario, with the names and options of all plugins: those installed, and the inline one of this folder."""
+    click.echo(json.dumps(schema(api.manager(Path())), indent=2))

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from qstack.core.errors import PluginError, QstackError
+from qstack.plugin.spelling import nearest
 from qstack.plugin.trouble import told
 
 M = TypeVar("M", bound=BaseModel)
@@ -42,6 +43,15 @@ class NotOffered(ValueError):
         self.what = what
         self.offered = offered
         self.key = key
+
+
+class UnknownKey(ValueError):
+    """A key that stands where the key that chooses should be."""
+
+    def __init__(self, key: str, allowed: list[str]) -> None:
+        super().__init__(f"'{key}' is not a key here.")
+        self.key = key
+        self.allowed = allowed
 
 
 class NestedErrors(ValueError):
@@ -199,6 +209,9 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
             default = "reference" if level else None
             name = rest.pop("use", default)
             if name is None:
+                for key in rest:
+                    if nearest(str(key), ["use"]):
+                        raise UnknownKey(str(key), ["use"])
                 raise ValueError(f"which one? Write its name, or a mapping with 'use'. Installed: {_list(offers)}.")
         else:
             name = value

@@ -38,6 +38,13 @@ def _numbers(value: object) -> object:
     return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+Occurrences = Annotated[
+    tuple[Annotated[int, Field(ge=1, strict=True)], ...],
+    BeforeValidator(_numbers),
+    Field(json_schema_extra={"also": [{"type": "integer", "minimum": 1}]}),
+]
+
+
 class Fault(Options):
     """One rule.
 
@@ -60,7 +67,7 @@ class Fault(Options):
     message: Annotated[str, BeforeValidator(_message)] = ANY
     source: str | None = Field(None, alias="from")
     target: str | None = Field(None, alias="to")
-    nth: Annotated[tuple[Annotated[int, Field(ge=1, strict=True)], ...], BeforeValidator(_numbers)] | None = None
+    nth: Occurrences | None = None
     probability: Fraction | None = None
     action: Literal["drop", "duplicate", "delay", "corrupt"]
     by: PositiveDuration | None = None

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from qstack.core.errors import ConfigError
 from qstack.plugin.contracts import NestedErrors, NotOffered
+from qstack.plugin.offers import UnknownKey
 from qstack.plugin.spelling import nearest
 
 Loc = tuple[str | int, ...]
@@ -135,12 +136,19 @@ def from_validation(
             continue  # entries that are wrong themselves do not count for pydantic
         if isinstance(cause, NestedErrors):
             problems += from_validation(cause.error, cause.model, (*prefix, *loc), cause.chooser)
+        elif isinstance(cause, UnknownKey):
+            problems.append(_unknown_key((*prefix, *loc, cause.key), cause.allowed))
         elif isinstance(cause, AtKey):
             problems.append(Problem((*prefix, *loc, cause.key), str(cause)))
         else:
             allowed = [*_keys(model, loc[:-1]), *([chooser] if chooser and len(loc) == 1 else [])]
             problems.append(_problem(item, cause, (*prefix, *loc), sorted(allowed)))
     return problems
+
+
+def _unknown_key(place: Loc, allowed: list[str]) -> Problem:
+    hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(place[-1]), allowed)}"
+    return Problem(place, "is not a key here.", (hint,))
 
 
 def _written(loc: Loc) -> Loc:
@@ -157,8 +165,7 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
         place = (*place, cause.key) if cause.key else place
         return Problem(place, f"{quoted(cause.name)} is not {cause.what}.", tuple(installed))
     if kind == "extra_forbidden":
-        hint = f"Allowed: {', '.join(allowed) or 'none'}.{nearest(str(place[-1]), allowed)}"
-        return Problem(place, "is not a key here.", (hint,))
+        return _unknown_key(place, allowed)
     if kind == "missing":
         return Problem(place, "is missing.")
     if kind == "value_error":

@@ -56,8 +56,9 @@ def _read(text: str, name: str) -> tuple[Any, Origin]:
     if _nested(text) > MOST_NESTED:
         raise refusal(name, "broken YAML: nested too deeply.")
     try:
-        if "*" in text and "&" in text:
-            _no_loops(YAML(typ="rt").compose(StringIO(text)), name, set(), set())
+        aliases = "*" in text and "&" in text
+        if aliases and _size(YAML(typ="rt").compose(StringIO(text)), name, set(), {}) > MOST_VALUES:
+            raise refusal(name, f"holds more than {MOST_VALUES} values.")
         tree = YAML(typ="rt").load(StringIO(text))
         reader = _Reader(name)
         return reader.plain(tree, ()), Origin(name, reader.lines)
@@ -99,18 +100,21 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _no_loops(node: Any, name: str, above: set[int], done: set[int]) -> None:
-    """Refuse an alias inside its own anchor, which ruamel would read as nothing."""
-    if node is None or id(node) in done or not isinstance(node.value, list):
-        return
-    if id(node) in above:
+def _size(node: Any, name: str, above: set[int], known: dict[int, int]) -> int:
+    """Return how many values a node holds when every alias is written out; refuse an alias inside its own anchor.
+
+    What an anchor names is counted once, so that few lines cannot take long.
+    """
+    if node is None or not isinstance(node.value, list):
+        return 1
+    if id(node) in above:  # ruamel would read it as nothing
         raise refusal(f"{name}:{node.start_mark.line + 1}", "broken YAML: what this anchor names contains itself.")
-    above.add(id(node))
-    for part in node.value:
-        for inner in part if isinstance(part, tuple) else (part,):
-            _no_loops(inner, name, above, done)
-    above.discard(id(node))
-    done.add(id(node))
+    if id(node) not in known:
+        above.add(id(node))
+        parts = (inner for part in node.value for inner in (part if isinstance(part, tuple) else (part,)))
+        known[id(node)] = 1 + sum(_size(inner, name, above, known) for inner in parts)
+        above.discard(id(node))
+    return known[id(node)]
 
 
 class _Reader:
@@ -119,13 +123,9 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self.name = name
         self.lines: dict[Loc, int] = {(): 1}
-        self.count = 0
 
     def plain(self, tree: Any, loc: Loc) -> Any:
         """Return a part as plain data."""
-        self.count += 1
-        if self.count > MOST_VALUES:
-            raise refusal(self.name, f"holds more than {MOST_VALUES} values.")
         if isinstance(tree, CommentedSeq):
             return [self._entry((*loc, i), tree.lc.item(i), part) for i, part in enumerate(tree)]
         if not isinstance(tree, CommentedMap):

@@ -191,6 +191,9 @@ def read_manifest(path: Path) -> Manifest:
         raise report(from_validation(error, Manifest), Origin(name, {})) from error
     if digest(to_json(manifest.scenario)) != manifest.digest:
         raise refusal(name, "the scenario inside was changed: its digest does not fit.")
+    run = manifest.scenario.get("run")
+    if not isinstance(run, dict) or run.get("seed") != manifest.seed:
+        raise refusal(name, f"its seed is {manifest.seed}, but that of the scenario inside is another one.")
     return manifest
 
 

@@ -262,7 +262,7 @@ def test_examples_have_plain_keys_one_on_a_line(examples):
     for text in examples.values():
         for line in text.splitlines():
             if line.strip() and not line.lstrip().startswith("#"):
-                assert re.fullmatch(r"\s*(- )?[a-z_]+:( [^{}\[\]]+)?", line), line
+                assert re.fullmatch(r"\s*(- )?[a-z_]+:( [^{}\[\]]+)?|\s*- [0-9.]+", line), line
 
 
 TOPOLOGY = {"name": "t", "nodes": [{"id": "A"}, {"id": "B"}], "links": [{"a": "A", "b": "B", "length_km": 5}]}
@@ -429,6 +429,14 @@ def test_replay_of_an_edited_manifest(qstack, tmp_path, good):
     said = qstack("replay", path)
     assert said.code == 2
     assert "was changed: its digest does not fit" in said.err
+
+
+def test_replay_with_another_seed_is_refused(qstack, tmp_path, good):
+    path, manifest = manifest_of(qstack, tmp_path, good)
+    path.write_text(json.dumps(manifest | {"seed": manifest["seed"] + 1}))
+    said = qstack("replay", path)
+    assert (said.code, said.out) == (2, "")
+    assert "its seed is 8, but that of the scenario inside is another one" in said.err
 
 
 def test_replay_with_another_summary_says_so(qstack, tmp_path, good):

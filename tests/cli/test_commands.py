@@ -38,6 +38,14 @@ def test_examples_fit_the_schema(validator, examples, good):
         assert [error.message for error in validator.iter_errors(data)] == [], name
 
 
+@pytest.mark.parametrize("name", ["sockets/lossy.yaml", "sockets/three-nodes.yaml", "replace-link/scenario.yaml"])
+def test_further_examples_fit_the_schema_of_their_folder(name, qstack, monkeypatch):
+    path = ROOT / "examples" / name
+    monkeypatch.chdir(path.parent)
+    found = json.loads(qstack("schema").out)
+    jsonschema.Draft202012Validator(found).validate(YAML(typ="safe", pure=True).load(path))
+
+
 def test_what_a_manifest_holds_fits_the_schema(qstack, validator, tmp_path, good):
     (tmp_path / "s.yaml").write_text(good)
     assert qstack("run", tmp_path / "s.yaml", "--out", tmp_path, "--quiet").code == 0
@@ -177,6 +185,16 @@ def test_the_command_line_itself(qstack):
     assert qstack("--version").out.startswith("qstack ")
     assert qstack("rnu").code == 2
     assert qstack("run").code == 2
+
+
+def test_a_check_loads_only_what_it_needs():
+    code = (
+        "import sys; from qstack.cli import invoke; code = invoke(['check', 'examples/delft-eindhoven.yaml']);"
+        "heavy = 'asyncio ssl rich matplotlib scipy numba cryptography aiohttp structlog'.split();"
+        "print(code, [m for m in heavy if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "0 []"
 
 
 def test_start_up_loads_nothing_heavy():

@@ -67,6 +67,8 @@ def test_a_flow_of_an_example_is_served_honestly(qstack, site):
         (["--simulate", "bbm92", "--flow", "ctiy"], "Did you mean 'city'?"),
         (["--simulate", "bb84", "--flow", "city"], "go with --simulate bbm92"),
         (["--flow", "city"], "go with --simulate bbm92"),
+        (["--simulate", "test", "--key-error", "0.03"], "go with --simulate bbm92"),
+        (["--simulate", "bbm92", "--key-error", "0.5"], "0.5 is not in the range"),
         (["--simulate", "bbm92", "--scenario", ROOT / "pyproject.toml"], "pyproject.toml:"),
         (["--simulate", "bbm92", "--scenario", "/nowhere"], "does not exist"),
     ],

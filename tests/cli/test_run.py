@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from qstack.scenario.topology import data_folder
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "from qstack.cli import main; main()"]
@@ -293,3 +296,51 @@ def test_a_closed_pipe_is_no_traceback(scenario):
     ) as process:
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
+
+
+def test_greedy_swaps_stand_still_and_the_run_says_who_waits_for_whom(qstack, tmp_path):
+    """Youngest first, many lanes, no cutoff: overlapping half-chains come to hold every lane."""
+    path = tmp_path / "greedy.yaml"
+    path.write_text(
+        "name: greedy\nnetwork: {chain: {segments: 8, length: 20 km}, hardware: {all: {like: textbook, memories: 6}}}\n"
+        "stack: {network: {swap: asap-youngest}}\n"
+        "flows: [{name: f, from: n0, to: n8, min_fidelity: 0.25}]\nrun: {until: 1 h, seed: 1}\n"
+    )
+    said = qstack("run", path, "--quiet")
+    assert said.code == 1
+    assert "standstill at" in said.err
+    assert "flows are open: f (" in said.err
+    for inner in range(1, 4):
+        assert re.search(rf"n{inner} waits for partners for 6 pairs .* since [0-9.]+ s", said.err), said.err
+    assert qstack("run", path, "--quiet", "--set", "stack.network.swap=asap", "--until", "2 s").code == 0
+
+
+PACKAGED = sorted(path.stem for path in (data_folder() / "topologies").glob("*.json"))
+
+
+@pytest.mark.parametrize("name", [name for name in PACKAGED if name != "scale_10000"])
+def test_every_packaged_topology_runs_or_is_refused_with_a_reason(name, qstack, tmp_path):
+    """Two nodes that the file joins, repeaters on long fibres, and a run of both applications."""
+    graph = json.loads((data_folder() / "topologies" / f"{name}.json").read_text(encoding="utf-8"))
+    ends = next(((link["a"], link["b"]) for link in graph["links"]), [node["id"] for node in graph["nodes"][:2]])
+    flows = [{"name": app, "app": app, "from": ends[0], "to": ends[1], "number": 3} for app in ("pairs", "bbm92")]
+    network = {"topology": f"topologies/{name}.json", "repeaters": {"at_most": "25 km"}}
+    (tmp_path / "s.yaml").write_text(
+        json.dumps(
+            {
+                "name": name,
+                "network": {**network, "hardware": {"all": "ion-projected"}},
+                "stack": {"network": {"cutoff": "250 ms"}},
+                "flows": flows,
+                "run": {"until": "20 s"},
+            }
+        )
+    )
+    said = qstack("run", tmp_path / "s.yaml", "--out", tmp_path / "out", "--quiet")
+    if graph["links"] and said.code == 0:
+        summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+        assert [flow["delivered"] for flow in summary["flows"]] == [3, 3]
+    else:
+        assert said.code == 2
+        assert "cannot be served: " in said.err
+        assert "out of reach" in said.err or "the network is cut" in said.err

@@ -25,12 +25,15 @@ REFERENCE = Plugin("qstack-reference", "1", qstack.builtins)
 UNUSED = {
     "qstack_drivers",
     "qstack_codes",
-    "qstack_reconciliation",
     "qstack_adapters",
-    "qstack_specs",
 }
 """Hooks that nothing in a run consumes yet; the page has to say so."""
-WITHOUT_SCENARIO = UNUSED | {"qstack_commands"}
+WITHOUT_SCENARIO = UNUSED | {
+    "qstack_commands",
+    "qstack_specs",
+    "qstack_eavesdroppers",
+    "qstack_reconciliation",
+}
 
 
 def block(hook, language):

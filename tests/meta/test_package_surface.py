@@ -31,6 +31,12 @@ def test_exported_name_resolves(name):
     assert name in dir(qstack)
 
 
+def test_the_golden_vectors_can_be_computed_after_a_plain_import():
+    code = "import qstack; print(qstack.validation.compute('chsh_max', {'c': [1, 0, 0, 0]})['S'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert float(done.stdout) == pytest.approx(8**0.5)
+
+
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = qstack.nothing

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qstack.core.errors import ConfigError
 from qstack.keys import bb84, bbm92, pulses
 from qstack.keys.authentication import SLOT_BYTES
 from qstack.keys.eve.resend import InterceptResend
@@ -162,7 +163,7 @@ def pair_terms(error: float, pairs: float) -> Terms | None:
     of errors.
     """
     limit = leak_limit(error, PAIR_EFFICIENCY, max(pairs / 4, 1), both_ways=False)
-    return Terms(proof=Proof.PAIRS, reconciliation="ldpc", leak_limit=limit) if limit < 1 else None
+    return Terms(proof=Proof.PAIRS, reconciliation="ldpc", leak_limit=limit, key_error=error) if limit < 1 else None
 
 
 def pair_length(pairs: bbm92.Pairs, number: float, error: float) -> int:
@@ -205,11 +206,21 @@ class Bbm92Source:
         Of the two ends, for their authenticated messages.
     flow
         Runs the flow; each run is a block.
+    error
+        Error rate in Z that reconciliation is planned for; None takes that of Werner pairs of the flow's `min_fidelity`,
+        far too much where the errors are mostly in X.
+
+    Raises
+    ------
+    ConfigError
+        When the error rate is not between 0 and 1/2.
     """
 
-    def __init__(self, names: tuple[str, str], flow: MeasuredFlow) -> None:
+    def __init__(self, names: tuple[str, str], flow: MeasuredFlow, error: float | None = None) -> None:
         self.flow = flow
-        self.error = 2 * (1 - flow.min_fidelity) / 3
+        self.error = 2 * (1 - flow.min_fidelity) / 3 if error is None else error
+        if not 0 < self.error < 0.5:
+            raise ConfigError(f"error rate {self.error:g} to be corrected: need a number between 0 and 1/2")
         terms = pair_terms(self.error, flow.pairs)
         first = Secret(os.urandom(16 + SLOT_BYTES * FIRST_SLOTS))
         self.link = Link.between(*names, terms, first) if terms else None

@@ -12,8 +12,9 @@ import pytest
 
 import qstack
 from qstack.core.errors import ConfigError, LocalProtocolError
-from qstack.keys import finite
+from qstack.keys import bbm92, finite
 from qstack.keys.information import binary_entropy
+from qstack.keys.records import ALICE_BASIS, ALICE_BIT, BOB_BASIS, BOB_BIT
 from qstack.keys.store import Policy, open_store
 from qstack.keys.store.simulated import (
     Bbm92Source,
@@ -28,6 +29,7 @@ from qstack.services.key_delivery import Confirm, Fetch, Reserve, Settle
 from qstack.services.secret import Secret
 from qstack.study import keys
 from qstack.study.keys import CITY, StackFlow
+from qstack.wire.application import Reveal
 
 NAMES = ("kme-1", "kme-2")
 
@@ -167,6 +169,62 @@ def test_what_an_application_gave_away_is_in_no_key():
     z = int(np.count_nonzero(alice.test == 0))
     assert abs(z - pairs / 8) < 4 * sqrt(pairs / 8)
     assert np.count_nonzero(alice.bit != bob.bit) < 0.03 * alice.bit.size
+
+
+class Sampled:
+    """A flow whose errors are mostly in X, without a network."""
+
+    name, min_fidelity = "sampled", 0.88
+
+    def __init__(self, pairs):
+        self.pairs = pairs
+
+    def measure(self, intercepted):
+        seen = bbm92.sample(independent_errors(0.09, 0.03), self.pairs, 6)
+        basis = seen.alice.field(ALICE_BASIS)
+        chosen = basis == seen.bob.field(BOB_BASIS)
+        bits = seen.alice.field(ALICE_BIT), seen.bob.field(BOB_BIT)
+        first, second = (Measurements(seen.alice.pulse[chosen], basis[chosen], bit[chosen]) for bit in bits)
+        return self.pairs, first, second
+
+
+def test_a_flow_with_its_errors_in_x_makes_keys_once_reconciliation_is_planned_for_z():
+    pairs = pairs_needed(independent_errors(0.09, 0.03), 0.034)
+    assert isinstance(next(Bbm92Source(NAMES, Sampled(2 * pairs)).blocks()), DroppedBlock)
+    block = next(Bbm92Source(NAMES, Sampled(2 * pairs), 0.034).blocks())
+    assert isinstance(block, KeyBlock), block.why
+    assert block.ends[0] == block.ends[1]
+    with pytest.raises(ConfigError, match="between 0 and 1/2"):
+        Bbm92Source(NAMES, Sampled(pairs), 0.5)
+
+
+def test_a_man_in_the_middle_of_the_stack_fools_the_application_and_nobody_else(monkeypatch):
+    """Whoever rewrites what the ends reveal hides every error from them; the authenticated channel counts again."""
+    applications = []
+    real = keys.build
+
+    def lying(*arguments, **named):
+        network = real(*arguments, **named)
+        for node in network.simulation.nodes.values():
+            app = keys._application(node, 0)
+            applications.append(app)
+
+            def forged(msg, ctx, app=app, handler=node.table[Reveal]):
+                bits = tuple(app.results[pair].bit for pair in msg.pairs)
+                return handler(Reveal(msg.flow, msg.block, msg.pairs, bits), ctx)
+
+            node.table[Reveal] = forged
+        return network
+
+    monkeypatch.setattr(keys, "build", lying)
+    source = Bbm92Source(NAMES, flow(4000))
+    source.eavesdrop(1.0)
+    dropped = next(source.blocks())
+    for app in applications:
+        assert app.counts[1][0] > 800
+        assert app.counts[1][1] == 0
+    assert isinstance(dropped, DroppedBlock)
+    assert 0.2 < float(dropped.why.split()[0]) < 0.3
 
 
 def test_no_seed_of_a_scenario_decides_a_served_bit():

@@ -140,6 +140,14 @@ def test_fidelity_that_only_distillation_reaches_is_accepted_with_it():
     assert flow.fidelity.mean > 0.955
 
 
+def test_links_with_one_memory_are_no_way_for_pairs_that_must_be_distilled():
+    data = with_link(distillation="dejmps")
+    network = {**data["network"], "hardware": {"all": {"like": "textbook", "memories": 1}}}
+    with pytest.raises(qstack.ConfigError, match="one memory at each end, too few to distil: n0 - n1, n1 - n2"):
+        qstack.load({**data, "network": network})
+    assert qstack.load({**with_link(distillation="none"), "network": network}).run().flows["p"].delivered == 20
+
+
 def test_scheme_of_a_plugin_is_run_by_the_medium(beside):
     source = (
         "class Perfect:\n    name = 'perfect'\n"
