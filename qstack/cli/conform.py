@@ -38,7 +38,7 @@ command.add_command(keys.conform, "etsi014")
 @click.argument("name", required=False)
 @click.option("--profile", help="What it is judged as: hardware, link or network.")
 @click.option("--all", "everything", is_flag=True, help="Judge everything that is installed.")
-@click.option("-k", "only", default="", metavar="ID", help="Judge one requirement only, such as QS-L2-013.")
+@click.option("-k", "only", default="", metavar="ID", help="Judge one requirement only, such as QS-L2-011.")
 @click.option("--strict", is_flag=True, help="Count a SHOULD that fails.")
 @click.option("--whole", is_flag=True, help="Show passes too, and dialogues at their full length.")
 def subject(name: str | None, profile: str | None, only: str, *, everything: bool, strict: bool, whole: bool) -> None:

@@ -13,116 +13,34 @@ of parts nor which labels and circuit numbers it chooses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from qstack.conformance.marks import requirement
-from qstack.conformance.stand import DELAY, Make, talk
-from qstack.conformance.transcript import ANY, Transcript
-from qstack.core.errors import RemoteProtocolError
-from qstack.core.nouns import Message, Send
+from qstack.conformance.network_talk import (
+    CIRCUIT,
+    CUTOFF,
+    LABEL,
+    LONG,
+    PATH,
+    SESSION,
+    STRANGER,
+    Stand,
+    head,
+    middle,
+    passed,
+    refuses,
+    setup,
+    swapped,
+    tail,
+    track,
+)
+from qstack.conformance.stand import DELAY, Make, expect, talk
+from qstack.conformance.transcript import ANY
+from qstack.core.nouns import Send
 from qstack.services.device import Free, Swap, Swapped
 from qstack.services.l2_link import Create, Err, Ok, Withdraw
 from qstack.services.l3_network import Connect, Disconnect, Disconnected, Pair
 from qstack.services.reasons import Reason
 from qstack.wire.network import Complete, Expire, Forward, Track
 from qstack.wire.signalling import Reject, SetupReq, SetupRsp, Teardown
-
-PATH = (0, 1, 2)
-CIRCUIT = 70_001
-SESSION = 5
-LABEL = 10
-CUTOFF = 1_000_000_000
-LONG = 1 << 44
-"""Four times longer than anything that a layer may wait for an answer in this chain [ps]."""
-STRANGER = 9
-
-
-@dataclass(slots=True)
-class Stand:
-    """A node with a circuit through it, and the circuit's labels on its two sides; -1 where there is none."""
-
-    t: Transcript
-    before: int
-    behind: int
-    circuit: int = CIRCUIT
-
-    def ok(self, peer: int, sequence: int, bell: int = 0, qubit: int | None = None) -> Transcript:
-        """Tell the node of a pair with a neighbour."""
-        label = self.behind if peer > self.t.context.node else self.before
-        held = sequence if qubit is None else qubit
-        return self.t >> Ok(peer, label, 1, sequence, bell, 0.9, self.t.context.now, held, False, -1, -1)  # noqa: FBT003 - as asked by this node
-
-
-def setup(cutoff: int = CUTOFF, path: tuple[int, ...] = PATH) -> SetupReq:
-    """Return the request for a circuit as it reaches the node after the head."""
-    return SetupReq(CIRCUIT, SESSION, path, (0.8,) * (len(path) - 1), LABEL, cutoff)
-
-
-def middle(make: Make, cutoff: int = CUTOFF, *, active: bool = True) -> Stand:
-    """Install a circuit through node 1 and start it."""
-    t = talk(make, 1, 0) >> setup(cutoff)
-    stand = Stand(t, LABEL, t.last(SetupReq).label)
-    t.from_(2) >> SetupRsp(CIRCUIT)
-    if active:
-        t.from_(0) >> Forward(CIRCUIT, 3, head=0, tail=2, epoch=1)
-    return stand
-
-
-def tail(make: Make, *, active: bool = True) -> Stand:
-    """Install a circuit that ends at node 2 and start it."""
-    t = talk(make, 2, 1) >> setup()
-    if active:
-        t >> Forward(CIRCUIT, 3, head=0, tail=2, epoch=1)
-    return Stand(t, LABEL, -1)
-
-
-def head(make: Make, number: int = 3, *, active: bool = True) -> Stand:
-    """Ask for a circuit from node 0 to node 2 and let it be accepted."""
-    t = talk(make, 0, 1) >> Connect(SESSION, 2, 0.7, number)
-    asked = t.last(SetupReq)
-    if active:
-        t >> SetupRsp(asked.circuit)
-    return Stand(t, -1, asked.label, asked.circuit)
-
-
-def swapped(stand: Stand, left: int, right: int, outcome: int = 0) -> Transcript:
-    """Give node 1 a pair on either side and the outcome of their swap."""
-    stand.ok(0, left, bell=1, qubit=left)
-    stand.ok(2, right, bell=2, qubit=right)
-    return stand.t >> Swapped(left, right, outcome)
-
-
-def track(stand: Stand, sequence: int, *, from_head: bool = True, bell: int = 1) -> Transcript:
-    """Let a TRACK ask a node for its pair on the side where it comes from."""
-    origin, sender = (0, stand.t.context.node - 1) if from_head else (2, stand.t.context.node + 1)
-    return stand.t.from_(sender) >> Track(stand.circuit, origin, 40, sequence, bell, 1, 60_000, 0)
-
-
-def expect(t: Transcript, holds: bool, missing: str) -> None:  # noqa: FBT001 - reads as a sentence: expect(t, condition, words)
-    """Show the dialogue if something does not hold.
-
-    Raises
-    ------
-    TranscriptError
-        If it does not.
-    """
-    if not holds:
-        raise t.mismatch(f"- {missing}")
-
-
-def refuses(t: Transcript, message: Message) -> None:
-    """Expect that a message is the error of its sender.
-
-    Raises
-    ------
-    TranscriptError
-        If there is none.
-    """
-    try:
-        t >> message
-    except RemoteProtocolError:
-        return
-    raise t.mismatch("- a RemoteProtocolError")
 
 
 class SignallingTests:
@@ -340,8 +258,8 @@ class TrackTests:
         last.ok(1, 8, bell=2)
         forth, back = first.t.last(Track), last.t.last(Track)
         outcome = 3
-        last.t >> _passed(forth, 8, forth.bell ^ outcome ^ 2)
-        first.t.from_(1) >> _passed(back, 7, back.bell ^ outcome ^ 1)
+        last.t >> passed(forth, 8, forth.bell ^ outcome ^ 2)
+        first.t.from_(1) >> passed(back, 7, back.bell ^ outcome ^ 1)
         told = [(pair.session, pair.pair, pair.bell) for pair in (first.t.last(Pair), last.t.last(Pair))]
         expect(last.t, told[0] == told[1], f"the same session, number and index as the head: {told[0]}, not {told[1]}")
 
@@ -432,11 +350,6 @@ class EndTests:
         stand.t.from_(0) >> Teardown(CIRCUIT, Reason.NONE)
         stand.t >> Swapped(7, 8, 0)
         stand.t.silent()
-
-
-def _passed(told: Track, link_pair: int, bell: int) -> Track:
-    """Return a TRACK as the node between passes it on."""
-    return Track(told.circuit, told.origin, told.origin_pair, link_pair, bell, told.epoch, told.estimate, told.request)
 
 
 class NetworkSuite(SignallingTests, PairTests, TrackTests, EndTests):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from qstack.conformance.judge import Verdict
 
 WIDTH = 120
-LINES = 14
+LINES = 30
 """Lines of a dialogue that a report shows; the older ones are left out."""
 
 

@@ -49,3 +49,15 @@ def layers(make: Make, number: int) -> tuple[Layer, ...]:
 def talk(make: Make, number: int, peer: int) -> Transcript:
     """Begin a dialogue with the subject at a node; messages come from a neighbour."""
     return Transcript(*layers(make, number), node=number).from_(peer)
+
+
+def expect(t: Transcript, holds: bool, missing: str) -> None:  # noqa: FBT001 - reads as a sentence: expect(t, condition, words)
+    """Show the dialogue if something does not hold.
+
+    Raises
+    ------
+    TranscriptError
+        If it does not.
+    """
+    if not holds:
+        raise t.mismatch(f"- {missing}")

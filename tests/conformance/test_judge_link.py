@@ -13,7 +13,8 @@ import qstack.builtins
 from qstack import api
 from qstack.conformance.bench import Bench
 from qstack.conformance.judge import failed, judge
-from qstack.conformance.link import CREATE, LinkSuite, incoming
+from qstack.conformance.link import LinkSuite
+from qstack.conformance.link_talk import CREATE, incoming
 from qstack.conformance.specification import load
 from qstack.conformance.stand import FAST, GOOD, ROUND_TRIP
 from qstack.core.errors import RemoteProtocolError
@@ -154,7 +155,7 @@ def held_back():
 def late_pair(inner, noun, ctx):
     answers = list(inner(noun, ctx))
     if ctx.now == 50 * ROUND_TRIP and any(isinstance(a, Free) for a in answers):
-        return [Ok(noun.peer, 4, 1, noun.sequence, noun.bell, 0.9, 0, noun.qubit, False, -1, -1)]
+        return [Ok(noun.peer, 4, 1, noun.sequence, noun.bell, 0.9, 0, noun.qubit, remote=False, basis=-1, outcome=-1)]
     return answers
 
 

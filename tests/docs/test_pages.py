@@ -36,7 +36,8 @@ from qstack.scenario.schema import (
 
 ROOT = Path(__file__).parents[2]
 KEYS = ["docs/keys/README.md", "docs/keys/limits.md", "docs/keys/plans.md", "docs/keys/tutorial.md"]
-PAGES = ["README.md", "docs/tutorial.md", "docs/scenario.md", "docs/architecture.md", "docs/delft-eindhoven.md", *KEYS]
+PAGES = ["README.md", "docs/tutorial.md", "docs/scenario.md", "docs/architecture.md", "docs/delft-eindhoven.md"]
+PAGES += ["docs/specs.md", *KEYS]
 SLOW = [pytest.param("docs/keys/demo.md", marks=pytest.mark.slow)]
 UNRUN = {"docs/scenario.md", "docs/architecture.md", "docs/keys/README.md", "docs/keys/limits.md"}
 BLOCK = re.compile(r"(?:<!-- (file|exit|output)(?:: (\S+))? -->\n)?```(\w*)\n(.*?)```", re.DOTALL)

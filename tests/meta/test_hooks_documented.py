@@ -26,10 +26,14 @@ UNUSED = {
     "qstack_drivers",
     "qstack_codes",
     "qstack_adapters",
-    "qstack_specs",
 }
 """Hooks that nothing in a run consumes yet; the page has to say so."""
-WITHOUT_SCENARIO = UNUSED | {"qstack_commands", "qstack_eavesdroppers", "qstack_reconciliation"}
+WITHOUT_SCENARIO = UNUSED | {
+    "qstack_commands",
+    "qstack_specs",
+    "qstack_eavesdroppers",
+    "qstack_reconciliation",
+}
 
 
 def block(hook, language):

@@ -167,6 +167,10 @@ def test_stunnel_fails_closed(programs, keep, echo, case):
     if case == "wrong key":
         tunnel.start([psk], [changed(psk)])
         assert not tunnel.passes()
+        for _ in range(40):  # the log may be written a moment after the connection was closed
+            if "binder does not verify" in programs.said(tunnel.running["server"]):
+                break
+            time.sleep(0.05)
         assert "binder does not verify" in programs.said(tunnel.running["server"])
     else:
         tunnel.start([psk], [psk])

@@ -1,0 +1,178 @@
+"""Tests of link layers: what is told of pairs, deadlines and withdrawal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qstack.conformance.bench import Bench
+from qstack.conformance.link_talk import CREATE, LONG, answerer, asker, claims, herald, incoming, standing
+from qstack.conformance.marks import requirement
+from qstack.conformance.stand import PERIOD, ROUND_TRIP, Make, expect, talk
+from qstack.conformance.transcript import ANY
+from qstack.core.nouns import Send
+from qstack.services.device import Free
+from qstack.services.l1_physical import Attempt
+from qstack.services.l2_link import Accepted, Err, Ok, Withdraw
+from qstack.services.reasons import Reason
+from qstack.wire.link import UNASSIGNED, Add, AddAck, Drop, DropAck
+
+
+class DeliveryTests:
+    """What is told of pairs."""
+
+    @requirement("QS-L2-002")
+    def test_both_ends_tell_of_the_same_pairs(self, make: Make) -> None:
+        """Whoever asked."""
+        bench = Bench(make)
+        bench.ask(1, CREATE)
+        bench.ask(2, replace(CREATE, peer=1, purpose=5))
+        bench.run(LONG)
+        same = bench.pairs(1) == bench.pairs(2) and len(bench.pairs(1)) == 6
+        opposite = [not remote for remote in bench.directions(1)] == bench.directions(2)
+        if not (same and opposite):
+            raise bench.ends[1].mismatch(
+                f"- the same six pairs at both ends, in opposite direction\n{bench.dialogue()}"
+            )
+
+    @requirement("QS-L2-027")
+    def test_the_label_comes_back(self, make: Make) -> None:
+        """Unchanged, at either end."""
+        t = asker(make)
+        herald(t, 0) << Ok(2, 4, ANY, 0, 2, ANY, ANY, 7, ANY, -1, -1)
+        t = answerer(make, incoming(purpose=77))
+        herald(t, 0) << Ok(1, 77, ANY, 0, 2, ANY, ANY, 7, ANY, -1, -1)
+
+    @requirement("QS-L2-018")
+    def test_a_pair_is_delivered_at_once(self, make: Make) -> None:
+        """In the instant of its herald."""
+        t = asker(make)
+        for sequence in range(3):
+            herald(t, sequence)
+            expect(t, any(isinstance(answer, Ok) for answer in t.open), "an Ok in the instant of the herald")
+
+    @requirement("QS-L2-005")
+    def test_as_many_as_were_asked_for(self, make: Make) -> None:
+        """Three, and then no more attempts."""
+        t = asker(make)
+        aid = standing(t)[0]
+        for sequence in range(3):
+            expect(t, standing(t)[0] == aid, f"attempts for pair {sequence + 1} of 3")
+            herald(t, sequence)
+        expect(t, set(standing(t).values()) == {-1}, "no attempt after the last pair")
+        herald(t, 3, aid=aid)
+        t.never(Ok, more_than=3)
+
+    @requirement("QS-L2-038")
+    def test_the_qubit_of_an_ended_request_is_freed(self, make: Make) -> None:
+        """And nothing is said of one that was measured."""
+        t = talk(make, 1, 2)
+        herald(t, 0, aid=44, qubit=7) << Free(7)
+        herald(t, 1, aid=44, qubit=-1, basis=0)
+        t.never(Free, more_than=1)
+
+    @requirement("QS-L2-019")
+    def test_a_measured_pair_has_a_basis_and_a_bit(self, make: Make) -> None:
+        """And no qubit."""
+        request = replace(CREATE, keep=False, bases=(0, 1))
+        claims(make, "pairs of type M", request)
+        t = asker(make, request)
+        attempt = t.last(Attempt)
+        expect(t, not attempt.keep and set(attempt.bases) == {0, 1}, "attempts that measure in one of both bases")
+        herald(t, 0, qubit=-1, basis=1) << Ok(2, 4, ANY, 0, 2, ANY, ANY, -1, ANY, 1, 1)
+
+
+class EndingTests:
+    """Deadlines and withdrawal."""
+
+    DATED = replace(CREATE, max_time=50 * ROUND_TRIP)
+
+    @requirement("QS-L2-029")
+    def test_a_deadline_is_told_once(self, make: Make) -> None:
+        """At the asking end."""
+        claims(make, "deadlines", self.DATED)
+        t = asker(make, self.DATED)
+        t.at(50 * ROUND_TRIP - 1).never(Err)
+        t.wait(1)
+        expect(t, t.last(Err) == Err(2, 4, ANY, Reason.TIMEOUT, remote=False), "an Err of reason TIMEOUT")
+        t.wait(LONG).never(Err, more_than=1)
+
+    @requirement("QS-L2-029")
+    def test_a_deadline_is_told_at_the_other_end(self, make: Make) -> None:
+        """At the same time."""
+        claims(make, "deadlines", self.DATED)
+        t = answerer(make, incoming(deadline=50 * ROUND_TRIP))
+        t.at(50 * ROUND_TRIP)
+        expect(t, t.last(Err) == Err(1, 4, ANY, Reason.TIMEOUT, remote=True), "an Err of reason TIMEOUT")
+        t.wait(LONG).never(Err, more_than=1)
+
+    @requirement("QS-L2-004")
+    def test_no_pair_after_the_deadline(self, make: Make) -> None:
+        """Even if it was under way."""
+        claims(make, "deadlines", self.DATED)
+        t = asker(make, self.DATED)
+        aid = standing(t)[0]
+        t.at(50 * ROUND_TRIP)
+        herald(t, 0, aid=aid)
+        t.never(Ok)
+
+    @requirement("QS-L2-035")
+    def test_no_pair_after_a_withdrawal(self, make: Make) -> None:
+        """At the end that withdraws."""
+        t = asker(make)
+        aid = standing(t)[0]
+        t >> Withdraw(2, 4)
+        expect(t, set(standing(t).values()) == {-1}, "no attempt after the withdrawal")
+        herald(t, 0, aid=aid)
+        t.never(Ok)
+
+    @requirement("QS-L2-035")
+    def test_no_pair_after_the_withdrawal_of_an_unanswered_request(self, make: Make) -> None:
+        """The answer comes too late."""
+        t = talk(make, 1, 2) >> CREATE
+        add = t.last(Add)
+        aid = 1 if add.aid == UNASSIGNED else add.aid
+        t >> Withdraw(2, 4)
+        t >> AddAck(add.cseq, aid)
+        t.wait(LONG)
+        expect(t, set(standing(t).values()) == {-1}, "no attempt for what was withdrawn")
+
+    @requirement("QS-L2-036")
+    def test_a_drop_is_answered_every_time(self, make: Make) -> None:
+        """The answer may have been lost."""
+        t = answerer(make)
+        for _ in range(2):
+            t >> Drop(4)
+            t << Send(1, DropAck(4, ANY))
+
+    @requirement("QS-L2-037")
+    def test_a_withdrawal_is_repeated(self, make: Make) -> None:
+        """Three times in all, and no more after the answer."""
+        t = asker(make) >> Withdraw(2, 4)
+        t.wait(LONG)
+        expect(t, len(t.all(Drop)) == 3, "three DROPs without an answer")
+        t = asker(make) >> Withdraw(2, 4)
+        t >> DropAck(4)
+        t.wait(LONG).never(Drop, more_than=1)
+
+    @requirement("QS-L2-044")
+    def test_a_purpose_on_its_way_out(self, make: Make) -> None:
+        """REJECTED until the other end has confirmed."""
+        t = asker(make) >> Withdraw(2, 4)
+        t >> CREATE
+        t << Err(2, 4, ANY, Reason.REJECTED, remote=False)
+        t >> DropAck(4)
+        t >> CREATE
+        t << Accepted(2, 4, ANY)
+
+    @requirement("QS-L2-045")
+    def test_other_purposes_go_on(self, make: Make) -> None:
+        """One is withdrawn, the other gets its pairs."""
+        bench = Bench(make)
+        bench.ask(1, replace(CREATE, number=500))
+        bench.ask(1, replace(CREATE, purpose=6, number=60))
+        bench.run(2 * ROUND_TRIP + 5 * PERIOD)
+        bench.ask(1, Withdraw(2, 4))
+        bench.run(LONG)
+        got = [sum(purpose == 6 for purpose, _, _ in bench.pairs(node)) for node in (1, 2)]
+        if got != [60, 60]:
+            raise bench.ends[1].mismatch(f"- 60 pairs of purpose 6 at both ends, not {got}\n{bench.dialogue()}")

@@ -1,0 +1,239 @@
+"""The judge of network layers is judged: the reference passes, and a layer that breaks a rule fails that rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from qstack.conformance.judge import failed, judge
+from qstack.conformance.network import NetworkSuite
+from qstack.conformance.network_talk import CIRCUIT, SESSION
+from qstack.conformance.specification import load
+from qstack.core.errors import RemoteProtocolError
+from qstack.core.layer import Layer
+from qstack.core.nouns import Send
+from qstack.network.circuit import Uninstall
+from qstack.network.entries import Cutoff
+from qstack.network.forwarding import ForwardingLayer
+from qstack.network.signalling import SetupDue, SignallingLayer
+from qstack.routing.shortest import ShortestPath
+from qstack.services.device import Free, Swap, Swapped
+from qstack.services.l2_link import Create, Err, Ok, Withdraw
+from qstack.services.l3_network import Connect, Disconnect, Disconnected, Pair
+from qstack.services.reasons import Reason
+from qstack.wire.network import Complete, Expire, Forward, Track
+from qstack.wire.signalling import Reject, SetupReq, Teardown
+
+SPECIFICATION = load(Path(__file__).parents[2] / "specs")
+
+
+def reference(site):
+    lanes = {peer: n.lanes for peer, n in site.neighbours.items()}
+    return (
+        ForwardingLayer(site.storage, site.swap_factor, lanes, 10**12),
+        SignallingLayer(ShortestPath(site.view), site.view.cutoff, neighbours=lanes.keys()),
+    )
+
+
+class Spoilt(Layer):
+    """The reference's two layers as one, with other answers to some nouns."""
+
+    name = "network"
+
+    def __init__(self, site, kinds, spoil):
+        self.kinds, self.spoil = kinds, spoil
+        self.table = {kind: handler for layer in reference(site) for kind, handler in layer.handlers().items()}
+
+    def handlers(self):
+        return {
+            kind: (lambda noun, ctx, inner=inner: self.spoil(inner, noun, ctx)) if kind in self.kinds else inner
+            for kind, inner in self.table.items()
+        }
+
+
+def edit(kind, change, where=lambda noun, ctx: True):
+    """Change every answer of a kind, inside its Send too; what is changed into None is left out."""
+
+    def spoil(inner, noun, ctx):
+        for answer in inner(noun, ctx):
+            content = answer.message if isinstance(answer, Send) else answer
+            changed = change(content) if isinstance(content, kind) and where(noun, ctx) else content
+            if changed is not None:
+                yield Send(answer.peer, changed) if isinstance(answer, Send) else changed
+
+    return spoil
+
+
+def more(extra):
+    def spoil(inner, noun, ctx):
+        answers = list(inner(noun, ctx))
+        return [*answers, *extra(answers, noun, ctx)]
+
+    return spoil
+
+
+def without(kind, where=lambda noun, ctx: True):
+    return edit(kind, lambda answer: None, where)
+
+
+def swallow(inner, noun, ctx):
+    try:
+        return list(inner(noun, ctx))
+    except RemoteProtocolError:
+        return []
+
+
+def joins_anything():
+    """A pair of any circuit is a partner for one that waits."""
+    waiting = []
+
+    def extra(answers, noun, ctx):
+        if answers and not isinstance(answers[0], Swap) and ctx.node == 1 and noun.peer == 0:
+            waiting.append(noun.qubit)
+        elif not answers or not isinstance(answers[0], Swap | Free):
+            return [Swap(waiting.pop(), noun.qubit)] if waiting and noun.peer == 2 else []
+        return []
+
+    return more(extra)
+
+
+def after_the_end(extra):
+    """Say something when the circuit is gone already."""
+    gone = []
+
+    def spoil(inner, noun, ctx):
+        answers = list(inner(noun, ctx))
+        if isinstance(noun, Teardown):
+            gone.append(noun)
+        elif gone and not answers:
+            return extra(noun)
+        return answers
+
+    return spoil
+
+
+def keeps_records():
+    """A record answers every TRACK that asks."""
+    said = {}
+
+    def spoil(inner, noun, ctx):
+        answers = list(inner(noun, ctx))
+        if not answers and noun.link_pair in said:
+            return said[noun.link_pair]
+        if ctx.node == 1 and answers:
+            said[noun.link_pair] = answers
+        return answers
+
+    return spoil
+
+
+def too_early(answers, noun, ctx):
+    if ctx.node != 2 or any(isinstance(a, Pair) for a in answers):
+        return []
+    return [Pair(SESSION, 0, noun.bell, noun.qubit, 0.9, -1)]
+
+
+def repeated_start(answers, noun, ctx):
+    return [] if answers else [Create(2, 1, 1, 0.8)]
+
+
+def impatient(answers, noun, ctx):
+    return [Send(1, Expire(noun.circuit, noun.origin, noun.origin_pair, 4))] if ctx.node == 2 and not answers else []
+
+
+def once_more(answers, noun, ctx):
+    return [a for a in answers if isinstance(a, Send) and isinstance(a.message, Expire)]
+
+
+def another_pair(answers, noun, ctx):
+    return [Pair(SESSION, 9, 0, 9, 0.9, 0)] if ctx.node == 0 and noun.link_pair == 8 else []
+
+
+BROKEN = {
+    "numbers pairs by itself": (
+        "QS-L3-001",
+        (Track,),
+        lambda: edit(Pair, lambda pair: replace(pair, pair=pair.pair + 1), lambda noun, ctx: ctx.node == 2),
+    ),
+    "forgets the outcome": (
+        "QS-L3-002",
+        (Swapped,),
+        lambda: lambda inner, noun, ctx: inner(replace(noun, outcome=0), ctx),
+    ),
+    "does not swap": ("QS-L3-003", (Ok,), lambda: without(Swap)),
+    "keeps records": ("QS-L3-004", (Track,), keeps_records),
+    "tells of a discard": (
+        "QS-L3-005",
+        (Cutoff,),
+        lambda: more(lambda answers, noun, ctx: [Send(0, Complete(CIRCUIT))]),
+    ),
+    "keeps a half after EXPIRE": ("QS-L3-006", (Expire,), lambda: without(Free)),
+    "delivers before the TRACK": ("QS-L3-007", (Ok,), lambda: more(too_early)),
+    "goes on generating": ("QS-L3-009", (Complete,), lambda: without(Withdraw)),
+    "joins pairs of two circuits": ("QS-L3-010", (Ok,), joins_anything),
+    "leaks halves at the end": ("QS-L3-011", (Uninstall,), lambda: without(Free)),
+    "says nothing of a disconnect": ("QS-L3-011", (Disconnect,), lambda: without(Teardown)),
+    "forgets the epoch": ("QS-L3-012", (Ok,), lambda: edit(Track, lambda track: replace(track, epoch=0))),
+    "keeps what was rejected": ("QS-L3-013", (Reject,), lambda: lambda inner, noun, ctx: ()),
+    "starts twice": ("QS-L3-022", (Forward,), lambda: more(repeated_start)),
+    "answers a TRACK twice": ("QS-L3-027", (Track,), lambda: more(once_more)),
+    "waits with its request": ("QS-L3-028", (Forward,), lambda: without(Create)),
+    "keeps strange pairs": ("QS-L3-029", (Ok,), lambda: without(Free, lambda noun, ctx: noun.purpose == 999)),
+    "hides the link's reason": (
+        "QS-L3-031",
+        (Err,),
+        lambda: lambda inner, noun, ctx: inner(replace(noun, reason=Reason.OTHER), ctx),
+    ),
+    "cannot wait for a herald": ("QS-L3-032", (Track,), lambda: more(impatient)),
+    "delivers too many": ("QS-L3-034", (Track,), lambda: more(another_pair)),
+    "gives another reason for no route": (
+        "QS-L3-036",
+        (Connect,),
+        lambda: edit(Disconnected, lambda told: replace(told, reason=Reason.OTHER)),
+    ),
+    "waits for ever": ("QS-L3-037", (SetupDue,), lambda: lambda inner, noun, ctx: ()),
+    "says nothing of a label in use": (
+        "QS-L3-041",
+        (SetupReq,),
+        lambda: without(Reject, lambda noun, ctx: noun.circuit == CIRCUIT + 1),
+    ),
+    "takes any path": ("QS-L3-042", (SetupReq,), lambda: swallow),
+    "listens to strangers": ("QS-L3-043", (Teardown, Complete, Track), lambda: swallow),
+    "answers late messages": (
+        "QS-L3-047",
+        (Teardown, Track),
+        lambda: after_the_end(lambda noun: [Send(0, Expire(CIRCUIT, 0, 1, 16))]),
+    ),
+    "frees after a late outcome": (
+        "QS-L3-048",
+        (Teardown, Swapped),
+        lambda: after_the_end(lambda noun: [Free(noun.left)]),
+    ),
+    "leaks at the cutoff": ("QS-L3-049", (Cutoff,), lambda: without(Free)),
+}
+
+
+def failures(make):
+    return {verdict.id for verdict in failed(judge(NetworkSuite, make, SPECIFICATION))}
+
+
+class TestReference(NetworkSuite):
+    """The suite as a vendor's pytest runs it."""
+
+    @pytest.fixture
+    def make(self):
+        return reference
+
+
+@pytest.mark.requirement("QS-CF-008")
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_layer_fails_what_it_breaks(name):
+    number, kinds, spoil = BROKEN[name]
+    assert failures(lambda site: Spoilt(site, kinds, spoil())) == {number}
+
+
+def test_every_requirement_of_the_suite_has_a_layer_that_breaks_it():
+    judged = {verdict.id for verdict in judge(NetworkSuite, reference, SPECIFICATION)}
+    assert judged == {number for number, _, _ in BROKEN.values()}
