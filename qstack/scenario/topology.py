@@ -140,6 +140,8 @@ def _json(path: Path, name: str) -> tuple[str, Any]:
         return text, json.loads(text, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         place, message = f"{name}:{error.lineno}", f"broken JSON: {error.msg}."
+        if not error.doc.strip():
+            place, message = name, "is empty."
     except UnicodeDecodeError as error:
         message = f"is not UTF-8 text (byte {error.start})."
     except OSError as error:
