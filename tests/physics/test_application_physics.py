@@ -37,6 +37,7 @@ def flow(
     return found
 
 
+@pytest.mark.requirement("QS-L4-004")
 @pytest.mark.parametrize("tier", ["correlators", "exact"])
 @pytest.mark.parametrize("consumption", ["C", "T"])
 @pytest.mark.requirement("QS-L4-004")
@@ -83,6 +84,7 @@ def test_no_entanglement_teleports_no_better_than_a_coin() -> None:
     assert abs(found.outcome.value - 0.5) < 4 * found.outcome.error
 
 
+@pytest.mark.requirement("QS-L5-007")
 @pytest.mark.parametrize("fidelity", [1.0, 0.9, CLASSICAL, 0.5])
 @pytest.mark.requirement("QS-L5-007")
 def test_chsh_over_werner_pairs(fidelity: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.nouns import Cancel, Send
 from qstack.link.agreement import AddDue
@@ -36,6 +38,7 @@ def serving():
     return t
 
 
+@pytest.mark.requirement("QS-L2-056")
 def test_link_stops_attempting_and_says_that_nothing_holds():
     serving() >> NeighbourLost(2) << Attempt(2, 0, -1, 0, keep=True, bases=()) << Renumber(2) << Unreachable(2)
 
@@ -46,6 +49,7 @@ def test_link_stops_repeating_what_nobody_answers():
     t >> NeighbourLost(2) << Cancel(AddDue(2, 1)) << Unreachable(2)
 
 
+@pytest.mark.requirement("QS-L2-056")
 def test_a_neighbour_that_starts_anew_is_answered_anew():
     """Its numbers begin again: an answer to a request of its former life must not be given for a new one."""
     t = Transcript(link(master=False), node=3).from_(2)
