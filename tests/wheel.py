@@ -58,6 +58,8 @@ def main(checkout: Path, folder: Path) -> None:
     assert str(checkout) not in where, f"the wheel was not used: {where}"
     vectors = Path(where) / "data" / "vectors" / "vectors.json"
     assert "0 failed" in call(scripts / "qstack", "validate", vectors, cwd=elsewhere)
+    assert "checked as packaged: 0 problems" in call(scripts / "qstack", "spec", "check", cwd=elsewhere)
+    assert call(scripts / "qstack", "conform", "--all", cwd=elsewhere).endswith(" passed, 0 failed\n")
 
 
 if __name__ == "__main__":
