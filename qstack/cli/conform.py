@@ -36,13 +36,13 @@ command.add_command(keys.conform, "etsi014")
 
 @command.command("subject")
 @click.argument("name", required=False)
-@click.option("--profile", help="What it is judged as: hardware, link or network.")
+@click.option("--profile", help="What it is judged as: hardware, link, network or router.")
 @click.option("--all", "everything", is_flag=True, help="Judge everything that is installed.")
 @click.option("-k", "only", default="", metavar="ID", help="Judge one requirement only, such as QS-L2-011.")
 @click.option("--strict", is_flag=True, help="Count a SHOULD that fails.")
 @click.option("--whole", is_flag=True, help="Show passes too, and dialogues at their full length.")
 def subject(name: str | None, profile: str | None, only: str, *, everything: bool, strict: bool, whole: bool) -> None:
-    """Judge an installed layer or hardware platform by its name."""
+    """Judge an installed layer, router or hardware platform by its name."""
     from qstack.cli.spec import reference  # noqa: PLC0415 - only where used
     from qstack.conformance import profiles, report  # noqa: PLC0415 - only where used
     from qstack.conformance.judge import failed, judge  # noqa: PLC0415 - only where used

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from qstack.conformance.hardware import HardwareSuite
 from qstack.conformance.link import LinkSuite
 from qstack.conformance.network import NetworkSuite
+from qstack.conformance.router import RouterSuite
 from qstack.core.errors import ConfigError
 from qstack.plugin.manager import Manager
 from qstack.plugin.offers import Offer
-from qstack.plugin.sites import Site
 from qstack.plugin.spelling import nearest
 
 
@@ -36,25 +36,23 @@ class Subject:
     make: Any
 
 
-def _layers(level: str) -> Callable[[Manager], Mapping[str, Any]]:
-    """Return what finds the layers of a level."""
+def _made(kind: str, given: str, level: str = "") -> Callable[[Manager], Mapping[str, Any]]:
+    """Return what finds the offers of a kind, each as a factory with its default options; `given` names its argument."""
 
     def find(manager: Manager) -> Mapping[str, Any]:
-        return {name: _layer(manager, offer) for name, offer in manager.offers("layers", level).items()}
+        return {name: _factory(manager, offer, given) for name, offer in manager.offers(kind, level).items()}
 
     return find
 
 
-def _layer(manager: Manager, offer: Offer) -> Callable[[Site], Any]:
-    """Return a factory for a layer with its default options."""
-
-    def make(site: Site) -> Any:
+def _factory(manager: Manager, offer: Offer, given: str) -> Callable[[Any], Any]:
+    def make(place: Any) -> Any:
         try:
             options = offer.options.model_validate({}, context={"plugins": manager})
         except ValidationError as error:
             missing = ", ".join(str(found["loc"][0]) for found in error.errors())
             raise ConfigError(f"'{offer.name}' cannot be judged without options: {missing}.") from error
-        return offer.make(options, site=site)
+        return offer.make(options, **{given: place})
 
     return make
 
@@ -63,8 +61,9 @@ PROFILES: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
         Profile("hardware", HardwareSuite, lambda manager: manager.platforms),
-        Profile("link", LinkSuite, _layers("link")),
-        Profile("network", NetworkSuite, _layers("network")),
+        Profile("link", LinkSuite, _made("layers", "site", "link")),
+        Profile("network", NetworkSuite, _made("layers", "site", "network")),
+        Profile("router", RouterSuite, _made("routers", "view")),
     )
 }
 

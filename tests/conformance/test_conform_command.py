@@ -186,7 +186,7 @@ def test_a_failure_shows_words_dialogue_and_place(run, tmp_path):
         (
             ("reference", "--profile", "lnk"),
             2,
-            "'lnk' is not a profile; allowed: hardware, link, network.  Did you mean 'link'?",
+            "'lnk' is not a profile; allowed: hardware, link, network, router.  Did you mean 'link'?",
         ),
         (("--all", "--profile", "lnk"), 2, "'lnk' is not a profile"),
         (("--all", "reference"), 2, "whom? Write the name of a subject, or --all."),
