@@ -452,7 +452,7 @@ def test_a_late_repetition_of_a_drop_does_not_hit_a_later_request(bob):
 @pytest.mark.requirement("QS-L2-055")
 def test_a_drop_of_my_own_request_is_told_to_its_user(alice):
     served(alice)
-    alice >> Drop(4, 9) << Err(2, 4, 1, Reason.REJECTED, remote=False) << Send(2, DropAck(4, 9))
+    alice >> Drop(4, 9) << Err(2, 4, 1, Reason.TORN_DOWN, remote=False) << Send(2, DropAck(4, 9))
     assert alice.last(Attempt).aid == -1
 
 
