@@ -65,7 +65,7 @@ class SignallingTests:
         stand = middle(make)
         stand.t.from_(0) >> setup()
         stand.t.never(SetupReq, more_than=1).never(Reject)
-        stand.t >> Forward(CIRCUIT, 3, head=0, tail=2, epoch=1)
+        stand.t >> Forward(CIRCUIT, 3, SESSION, head=0, tail=2, epoch=1)
         stand.t.never(Forward, more_than=1).never(Create, more_than=1)
 
     @requirement("QS-L3-036")
@@ -99,7 +99,7 @@ class SignallingTests:
     @requirement("QS-L3-043")
     def test_strangers_may_not_speak_of_a_circuit(self, make: Make) -> None:
         """Only its two neighbours may."""
-        for message in (Teardown(CIRCUIT, 17), Complete(CIRCUIT), Track(CIRCUIT, 0, 1, 1, 0, 1, 1)):
+        for message in (Teardown(CIRCUIT, 17), Complete(CIRCUIT, SESSION), Track(CIRCUIT, 0, 1, 1, 0, 1, 1)):
             t = middle(make).t.from_(STRANGER)
             refuses(t, message)
 
@@ -135,7 +135,7 @@ class PairTests:
         t.from_(0) >> SetupReq(CIRCUIT + 1, SESSION + 1, PATH, (0.8, 0.8), LABEL + 2, CUTOFF)
         other = Stand(t, LABEL + 2, t.last(SetupReq).label, CIRCUIT + 1)
         t.from_(2) >> SetupRsp(CIRCUIT + 1)
-        t.from_(0) >> Forward(CIRCUIT + 1, 3, head=0, tail=2, epoch=1)
+        t.from_(0) >> Forward(CIRCUIT + 1, 3, SESSION + 1, head=0, tail=2, epoch=1)
         stand.ok(0, 7)
         other.ok(2, 8)
         t.never(Swap)
@@ -253,7 +253,7 @@ class TrackTests:
         first, last = head(make), tail(make)
         last.circuit = first.circuit
         last.t = talk(make, 2, 1) >> SetupReq(first.circuit, SESSION, PATH, (0.8, 0.8), LABEL, CUTOFF)
-        last.t >> Forward(first.circuit, 3, head=0, tail=2, epoch=first.t.last(Forward).epoch)
+        last.t >> first.t.last(Forward)
         first.ok(1, 7, bell=1)
         last.ok(1, 8, bell=2)
         forth, back = first.t.last(Track), last.t.last(Track)
@@ -292,7 +292,7 @@ class EndTests:
     def test_complete_stops_generation(self, make: Make) -> None:
         """On both sides, and it goes on."""
         stand = middle(make)
-        stand.t.from_(0) >> Complete(CIRCUIT)
+        stand.t.from_(0) >> Complete(CIRCUIT, SESSION)
         withdrawn = {(one.peer, one.purpose) for one in stand.t.all(Withdraw)}
         expect(stand.t, (2, stand.behind) in withdrawn, "the request at the link behind withdrawn")
         stand.t.last(Complete)
@@ -337,7 +337,7 @@ class EndTests:
         """Of a circuit that is gone."""
         stand = middle(make)
         stand.t.from_(0) >> Teardown(CIRCUIT, Reason.NONE)
-        for message in (Track(CIRCUIT, 0, 1, 1, 0, 1, 1), Expire(CIRCUIT, 0, 1, 16), Complete(CIRCUIT)):
+        for message in (Track(CIRCUIT, 0, 1, 1, 0, 1, 1), Expire(CIRCUIT, 0, 1, 16), Complete(CIRCUIT, SESSION)):
             stand.t >> message
             stand.t.silent()
 

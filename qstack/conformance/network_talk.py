@@ -51,7 +51,7 @@ def middle(make: Make, cutoff: int = CUTOFF, *, active: bool = True) -> Stand:
     stand = Stand(t, LABEL, t.last(SetupReq).label)
     t.from_(2) >> SetupRsp(CIRCUIT)
     if active:
-        t.from_(0) >> Forward(CIRCUIT, 3, head=0, tail=2, epoch=1)
+        t.from_(0) >> Forward(CIRCUIT, 3, SESSION, head=0, tail=2, epoch=1)
     return stand
 
 
@@ -59,7 +59,7 @@ def tail(make: Make, *, active: bool = True) -> Stand:
     """Install a circuit that ends at node 2 and start it."""
     t = talk(make, 2, 1) >> setup()
     if active:
-        t >> Forward(CIRCUIT, 3, head=0, tail=2, epoch=1)
+        t >> Forward(CIRCUIT, 3, SESSION, head=0, tail=2, epoch=1)
     return Stand(t, LABEL, -1)
 
 

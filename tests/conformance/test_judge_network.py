@@ -21,11 +21,13 @@ from qstack.network.signalling import SetupDue, SignallingLayer
 from qstack.routing.shortest import ShortestPath
 from qstack.services.device import Free, Swap, Swapped
 from qstack.services.l2_link import Create, Err, Ok, Withdraw
-from qstack.services.l3_network import Connect, Disconnect, Disconnected, Pair
+from qstack.services.l3_network import Connect, Disconnected, Pair
 from qstack.services.reasons import Reason
 from qstack.wire.network import Complete, Expire, Forward, Track
 from qstack.wire.signalling import Reject, SetupReq, Teardown
 
+EVERYTHING = object()
+"""Stands for all kinds of nouns."""
 SPECIFICATION = load(Path(__file__).parents[2] / "specs")
 
 
@@ -46,9 +48,12 @@ class Spoilt(Layer):
         self.kinds, self.spoil = kinds, spoil
         self.table = {kind: handler for layer in reference(site) for kind, handler in layer.handlers().items()}
 
+    def spoils(self, kind):
+        return self.kinds is EVERYTHING or kind in self.kinds
+
     def handlers(self):
         return {
-            kind: (lambda noun, ctx, inner=inner: self.spoil(inner, noun, ctx)) if kind in self.kinds else inner
+            kind: (lambda noun, ctx, inner=inner: self.spoil(inner, noun, ctx)) if self.spoils(kind) else inner
             for kind, inner in self.table.items()
         }
 
@@ -174,8 +179,16 @@ BROKEN = {
     "goes on generating": ("QS-L3-009", (Complete,), lambda: without(Withdraw)),
     "joins pairs of two circuits": ("QS-L3-010", (Ok,), joins_anything),
     "leaks halves at the end": ("QS-L3-011", (Uninstall,), lambda: without(Free)),
-    "says nothing of a disconnect": ("QS-L3-011", (Disconnect,), lambda: without(Teardown)),
-    "forgets the epoch": ("QS-L3-012", (Ok,), lambda: edit(Track, lambda track: replace(track, epoch=0))),
+    "says nothing of a disconnect": (
+        "QS-L3-011",
+        EVERYTHING,
+        lambda: without(Teardown, lambda noun, ctx: ctx.node == 0),
+    ),
+    "forgets the epoch": (
+        "QS-L3-012",
+        (Ok,),
+        lambda: edit(Track, lambda track: replace(track, epoch=0), lambda noun, ctx: ctx.node == 2),
+    ),
     "keeps what was rejected": ("QS-L3-013", (Reject,), lambda: lambda inner, noun, ctx: ()),
     "starts twice": ("QS-L3-022", (Forward,), lambda: more(repeated_start)),
     "answers a TRACK twice": ("QS-L3-027", (Track,), lambda: more(once_more)),

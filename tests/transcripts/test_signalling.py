@@ -311,6 +311,7 @@ def test_a_session_that_the_other_end_leaves_ends_here_too(end):
     t >> Disconnect(8) << Uninstall(CIRCUIT)
 
 
+@pytest.mark.requirement("QS-L3-008")
 def test_rates_add_up_to_at_most_what_the_circuit_carries():  # QS-L3-008
     t = node(1).from_(2)
     t >> replace(CONNECT, rate=1.5)  # the router predicts 1
