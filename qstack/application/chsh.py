@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qstack.application.entropy import Entropy
-from qstack.application.layer import Application
+from qstack.application.layer import Pairwise
 from qstack.application.pairs import Wish
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun, Send
 from qstack.services.device import TURN, Bits, MeasureAlong, Measured
 from qstack.services.l4_transport import DETERMINISTIC, STREAM, Closed, Delivery, Open, Opened
-from qstack.services.l5_application import Checked, Consumed, Finished, Start
+from qstack.services.l5_application import Checked, Consumed, Start
 from qstack.wire.application import Played
 
 BLOCK = 64
@@ -35,7 +35,7 @@ DIRECTIONS: dict[bool, tuple[tuple[int, int], tuple[int, int]]] = {
 """Polar angle and azimuth of both settings, of the end that asked and of the other one."""
 
 
-class Chsh(Application):
+class Chsh(Pairwise):
     """One end of a CHSH game.
 
     Parameters
@@ -59,8 +59,8 @@ class Chsh(Application):
         self.mine: dict[int, tuple[int, int]] = {}
         self.theirs: dict[int, tuple[int, int]] = {}
         self.heard_all = False
+        self.said_all = False
         self.stands = False
-        self.closed: Closed | None = None
 
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
@@ -100,8 +100,8 @@ class Chsh(Application):
         pair, setting = known
         self.mine[pair] = (setting, ind.outcome)
         if self.initiator:
-            return (*self._count(pair), *self._end())
-        return self._tell() if len(self.mine) >= BLOCK or (self.closed and not self._busy) else ()
+            return (*self._count(pair), *self.end())
+        return self._tell() if len(self.mine) >= BLOCK or (self.closed is not None and not self._busy) else ()
 
     @property
     def _busy(self) -> bool:
@@ -114,8 +114,8 @@ class Chsh(Application):
         settings, bits = zip(*self.mine.values(), strict=True) if self.mine else ((), ())
         yield Send(self.wish.peer, Played(self.flow, last, tuple(self.mine), settings, bits))
         self.mine.clear()
-        if last and self.closed is not None:
-            yield Finished(self.flow, self.closed.reason)
+        self.said_all = self.said_all or last
+        yield from self.end()
 
     @on(Played)
     def played(self, msg: Played, ctx: Context) -> Outputs:
@@ -132,7 +132,7 @@ class Chsh(Application):
         self.heard_all = self.heard_all or msg.last
         for pair in msg.pairs:
             yield from self._count(pair)
-        yield from self._end()
+        yield from self.end()
 
     def _count(self, pair: int) -> Iterator[Noun]:
         if pair in self.mine and pair in self.theirs:
@@ -142,15 +142,20 @@ class Chsh(Application):
     @on(Closed)
     def closed_(self, ind: Closed, ctx: Context) -> Outputs:
         """Tell or hear the last block, then finish."""
-        self.closed = ind
         if not self.stands:  # the other end may not even know
-            return (Finished(self.flow, ind.reason),)
-        if self.initiator:
-            return self._end()
-        return () if self._busy else self._tell()
+            self.said_all = self.heard_all = True
+        self.closed = ind.reason
+        if not (self.initiator or self.said_all or self._busy):
+            yield from self._tell()
+        else:
+            yield from super().closed_(ind, ctx)
 
-    def _end(self) -> Outputs:
-        """Finish once the other end has told its last; it cannot where the session has failed."""
-        if self.closed is None or self._busy or not (self.heard_all or self.closed.reason):
-            return ()
-        return (Finished(self.flow, self.closed.reason),)
+    @property
+    def open(self) -> bool:
+        """Whether rounds are still to be measured, told or heard of."""
+        return self._busy or not (self.heard_all if self.initiator else self.said_all)
+
+    def abandon(self) -> Iterator[Noun]:
+        """Do not wait for the other end's last block."""
+        self.heard_all = True
+        yield from ()

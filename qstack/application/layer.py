@@ -6,13 +6,27 @@ layer is a dictionary of dictionaries; the applications are machines of the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
+from qstack.core.clock import SECOND
 from qstack.core.errors import RemoteProtocolError
-from qstack.core.layer import Context, Handler, Layer, Outputs
-from qstack.core.nouns import Noun
+from qstack.core.layer import Context, Handler, Layer, Outputs, on
+from qstack.core.nouns import Cancel, Noun, Set, Timer, timer
+from qstack.services.l4_transport import Closed
+from qstack.services.l5_application import Finished
+from qstack.services.reasons import Reason
+
+PATIENCE = 10 * SECOND
+"""How long an application waits for the last words of its other end after their session has ended [ps]."""
+
+
+@timer
+class GiveUp(Timer):
+    """The other end has not said what it still had to say."""
+
+    flow: int
 
 
 class Application(Layer):
@@ -26,6 +40,52 @@ class Application(Layer):
 
     def __init__(self, flow: int) -> None:
         self.flow = flow
+
+
+class Pairwise(Application):
+    """Base of applications whose ends talk about every pair, and may have to say something when the session has ended.
+
+    Attributes
+    ----------
+    closed
+        Why the session has ended; None while it has not.
+    """
+
+    def __init__(self, flow: int) -> None:
+        super().__init__(flow)
+        self.closed: int | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether something is still to be said or measured."""
+        raise NotImplementedError
+
+    def abandon(self) -> Iterator[Noun]:
+        """Let go of everything about which the other end would have to say something."""
+        raise NotImplementedError
+
+    @on(Closed)
+    def closed_(self, ind: Closed, ctx: Context) -> Outputs:
+        """Finish when the last word is said; where the session has failed, it may never be."""
+        self.closed = ind.reason
+        if ind.reason:
+            yield from self.abandon()
+        elif self.open:
+            yield Set(GiveUp(self.flow), ctx.now + PATIENCE)
+        yield from self.end()
+
+    @on(GiveUp)
+    def give_up(self, due: GiveUp, ctx: Context) -> Outputs:
+        """Do not wait any longer."""
+        self.closed = Reason.LOST_PEER
+        yield from self.abandon()
+        yield from self.end()
+
+    def end(self) -> Outputs:
+        """Finish if the session has ended and nothing is open."""
+        if self.closed is None or self.open:
+            return ()
+        return Cancel(GiveUp(self.flow)), Finished(self.flow, self.closed)
 
 
 class ApplicationLayer(Layer):

@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qstack.application.entropy import Entropy
-from qstack.application.layer import Application
+from qstack.application.layer import Pairwise
 from qstack.application.pairs import Wish
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun, Send
 from qstack.services.device import TURN, Apply, Bits, Free, MeasureAlong, Measured
-from qstack.services.l4_transport import DETERMINISTIC, STREAM, Closed, Delivery, Open, Opened
-from qstack.services.l5_application import Checked, Consumed, Finished, Start
+from qstack.services.l4_transport import DETERMINISTIC, STREAM, Delivery, Open, Opened
+from qstack.services.l5_application import Checked, Consumed, Start
 from qstack.wire.application import Finding, Steer
 
 EQUATOR = TURN // 4
@@ -31,7 +31,7 @@ MOST = 1 << 16
 """Directions that may be told before their pairs are delivered."""
 
 
-class _End(Application):
+class _End(Pairwise):
     """What both ends have in common."""
 
     name = "rsp"
@@ -40,7 +40,6 @@ class _End(Application):
         super().__init__(flow)
         self.wish = wish
         self.measuring: dict[int, tuple[int, int]] = {}
-        self.closed: Closed | None = None
 
     def measured_pair(self, qubit: int) -> tuple[int, int]:
         """Return the pair of a qubit whose bit has come, and what was kept with it."""
@@ -48,10 +47,6 @@ class _End(Application):
         if known is None:
             raise LocalProtocolError(f"qubit {qubit} was not to be measured for flow {self.flow}")
         return known
-
-    def end(self, *open_: object) -> Outputs:
-        """Finish when the session has ended and nothing is open."""
-        return (Finished(self.flow, self.closed.reason),) if self.closed and not any(open_) else ()
 
 
 class Preparer(_End):
@@ -116,18 +111,17 @@ class Preparer(_End):
         state = self.told.pop(msg.sequence, None) if ctx.sender == self.wish.peer else None
         if state is None:
             raise RemoteProtocolError(f"node {ctx.sender} tells of pair {msg.sequence} of flow {self.flow} unasked")
-        return (Checked(self.flow, state, 1 - msg.bit), *self._end())
+        return (Checked(self.flow, state, 1 - msg.bit), *self.end())
 
-    @on(Closed)
-    def closed_(self, ind: Closed, ctx: Context) -> Outputs:
-        """Finish when the last answer is here; where the session has failed, it may never come."""
-        self.closed = ind
-        if ind.reason:
-            self.told.clear()
-        return self._end()
+    @property
+    def open(self) -> bool:
+        """Whether answers are still to come."""
+        return bool(self.told or self.measuring or self.entropy.waiting)
 
-    def _end(self) -> Outputs:
-        return self.end(self.told, self.measuring, self.entropy.waiting)
+    def abandon(self) -> Iterator[Noun]:
+        """Expect no more answers."""
+        self.told.clear()
+        yield from ()
 
 
 class Target(_End):
@@ -173,15 +167,16 @@ class Target(_End):
     def measured(self, ind: Measured, ctx: Context) -> Outputs:
         """Tell the outcome."""
         pair, _ = self.measured_pair(ind.qubit)
-        return (Send(self.wish.peer, Finding(self.flow, pair, ind.outcome)), *self.end(self.here, self.measuring))
+        return (Send(self.wish.peer, Finding(self.flow, pair, ind.outcome)), *self.end())
 
-    @on(Closed)
-    def closed_(self, ind: Closed, ctx: Context) -> Outputs:
-        """Finish when the last half is measured; where the session has failed, let go of the others."""
-        self.closed = ind
-        self.early.clear()
-        for held in self.here.values() if ind.reason else ():
+    @property
+    def open(self) -> bool:
+        """Whether halves are still to be measured."""
+        return bool(self.here or self.measuring)
+
+    def abandon(self) -> Iterator[Noun]:
+        """Let go of halves of which nobody may say any more what they should be."""
+        for held in self.here.values():
             yield Free(held.qubit)
-        if ind.reason:
-            self.here.clear()
-        yield from self.end(self.here, self.measuring)
+        self.here.clear()
+        self.early.clear()

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from qstack.application.entropy import Entropy
-from qstack.application.layer import Application
+from qstack.application.layer import Pairwise
 from qstack.application.pairs import Wish
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
@@ -25,7 +25,6 @@ from qstack.services.bell import Basis, flip
 from qstack.services.device import TURN, Bits, Free, Measure, Measured, Prepare, Prepared
 from qstack.services.l4_transport import (
     TELEPORT,
-    Closed,
     Credit,
     Lost,
     Open,
@@ -36,7 +35,7 @@ from qstack.services.l4_transport import (
     Sent,
     Transmit,
 )
-from qstack.services.l5_application import Checked, Consumed, Finished, Start
+from qstack.services.l5_application import Checked, Consumed, Start
 from qstack.wire.application import Claim, Finding
 
 STATES: tuple[tuple[Basis, int, int], ...] = (
@@ -56,7 +55,7 @@ MOST = 1 << 16
 """Claims that may come before their qubits."""
 
 
-class TeleportSender(Application):
+class TeleportSender(Pairwise):
     """The end that sends.
 
     Parameters
@@ -83,7 +82,6 @@ class TeleportSender(Application):
         self.given: dict[int, int] = {}
         self.sent: dict[int, int] = {}
         self.pending = 0
-        self.closed: Closed | None = None
 
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
@@ -151,7 +149,7 @@ class TeleportSender(Application):
     def lost(self, ind: Lost, ctx: Context) -> Outputs:
         """Expect no answer about a lost qubit."""
         self.sent.pop(ind.sequence, None)
-        return self._end()
+        return self.end()
 
     @on(Finding)
     def finding(self, msg: Finding, ctx: Context) -> Outputs:
@@ -159,21 +157,20 @@ class TeleportSender(Application):
         state = self.sent.pop(msg.sequence, None) if ctx.sender == self.wish.peer else None
         if state is None:
             raise RemoteProtocolError(f"node {ctx.sender} tells of qubit {msg.sequence} of flow {self.flow} unasked")
-        return (Checked(self.flow, state, int(msg.bit == state % 2)), *self._end())
+        return (Checked(self.flow, state, int(msg.bit == state % 2)), *self.end())
 
-    @on(Closed)
-    def closed_(self, ind: Closed, ctx: Context) -> Outputs:
-        """Finish when the last answer is here."""
-        self.closed = ind
-        if ind.reason:
-            self.sent.clear()  # answers may never come
-        return self._end()
+    @property
+    def open(self) -> bool:
+        """Whether answers are still to come."""
+        return bool(self.sent)
 
-    def _end(self) -> Outputs:
-        return (Finished(self.flow, self.closed.reason),) if self.closed and not self.sent else ()
+    def abandon(self) -> Iterator[Noun]:
+        """Expect no more answers."""
+        self.sent.clear()
+        yield from ()
 
 
-class TeleportReceiver(Application):
+class TeleportReceiver(Pairwise):
     """The end that receives; parameters as of `TeleportSender`."""
 
     name = "teleport"
@@ -184,7 +181,6 @@ class TeleportReceiver(Application):
         self.here: dict[int, tuple[int, int]] = {}
         self.claims: dict[int, int] = {}
         self.measuring: dict[int, tuple[int, int]] = {}
-        self.closed: Closed | None = None
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
@@ -226,7 +222,7 @@ class TeleportReceiver(Application):
         sequence, frame = known
         yield Send(self.peer, Finding(self.flow, sequence, ind.outcome ^ flip(frame, ind.basis)))
         yield Release(self.flow)
-        yield from self._end()
+        yield from self.end()
 
     @on(Lost)
     def lost(self, ind: Lost, ctx: Context) -> Outputs:
@@ -234,17 +230,14 @@ class TeleportReceiver(Application):
         self.claims.pop(ind.sequence, None)
         return ()
 
-    @on(Closed)
-    def closed_(self, ind: Closed, ctx: Context) -> Outputs:
-        """Finish when the last qubit is measured."""
-        self.closed = ind
-        self.claims.clear()
-        for qubit, _ in self.here.values() if ind.reason else ():
-            yield Free(qubit)  # nobody may say any more how to measure it
-        if ind.reason:
-            self.here.clear()
-        yield from self._end()
+    @property
+    def open(self) -> bool:
+        """Whether qubits are still to be measured."""
+        return bool(self.here or self.measuring)
 
-    def _end(self) -> Outputs:
-        open_ = self.here or self.measuring
-        return (Finished(self.flow, self.closed.reason),) if self.closed and not open_ else ()
+    def abandon(self) -> Iterator[Noun]:
+        """Let go of qubits of which nobody may say any more how to measure them."""
+        for qubit, _ in self.here.values():
+            yield Free(qubit)
+        self.here.clear()
+        self.claims.clear()

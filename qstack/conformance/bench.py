@@ -5,13 +5,15 @@ The bench knows the services and nothing of how the two ends agree: what it comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from qstack.conformance.stand import DELAY, LANES, PERIOD, Make, layers
 from qstack.conformance.transcript import Transcript, TranscriptError
 from qstack.core.nouns import Message, Noun, Send
-from qstack.services.l1_physical import Attempt, Heralded
-from qstack.services.l2_link import Ok
+from qstack.services.l1_physical import Attempt, Heralded, Skipped
+from qstack.services.l2_link import Err, Ok
+from qstack.services.reasons import Reason
 
 LONGEST = 4_000
 """Steps after which a bench counts as one that never comes to rest."""
@@ -26,11 +28,19 @@ class Bench:
         The subject.
     lost
         Told the number of a message, counted from 0 in the order of sending; True loses it.
+    missed
+        Number of the success of which a node is not told; it learns of that with the next one.
     """
 
-    def __init__(self, make: Make, lost: Callable[[int], bool] = lambda number: False) -> None:
+    def __init__(
+        self,
+        make: Make,
+        lost: Callable[[int], bool] = lambda number: False,
+        missed: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
         self.ends = {node: Transcript(*layers(make, node), node=node).from_(3 - node) for node in (1, 2)}
         self.lost = lost
+        self.missed = missed
         self.now = 0
         self.sent = 0
         self.sequence = -1
@@ -99,9 +109,25 @@ class Bench:
             if aid < 0 or aid != self.standing[2][lane]:
                 continue
             self.sequence += 1
-            for node, end in self.ends.items():
-                end >> Heralded(3 - node, lane, aid, self.sequence, self.sequence % 4, self.sequence, self.now, -1, -1)
-                self._read(node, end.open)
+            for node in self.ends:
+                self._herald(node, lane, aid)
+
+    def _herald(self, node: int, lane: int, aid: int) -> None:
+        """Tell a node of a success, and before it of one that it has missed."""
+        sequence, end = self.sequence, self.ends[node]
+        missed = self.missed.get(node, -1)
+        if sequence == missed:
+            return
+        if sequence == missed + 1 and missed >= 0:
+            end >> Skipped(3 - node, missed, sequence)
+            self._read(node, end.open)
+        end >> Heralded(3 - node, lane, aid, sequence, sequence % 4, sequence, self.now, -1, -1)
+        self._read(node, end.open)
+
+    def valid(self, node: int) -> list[tuple[int, int, int]]:
+        """Return the pairs that an end was told of and that were not expired."""
+        gone = [(e.low, e.high) for e in self.told[node] if isinstance(e, Err) and e.reason == Reason.EXPIRE]
+        return [pair for pair in self.pairs(node) if not any(low <= pair[1] < high for low, high in gone)]
 
     def pairs(self, node: int) -> list[tuple[int, int, int]]:
         """Return purpose, number and Bell index of every pair that an end was told of."""

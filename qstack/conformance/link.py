@@ -15,10 +15,10 @@ subject's own.
 from __future__ import annotations
 
 from qstack.conformance.link_agreement import AgreementTests, RequestTests
-from qstack.conformance.link_pairs import DeliveryTests, EndingTests
+from qstack.conformance.link_pairs import DeliveryTests, EndingTests, ExpiryTests
 
 
-class LinkSuite(RequestTests, AgreementTests, DeliveryTests, EndingTests):
+class LinkSuite(RequestTests, AgreementTests, DeliveryTests, ExpiryTests, EndingTests):
     """Everything that a link layer is held to."""
 
     profile = "link"

@@ -19,16 +19,16 @@ from qstack.conformance.link_talk import (
     incoming,
     standing,
 )
-from qstack.conformance.marks import requirement
+from qstack.conformance.marks import Unsupported, requirement
 from qstack.conformance.stand import FAST, GOOD, ROUND_TRIP, ROWS, Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.nouns import Send
 from qstack.services.l1_physical import Attempt
-from qstack.services.l2_link import Accepted, Err, Ok
+from qstack.services.l2_link import Accepted, Err, Ok, Receive
 from qstack.services.reasons import Reason
 from qstack.wire import decode, encode
-from qstack.wire.link import Add, AddAck, AddRej, Drop
+from qstack.wire.link import Add, AddAck, AddRej, Drop, LinkExpire
 
 
 def _among(lost: range, number: int) -> bool:
@@ -195,12 +195,14 @@ class AgreementTests:
 
     @requirement("QS-L2-032")
     def test_no_answer_at_all(self, make: Make) -> None:
-        """NOTIME once, and the request is withdrawn at the other end."""
+        """NOTIME once, and the request is taken back at the other end, by its purpose or as an empty range of pairs."""
         t = talk(make, 1, 2) >> CREATE
         t.wait(LONG)
         t.never(Err, more_than=1)
         expect(t, t.last(Err) == Err(2, 4, ANY, Reason.NOTIME, remote=False), "an Err of reason NOTIME")
-        expect(t, Drop(4, ANY) in t.all(Drop), "a DROP of the purpose")
+        create = t.last(Accepted).create_id
+        back = any(e.create_id == create and e.low == e.high for e in t.all(LinkExpire)) or Drop(4, ANY) in t.all(Drop)
+        expect(t, back, "an EXPIRE of the request, or a DROP of its purpose")
 
     @requirement("QS-L2-034")
     def test_a_refusal_is_told_with_its_reason(self, make: Make) -> None:
@@ -210,6 +212,18 @@ class AgreementTests:
         t << Err(2, 4, ANY, Reason.NORES, remote=False)
         t.wait(LONG)
         t.never(Err, more_than=1)
+
+    @requirement("QS-L2-024")
+    def test_a_purpose_that_is_not_accepted(self, make: Make) -> None:
+        """Whoever was told what to accept refuses the rest."""
+        t = talk(make, 2, 1)
+        if Receive not in t.handlers:
+            raise Unsupported("purposes that a node was told to accept")
+        t >> Receive(1, 9)
+        t >> incoming()
+        t << Send(1, AddRej(1, Reason.REJECTED, ANY, ANY))
+        t >> incoming(cseq=2, purpose=9)
+        t << Send(1, AddAck(2, ANY, ANY))
 
     @requirement("QS-L2-039")
     def test_a_repeated_answer_changes_nothing(self, make: Make) -> None:

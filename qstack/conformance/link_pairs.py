@@ -11,10 +11,10 @@ from qstack.conformance.stand import PERIOD, ROUND_TRIP, Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.nouns import Send
 from qstack.services.device import Free
-from qstack.services.l1_physical import Attempt
+from qstack.services.l1_physical import Attempt, Heralded, Skipped
 from qstack.services.l2_link import Accepted, Err, Ok, Withdraw
 from qstack.services.reasons import Reason
-from qstack.wire.link import UNASSIGNED, Add, AddAck, Drop, DropAck
+from qstack.wire.link import UNASSIGNED, Add, AddAck, Drop, DropAck, LinkExpire, LinkExpireAck
 
 
 class DeliveryTests:
@@ -41,6 +41,41 @@ class DeliveryTests:
         herald(t, 0) << Ok(2, 4, ANY, 0, 2, ANY, ANY, 7, ANY, -1, -1)
         t = answerer(make, incoming(purpose=77))
         herald(t, 0) << Ok(1, 77, ANY, 0, 2, ANY, ANY, 7, ANY, -1, -1)
+
+    @requirement("QS-L2-003")
+    def test_numbers_of_living_pairs_are_not_used_again(self, make: Make) -> None:
+        """One lane's last pair has the number 5; the numbers begin anew, and the other lane's pair gets it again."""
+        t = asker(make, replace(CREATE, number=10))
+        aid = standing(t)[0]
+        for lane, sequence, qubit in ((0, 0, 7), (1, 5, 8), (0, 0, 9)):
+            t >> Heralded(2, lane, aid, sequence, 2, qubit, t.context.now, -1, -1)
+        t >> Heralded(2, 0, aid, 5, 2, 10, t.context.now, -1, -1)
+        expect(t, not any(isinstance(answer, Ok) for answer in t.open), "no second pair of a number that may be alive")
+
+    @requirement("QS-L2-017")
+    def test_an_atomic_request_is_not_interrupted(self, make: Make) -> None:
+        """Whoever else asks."""
+        claims(make, "atomic requests", replace(CREATE, atomic=True))
+        bench = Bench(make)
+        bench.ask(2, replace(CREATE, peer=1, purpose=5, number=20))
+        bench.ask(1, replace(CREATE, number=20, atomic=True))
+        bench.ask(1, replace(CREATE, purpose=6, number=20))
+        bench.run(LONG)
+        for node in (1, 2):
+            told = [purpose for purpose, _, _ in bench.pairs(node)]
+            whole = told.count(4) == 20 and told[told.index(4) : told.index(4) + 20] == [4] * 20
+            if not whole:
+                raise bench.ends[node].mismatch(f"- the 20 pairs of purpose 4 without others in between, not {told}")
+
+    @requirement("QS-L2-018")
+    def test_collected_pairs_are_delivered_together(self, make: Make) -> None:
+        """When the last has come."""
+        request = replace(CREATE, number=2, consecutive=False)
+        claims(make, "requests whose pairs are delivered together", request)
+        t = asker(make, request)
+        herald(t, 0, qubit=7).never(Ok)
+        herald(t, 1, qubit=8)
+        expect(t, [answer.qubit for answer in t.open if isinstance(answer, Ok)] == [7, 8], "both pairs at once")
 
     @requirement("QS-L2-018")
     def test_a_pair_is_delivered_at_once(self, make: Make) -> None:
@@ -79,6 +114,57 @@ class DeliveryTests:
         attempt = t.last(Attempt)
         expect(t, not attempt.keep and set(attempt.bases) == {0, 1}, "attempts that measure in one of both bases")
         herald(t, 0, qubit=-1, basis=1) << Ok(2, 4, ANY, 0, 2, ANY, ANY, -1, ANY, 1, 1)
+
+
+class ExpiryTests:
+    """Pairs of which one end alone knows."""
+
+    @requirement("QS-L2-013")
+    def test_what_was_not_told_is_expired(self, make: Make) -> None:
+        """Exactly these."""
+        t = asker(make)
+        herald(t, 0)
+        t >> Skipped(2, 1, 3)
+        told = t.last(LinkExpire)
+        expect(t, (told.low, told.high) == (1, 3), "an EXPIRE of the pairs from 1 to 3")
+
+    @requirement("QS-L2-053")
+    def test_an_expire_is_repeated(self, make: Make) -> None:
+        """Until the other end has heard."""
+        t = asker(make)
+        herald(t, 0)
+        t >> Skipped(2, 1, 2)
+        told = t.last(LinkExpire)
+        t.wait(LONG)
+        expect(t, len(t.all(LinkExpire)) >= 3, "three EXPIREs without an answer")
+        t >> LinkExpireAck(told.aid, 2, told.low, told.high)
+        before = len(t.all(LinkExpire))
+        t.wait(LONG).never(LinkExpire, more_than=before)
+
+    @requirement("QS-L2-015")
+    def test_an_expire_is_answered_every_time(self, make: Make) -> None:
+        """And the user is told once."""
+        t = asker(make)
+        herald(t, 0)
+        aid, create = standing(t)[0], t.last(Ok).create_id
+        for _ in range(2):
+            t >> LinkExpire(aid, create, 1, 0, 1)
+            t << Send(2, LinkExpireAck(aid, ANY, 0, 1))
+        expired = [err for err in t.all(Err) if err.reason == Reason.EXPIRE]
+        expect(t, [(err.low, err.high) for err in expired] == [(0, 1)], "one Err of reason EXPIRE for the pair 0")
+
+    @requirement("QS-L2-014")
+    def test_a_lost_reply_costs_a_pair_and_no_more(self, make: Make) -> None:
+        """At either end, both count the same pairs, as many as were asked for."""
+        for deaf in (1, 2):
+            bench = Bench(make, missed={deaf: 1})
+            bench.ask(1, CREATE)
+            bench.run(LONG)
+            pairs = bench.valid(1)
+            if pairs != bench.valid(2) or len(pairs) != 3:
+                raise bench.ends[deaf].mismatch(
+                    f"- three pairs, the same at both ends, not {pairs}\n{bench.dialogue()}"
+                )
 
 
 class EndingTests:
@@ -141,17 +227,17 @@ class EndingTests:
         """The answer may have been lost."""
         t = answerer(make)
         for _ in range(2):
-            t >> Drop(4)
-            t << Send(1, DropAck(4, ANY))
+            t >> Drop(4, 9)
+            t << Send(1, DropAck(4, 9))
 
     @requirement("QS-L2-037")
     def test_a_withdrawal_is_repeated(self, make: Make) -> None:
-        """Three times in all, and no more after the answer."""
+        """Three times at least, and no more after the answer."""
         t = asker(make) >> Withdraw(2, 4)
         t.wait(LONG)
-        expect(t, len(t.all(Drop)) == 3, "three DROPs without an answer")
+        expect(t, len(t.all(Drop)) >= 3, "three DROPs without an answer")
         t = asker(make) >> Withdraw(2, 4)
-        t >> DropAck(4)
+        t >> DropAck(4, t.last(Drop).cseq)
         t.wait(LONG).never(Drop, more_than=1)
 
     @requirement("QS-L2-044")
@@ -160,7 +246,7 @@ class EndingTests:
         t = asker(make) >> Withdraw(2, 4)
         t >> CREATE
         t << Err(2, 4, ANY, Reason.REJECTED, remote=False)
-        t >> DropAck(4)
+        t >> DropAck(4, t.last(Drop).cseq)
         t >> CREATE
         t << Accepted(2, 4, ANY)
 

@@ -21,7 +21,7 @@ UNANSWERED = 64
 
 def incoming(cseq: int = 1, aid: int = 1, **changes: Any) -> Add:
     """Return the ADD that the neighbour of the answering end sends."""
-    base = Add(cseq, aid, 4, 1, 3, 0.8, 0, keep=True, bases=(), start=2 * ROUND_TRIP, deadline=0)
+    base = Add(cseq, aid, 4, 1, 3, 0.8, 0, keep=True, bases=(), start=2 * ROUND_TRIP, deadline=0, consecutive=True)
     return replace(base, **changes)
 
 

@@ -27,7 +27,18 @@ from qstack.hardware.tier import CorrelatorTier, device_of
 from qstack.plugin.contracts import LinkSheet, Platform
 from qstack.quantum import exact
 from qstack.services.bell import Basis
-from qstack.services.device import Apply, Distil, Distilled, Measure, MeasureAlong, Measured, Prepare, Prepared
+from qstack.services.device import (
+    Apply,
+    Distil,
+    Distilled,
+    Measure,
+    MeasureAlong,
+    Measured,
+    Prepare,
+    Prepared,
+    Probe,
+    Probed,
+)
 
 DIRECTIONS = {Basis.Z: (0.0, 0.0, 1.0), Basis.X: (1.0, 0.0, 0.0), Basis.Y: (0.0, 1.0, 0.0)}
 
@@ -65,6 +76,14 @@ class ExactDevice(NodeDevice):
         """Measure a qubit along any direction."""
         half = self.half(req.qubit)
         return self._read(half, vector(req.polar, req.azimuth), Measured(req.qubit, -1, 0, req.purpose), ctx.now)
+
+    def probe(self, req: Probe, ctx: Context) -> Outputs:
+        """Measure a qubit for the network."""
+        half = self.half(req.qubit)
+        half.basis = req.basis
+        outcome = measure(half, self.instruments.effects(DIRECTIONS[Basis(req.basis)]), self.draw, ctx.now)
+        del half.pair
+        return self._finish((half,), Probed(req.qubit, req.basis, outcome), self.device.readout_time, ctx.now)
 
     def _read(self, half: ExactHalf, direction: tuple[float, float, float], answer: Measured, now: int) -> Outputs:
         outcome = measure(half, self.instruments.effects(direction), self.draw, now)

@@ -31,6 +31,8 @@ from qstack.services.device import (
     Measured,
     Prepare,
     Prepared,
+    Probe,
+    Probed,
     Swap,
     Swapped,
     Trigger,
@@ -188,6 +190,7 @@ class NodeDevice:
             Swap: self.swap,
             Measure: self.measure,
             MeasureAlong: self.measure_along,
+            Probe: self.probe,
             Prepare: self.prepare,
             BellMeasure: self.bell_measure,
             Apply: self.apply,
@@ -253,6 +256,13 @@ class NodeDevice:
         del half.pair
         answer = Measured(req.qubit, req.basis, outcome, req.purpose)
         return self._finish((half,), answer, self.device.readout_time, ctx.now)
+
+    def probe(self, req: Probe, ctx: Context) -> Outputs:
+        """Measure a qubit for the network."""
+        half = self.take(req.qubit)
+        outcome = measure(half, req.basis, self.device.readout, self.draw, ctx.now)
+        del half.pair
+        return self._finish((half,), Probed(req.qubit, req.basis, outcome), self.device.readout_time, ctx.now)
 
     def measure_along(self, req: MeasureAlong, ctx: Context) -> Outputs:
         """Measure along a direction; correlators can do so along the axes only."""

@@ -117,7 +117,7 @@ class Endings(Layer):
             for item in [item for item in link.items.values() if item.purpose == msg.purpose]:
                 yield from self._end(link, item)
                 if not item.remote:
-                    yield Err(link.peer, item.purpose, item.create_id, Reason.REJECTED, remote=False)
+                    yield Err(link.peer, item.purpose, item.create_id, Reason.TORN_DOWN, remote=False)
             yield from self._plan(link, ctx)
         yield Send(link.peer, answer)
 

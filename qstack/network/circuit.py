@@ -1,4 +1,4 @@
-"""What a node remembers of a circuit: the routing entry, and the pairs that pass through it."""
+"""What a node remembers of a circuit: the routing entry, its requests, and the pairs that pass through it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from qstack.core.nouns import Request, noun
+from qstack.services.estimation import Tally
 from qstack.services.l2_link import Ok
-from qstack.wire.network import Track
+from qstack.services.l3_network import PairEvent
+from qstack.wire.network import KEEP, Track
+
+EPOCHS = 1 << 24
+REMEMBERED = 64
+"""Epochs, and delivered pairs, that an end remembers."""
 
 
 @noun
@@ -47,10 +53,34 @@ class Uninstall(Request):
 
 @noun
 class Activate(Request):
-    """Signalling tells the head to start making pairs; number 0 means without end."""
+    """Signalling tells the head to make pairs for one more request; number 0 means without end.
+
+    Parameters
+    ----------
+    circuit, session
+        For which circuit and session.
+    number
+        Pairs wanted.
+    kind, basis
+        As in `qstack.services.l3_network.Connect`.
+    rate
+        Most pairs to ask for in a second [1/s]; 0 unlimited.
+    """
 
     circuit: int
     number: int
+    session: int
+    kind: int = KEEP
+    basis: int = 0
+    rate: float = 0.0
+
+
+@noun
+class Deactivate(Request):
+    """Signalling tells an end that one of several sessions on a circuit has ended."""
+
+    circuit: int
+    session: int
 
 
 @dataclass(slots=True)
@@ -63,7 +93,8 @@ class Record:
 
 
 Fate = Record | Track | int
-"""What is known of a pair's number: its swap, a TRACK that came before its swap, or the reason for its discard."""
+"""What is known of a pair's number: its swap, a TRACK that came before its swap, or the reason for its discard; minus the
+reason if the other end has given the pair up before it came here."""
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +129,8 @@ class Side:
     def begin(self, sequence: int) -> None:
         """Clear a number for a new pair: what is left of an older pair of the same number would mislead its TRACK."""
         self.faded.pop(sequence, None)
-        if type(self.fates.get(sequence)) is not Track:  # this one may have overtaken the herald
+        fate = self.fates.get(sequence)
+        if not (type(fate) is Track or (type(fate) is int and fate < 0)):  # these may have overtaken the herald
             self.fates.pop(sequence, None)
 
     def ask(self, sequence: int) -> Fate | None:
@@ -121,6 +153,15 @@ class Side:
                 self.fates[sequence] = fate
         self.faded, self.fates = self.fates, {}
 
+    def tracked(self, origin: int, origin_pair: int) -> Track | None:
+        """Return a TRACK of this origin that waits here, and forget it."""
+        for fates in (self.fates, self.faded):
+            for sequence, fate in fates.items():
+                if type(fate) is Track and (fate.origin, fate.origin_pair) == (origin, origin_pair):
+                    del fates[sequence]
+                    return fate
+        return None
+
     def clear(self) -> None:
         """Forget all pairs and fates."""
         self.fates.clear()
@@ -129,16 +170,72 @@ class Side:
         self.armed = False
 
 
+@dataclass(slots=True, eq=False)
+class Ask:
+    """A request for pairs of a circuit, as one of its ends sees it.
+
+    Attributes
+    ----------
+    session, number, kind, basis
+        As asked; number 0 is without end.
+    interval, due
+        Least time between two pairs asked for, and when the next one may be [ps].
+    started, delivered
+        At the head: pairs asked for and handed up so far.
+    last
+        At the head: when it was this request's turn, counted over the circuit.
+    """
+
+    session: int
+    number: int
+    kind: int = KEEP
+    basis: int = 0
+    interval: int = 0
+    due: int = 0
+    started: int = 0
+    delivered: int = 0
+    last: int = 0
+
+    @property
+    def wants(self) -> bool:
+        """Whether more pairs are to be asked for."""
+        return not self.number or self.started < self.number
+
+
 @dataclass(slots=True)
 class Held:
     """A pair that an end of the circuit keeps until the other end's TRACK arrives.
 
-    `slot` and `asked` are the head's: which wanted pair this is, and when it was asked for [ps].
+    `ask`, `slot` and `asked` are the head's: whose pair, which of its wanted pairs, and when it was asked for [ps].  A
+    pair of nobody is a test round.
     """
 
     ok: Ok
+    ask: Ask | None
     slot: int
     asked: int
+
+
+@dataclass(slots=True)
+class Trials:
+    """Test rounds at one end: bits that wait for the other end's, and what was counted.
+
+    Attributes
+    ----------
+    seen, made
+        Pairs that the head has had, and how many of them it has made test rounds.
+    probing
+        By qubit under measurement: the pair's number at the head, its Bell index and the basis.
+    mine, theirs
+        By the pair's number at the head: Bell index, basis and bit; the other end's basis and bit.
+    """
+
+    seen: int = 0
+    made: int = 0
+    probing: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    mine: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    theirs: dict[int, tuple[int, int]] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(slots=True, eq=False)
@@ -147,14 +244,18 @@ class Circuit:
 
     Attributes
     ----------
-    slots
-        At the head: wanted pairs that have no half yet, as (number, asked at).
-    epoch
-        Number of the set of requests that is being served, equal at both ends; it travels in FORWARD and TRACK.
-    started, delivered
-        At the head: slots opened and pairs handed up so far.
+    requests
+        Sessions of the requests that are being served.
+    asks
+        At the ends: those requests, by session.
+    slots, opened
+        At the head: wanted pairs that have no half yet, as (request, number, asked at); how often it was anybody's turn.
+    epoch, epochs
+        Number of the set of requests that is being served, which travels in FORWARD and TRACK; the sets of late.
     stock
         Pairs still to come from the link behind, as asked by this node.
+    recent
+        At the ends: pairs handed up of late, as (number here, number at the other end, what was told).
     """
 
     number: int
@@ -166,12 +267,17 @@ class Circuit:
     cutoff: int
     epoch: int = 0
     active: bool = False
-    wanted: int = 0
-    started: int = 0
-    delivered: int = 0
-    slots: deque[tuple[int, int]] = field(default_factory=deque)
+    kind: int = KEEP
+    basis: int = 0
+    requests: set[int] = field(default_factory=set)
+    asks: dict[int, Ask] = field(default_factory=dict)
+    epochs: dict[int, tuple[Ask, ...]] = field(default_factory=dict)
+    slots: deque[tuple[Ask, int, int]] = field(default_factory=deque)
     held: dict[int, Held] = field(default_factory=dict)
+    recent: deque[tuple[int, int, PairEvent]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    trials: Trials = field(default_factory=Trials)
     stock: int = 0
+    opened: int = 0
 
     def __post_init__(self) -> None:
         for which, side in enumerate(self.sides):
@@ -188,7 +294,23 @@ class Circuit:
         """Whether this node is one of the circuit's ends."""
         return self.position in {0, len(self.path) - 1}
 
-    def open_slot(self, now: int) -> None:
+    @property
+    def inner(self) -> Side:
+        """At an end: the side on which the circuit lies."""
+        return self.sides[1 if self.position == 0 else 0]
+
+    @property
+    def other_end(self) -> int:
+        """At an end: the other one."""
+        return self.path[-1 if self.position == 0 else 0]
+
+    def turn(self, epoch: int) -> None:
+        """Begin an epoch with the requests that are served from now on."""
+        self.epoch = epoch
+        self.epochs[epoch] = tuple(self.asks.values())
+        self.epochs.pop((epoch - REMEMBERED) % EPOCHS, None)
+
+    def open_slot(self, ask: Ask, now: int) -> None:
         """Ask for one more pair, at the head."""
-        self.slots.append((self.started, now))
-        self.started += 1
+        self.slots.append((ask, ask.started, now))
+        ask.started += 1

@@ -1,7 +1,11 @@
-"""Circuits at one node: taking them up, starting them, stopping them, with nothing left behind.
+"""Circuits at one node: taking them up, serving their requests, stopping them, with nothing left behind.
 
-INSTALLED --Activate or Forward/Create, Forward--> ACTIVE --Complete/Withdraw, Complete--> STOPPED --Uninstall--> gone
-                                                      '--Uninstall/Withdraw, Free--> gone
+    circuit  INSTALLED --Activate or Forward/Create, Forward--> ACTIVE --last Complete/Withdraw, Complete--> STOPPED
+             INSTALLED, ACTIVE, STOPPED --Uninstall/Withdraw, Free, Expire to the other end, Uninstalled--> gone
+    request  --Activate or Forward/Connected--> SERVED --Complete/Left--> gone
+
+A circuit serves one request or several.  Every change of their set begins an epoch, at the head and, in the order of its
+messages, at the tail; FORWARD names the epoch that it begins, COMPLETE begins the next one.
 """
 
 from __future__ import annotations
@@ -12,14 +16,13 @@ from typing import ClassVar
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Request, Send, Set, Timer, noun, timer
-from qstack.network.circuit import Activate, Circuit, Install, Side, Uninstall
+from qstack.network.circuit import EPOCHS, Ask, Circuit, Install, Side, Uninstall
+from qstack.services.bell import Basis
 from qstack.services.device import Free
-from qstack.services.l2_link import Accepted, Create, Err, Withdraw
-from qstack.services.l3_network import Connected
-from qstack.wire.network import Complete, Forward
-
-FIRST_EPOCH = 1
-"""A circuit serves one request, so it has one epoch; 0 is left for ends that do not know theirs."""
+from qstack.services.l2_link import Accepted, Create, Ok, Withdraw
+from qstack.services.l3_network import Connected, Lost
+from qstack.services.reasons import Reason
+from qstack.wire.network import EARLY, KEEP, MEASURE, Complete, Expire, Forward
 
 MOST = 65535
 """Largest number that FORWARD can carry; more is asked for without end, and ended by COMPLETE."""
@@ -44,6 +47,13 @@ class Sweep(Timer):
     circuit: int
 
 
+@timer
+class Pace(Timer):
+    """The head may ask for another pair."""
+
+    circuit: int
+
+
 @noun
 class Broken(Request):
     """Forwarding tells signalling that a circuit cannot go on."""
@@ -52,8 +62,31 @@ class Broken(Request):
     reason: int
 
 
+@noun
+class Uninstalled(Request):
+    """Forwarding tells signalling that nothing is left of a circuit here, and that all is said about it."""
+
+    circuit: int
+
+
+@noun
+class Joined(Request):
+    """Forwarding tells signalling, at the tail, of a session that a circuit serves from now on."""
+
+    circuit: int
+    session: int
+
+
+@noun
+class Left(Request):
+    """Forwarding tells signalling of a session that a circuit serves no longer, while it serves others."""
+
+    circuit: int
+    session: int
+
+
 class Circuits(Layer):
-    """The half of a forwarding layer that keeps the table of circuits; the other half moves their pairs.
+    """The part of a forwarding layer that keeps the table of circuits; the others move their pairs.
 
     Parameters
     ----------
@@ -68,6 +101,8 @@ class Circuits(Layer):
         self.lifetime = lifetime
         self.circuits: dict[int, Circuit] = {}
         self.labels: dict[int, dict[int, Side]] = {peer: {} for peer in lanes}
+
+    # -- the table ----------------------------------------------------------------------------------------------------
 
     @on(Install)
     def install(self, req: Install, ctx: Context) -> Outputs:
@@ -90,56 +125,18 @@ class Circuits(Layer):
 
     @on(Uninstall)
     def uninstall(self, req: Uninstall, ctx: Context) -> Outputs:
-        """Forget a circuit; everything it holds is freed (QS-L3-011)."""
+        """Forget a circuit; everything it holds is freed (QS-L3-011), and the other end told of it (QS-L3-007)."""
         circuit = self.circuits.pop(req.circuit, None)
-        if circuit is None:
-            return
-        yield from self._stop(circuit)
-        for side in circuit.sides:
-            if side.peer >= 0:
-                del self.labels[side.peer][side.label]
-
-    @on(Activate)
-    def activate(self, req: Activate, ctx: Context) -> Outputs:
-        """Begin, at the head."""
-        circuit = self.circuits.get(req.circuit)
-        if circuit is not None and not circuit.active:
-            lanes = self.lanes[circuit.sides[1].peer]
-            for _ in range(min(lanes, req.number) or lanes):
-                circuit.open_slot(ctx.now)
-            yield from self._begin(circuit, req.number, FIRST_EPOCH, ctx)
-
-    @on(Forward)
-    def forward(self, msg: Forward, ctx: Context) -> Outputs:
-        """Begin, at every other node; nobody waits for the end of the path."""
-        circuit = self._circuit(msg.circuit, ctx.sender, from_head=True)
-        if circuit is not None and not circuit.active:
-            yield from self._begin(circuit, msg.number, msg.epoch, ctx)
-
-    def _begin(self, circuit: Circuit, number: int, epoch: int, ctx: Context) -> Iterator[Noun]:
-        circuit.active = True
-        circuit.epoch = epoch
-        circuit.wanted = number
-        behind = circuit.sides[1]
-        if behind.peer >= 0:
-            ends = circuit.path[0], circuit.path[-1]
-            told = number if number <= MOST else 0
-            yield Send(behind.peer, Forward(circuit.number, told, head=ends[0], tail=ends[1], epoch=epoch))
-            circuit.stock = BATCH
-            yield Create(behind.peer, behind.label, BATCH, circuit.fidelity)
-        if circuit.is_end:
-            initiator = circuit.is_head
-            yield Connected(circuit.session, circuit.path[-1 if initiator else 0], initiator, number)
-        yield Set(Sweep(circuit.number), ctx.now + self._patience(circuit))
-
-    @on(Complete)
-    def complete(self, msg: Complete, ctx: Context) -> Outputs:
-        """Stop making pairs and pass it on."""
-        circuit = self._circuit(msg.circuit, ctx.sender, from_head=True)
-        if circuit is not None and circuit.active:
+        if circuit is not None:
+            if circuit.is_end:
+                for sequence in circuit.held:
+                    message = Expire(circuit.number, ctx.node, sequence, Reason.TORN_DOWN)
+                    yield Send(circuit.inner.peer, message)
             yield from self._stop(circuit)
-            if circuit.sides[1].peer >= 0:
-                yield Send(circuit.sides[1].peer, msg)
+            for side in circuit.sides:
+                if side.peer >= 0:
+                    del self.labels[side.peer][side.label]
+        yield Uninstalled(req.circuit)
 
     def _circuit(self, number: int, sender: int, *, from_head: bool = False) -> Circuit | None:
         """Return the circuit of a message, None if it is gone; only neighbours on its path may speak of it."""
@@ -156,6 +153,86 @@ class Circuits(Layer):
         """Return what is wrong with a message of a node that is not on this side of the circuit."""
         return RemoteProtocolError(f"node {sender} speaks of circuit {circuit}, which does not come from there")
 
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    @on(Forward)
+    def forward(self, msg: Forward, ctx: Context) -> Outputs:
+        """Take up a request, at every node behind the head; nobody waits for the end of the path."""
+        circuit = self._circuit(msg.circuit, ctx.sender, from_head=True)
+        if circuit is None or not 0 < (msg.epoch - circuit.epoch) % EPOCHS < EPOCHS // 2:
+            return  # a repetition (QS-L3-022)
+        circuit.epoch = msg.epoch
+        circuit.requests.add(msg.request)
+        behind = circuit.sides[1]
+        if behind.peer >= 0:
+            yield Send(behind.peer, msg)
+        else:
+            circuit.asks[msg.request] = Ask(msg.request, msg.number, msg.kind, msg.basis)
+            circuit.turn(msg.epoch)
+        yield from self._begin(circuit, msg.kind, msg.basis, ctx)
+        if behind.peer < 0:
+            if msg.request != circuit.session:
+                yield Joined(circuit.number, msg.request)
+            yield Connected(msg.request, circuit.path[0], initiator=False, number=msg.number)
+
+    def _begin(self, circuit: Circuit, kind: int, basis: int, ctx: Context) -> Iterator[Noun]:
+        """Have pairs made from now on, if they are not made already."""
+        if circuit.active:
+            return
+        circuit.active = True
+        circuit.kind, circuit.basis = kind, basis
+        if circuit.sides[1].peer >= 0:
+            circuit.stock = BATCH
+            yield self._more(circuit)
+        yield Set(Sweep(circuit.number), ctx.now + self._patience(circuit))
+
+    def _more(self, circuit: Circuit) -> Create:
+        """Return the request to the link behind; at the ends of the path halves may be measured as they are made."""
+        behind, last = circuit.sides[1], circuit.position + 2 == len(circuit.path)
+        keep = circuit.kind in {KEEP, EARLY} or circuit.position > 0
+        remote_keep = circuit.kind != MEASURE or not last
+        bases = (Basis(circuit.basis),)
+        return Create(
+            behind.peer,
+            behind.label,
+            BATCH,
+            circuit.fidelity,
+            keep=keep,
+            bases=() if keep else bases,
+            prepare=keep != remote_keep,
+            remote_bases=() if remote_keep else bases,
+        )
+
+    @on(Complete)
+    def complete(self, msg: Complete, ctx: Context) -> Outputs:
+        """Forget a request and pass that on; after the last one make no more pairs (QS-L3-009)."""
+        circuit = self._circuit(msg.circuit, ctx.sender)
+        if circuit is None or msg.request not in circuit.requests:
+            return
+        before, behind = circuit.sides
+        if ctx.sender == behind.peer:  # the tail does not want it any more
+            if before.peer >= 0:
+                yield Send(before.peer, msg)
+            else:
+                yield Left(circuit.number, msg.request)
+                yield from self._give_up(circuit, msg.request, ctx)
+            return
+        last = circuit.requests == {msg.request}
+        circuit.requests.discard(msg.request)
+        circuit.epoch = (circuit.epoch + 1) % EPOCHS
+        if last:
+            yield from self._stop(circuit)
+        if behind.peer >= 0:
+            yield Send(behind.peer, msg)
+        elif not last:
+            circuit.asks.pop(msg.request, None)
+            circuit.turn(circuit.epoch)
+            yield Left(circuit.number, msg.request)
+
+    def _give_up(self, circuit: Circuit, session: int, ctx: Context) -> Iterator[Noun]:
+        """Serve a request no longer, at the head."""
+        raise NotImplementedError
+
     def _stop(self, circuit: Circuit) -> Iterator[Noun]:
         """Withdraw from the links and free every half (QS-L3-009)."""
         if not circuit.active:
@@ -171,21 +248,26 @@ class Circuits(Layer):
                 yield Cancel(Cutoff(circuit.number, which))
             side.clear()
         yield Cancel(Sweep(circuit.number))
+        yield Cancel(Pace(circuit.number))
         for held in circuit.held.values():
-            yield Free(held.ok.qubit)
+            yield from self._release_half(circuit, held.ok, Reason.TORN_DOWN)
         circuit.held.clear()
         circuit.slots.clear()
+        circuit.requests.clear()
+        circuit.asks.clear()
+
+    @staticmethod
+    def _release_half(circuit: Circuit, ok: Ok, reason: int) -> Iterator[Noun]:
+        """Let a half at an end go: free it, or tell the user who has it already."""
+        if circuit.kind == EARLY:
+            yield Lost(circuit.session, -1, ok.qubit, reason)
+        elif ok.qubit >= 0:
+            yield Free(ok.qubit)
 
     @on(Accepted)
     def accepted(self, ind: Accepted, ctx: Context) -> Outputs:
         """Do nothing: pairs come by label, so the number of the request is not needed."""
         return ()
-
-    @on(Err)
-    def err(self, ind: Err, ctx: Context) -> Outputs:
-        """Have the circuit torn down: a link cannot serve it."""
-        side = self.labels.get(ind.peer, {}).get(ind.purpose)
-        return (Broken(side.circuit.number, ind.reason),) if side is not None and side.circuit.active else ()
 
     def _patience(self, circuit: Circuit) -> int:
         """Longest time between a swap and a TRACK that asks for it: every node before it may wait for its cutoff."""
@@ -201,9 +283,9 @@ class Circuits(Layer):
                     what = f"partners for {len(here.queue)} pairs with node {here.peer} (session {circuit.session})"
                     yield Waiting(what, there.peer, here.queue[0].since)
             if circuit.held:
-                other = circuit.path[-1 if circuit.is_head else 0]
                 oldest = min(held.ok.since for held in circuit.held.values())
-                yield Waiting(f"the TRACK of {len(circuit.held)} pairs (session {circuit.session})", other, oldest)
+                what = f"the TRACK of {len(circuit.held)} pairs (session {circuit.session})"
+                yield Waiting(what, circuit.other_end, oldest)
             if circuit.slots:
                 what = f"{len(circuit.slots)} wanted pairs (session {circuit.session})"
-                yield Waiting(what, circuit.sides[1].peer, min(asked for _, asked in circuit.slots))
+                yield Waiting(what, circuit.sides[1].peer, min(asked for _, _, asked in circuit.slots))

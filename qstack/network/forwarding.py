@@ -4,10 +4,16 @@
                                                               '--Expire/Free--> (its slot is given to the next pair)
     middle   NO PAIR --Ok--> WAITING --Ok on the other side/Swap--> RECORD --both Tracks have passed--> gone
                                 '--Cutoff/Free--> LOST --Track/Expire to its origin--> gone
+                                '--Err(EXPIRE)/Free--> LOST
     tail     as head; started by Forward, ended by Complete
 
 A swap happens as soon as both sides have a pair, oldest with oldest, and waits for no message (QS-L3-003).  TRACKs
 start at both ends and gather the Bell index on their way; only the two ends learn what the pair has become.
+
+An end that loses or gives up a half whose TRACK is under way sends an Expire after it, so that the other end delivers no
+pair that has no other half; a TRACK that this Expire overtakes while it waits for its swap goes no further.
+
+`qstack.network.entries` keeps the table of circuits, `qstack.network.ends` stands at their ends, this module in between.
 
 Specification: specs/network/network.md.
 """
@@ -19,22 +25,19 @@ from collections.abc import Callable, Iterator, Mapping
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun, Send, Set
-from qstack.network.circuit import Circuit, Fate, Held, Record, Side
-from qstack.network.entries import BATCH, Circuits, Cutoff, Sweep
+from qstack.network.circuit import Circuit, Fate, Record, Side
+from qstack.network.ends import UNIT, Ends, Survival
+from qstack.network.entries import BATCH, Broken, Cutoff, Sweep
 from qstack.services.device import Free, Swap, Swapped
-from qstack.services.l2_link import Create, Ok
-from qstack.services.l3_network import Pair
+from qstack.services.l2_link import Err, Ok
 from qstack.services.reasons import Reason
-from qstack.wire.network import Complete, Expire, Track
+from qstack.wire.network import Expire, Track
 
-UNIT = 65535
-"""Fidelities travel as n/65535 (draft-dahlberg-ll-quantum-03); estimates are rounded down."""
-
-Survival = Callable[[int], float]
-"""Factor on the Werner parameter of a pair after one of its halves has waited here [ps]."""
+NUMBERS = 1 << 16
+"""Pairs of a link are numbered modulo this."""
 
 
-class ForwardingLayer(Circuits):
+class ForwardingLayer(Ends):
     """One per node; serves all circuits.
 
     Parameters
@@ -49,6 +52,8 @@ class ForwardingLayer(Circuits):
         How long a record may wait per node of the path, beside the cutoff [ps].
     partner
         Chooses among a number of waiting pairs, oldest first, the one to swap with; None takes the oldest.
+    test_share
+        Share of the pairs that the head makes test rounds [1].
     """
 
     name = "network"
@@ -60,10 +65,10 @@ class ForwardingLayer(Circuits):
         lanes: Mapping[int, int],
         lifetime: int,
         partner: Callable[[int], int] | None = None,
+        test_share: float = 0.0,
     ) -> None:
-        super().__init__(lanes, lifetime)
+        super().__init__(lanes, lifetime, survival, test_share)
         self.partner = partner
-        self.survival = survival
         self.swap_factor = swap_factor
         self.swapping: dict[int, tuple[Circuit, Ok, Ok]] = {}
 
@@ -83,10 +88,12 @@ class ForwardingLayer(Circuits):
         if which:  # a pair of the link behind: this node has asked for it
             circuit.stock -= 1
             if circuit.stock == BATCH // 2:
-                return self._renew(circuit, ind, ctx)
+                return self._renew(mine, ind, ctx)
         other = circuit.sides[1 - which]
-        if other.peer < 0:
-            return self._hold(circuit, mine, ind, ctx)
+        return self._hold(circuit, mine, ind, ctx) if other.peer < 0 else self._join(circuit, mine, other, ind, ctx)
+
+    def _join(self, circuit: Circuit, mine: Side, other: Side, ind: Ok, ctx: Context) -> Outputs:
+        """Swap a new pair with one that waits on the other side, or let it wait."""
         if mine.faded or ind.sequence in mine.fates:
             mine.begin(ind.sequence)
         if not other.queue:
@@ -94,16 +101,17 @@ class ForwardingLayer(Circuits):
             if mine.armed or not circuit.cutoff:
                 return ()
             mine.armed = True  # one timer per queue, for its oldest pair
-            return (Set(Cutoff(circuit.number, which), max(ctx.now, ind.since + circuit.cutoff)),)
+            return (Set(Cutoff(circuit.number, mine.which), max(ctx.now, ind.since + circuit.cutoff)),)
         partner = other.queue.popleft() if self.partner is None else self._choose(other)
-        up, down = (partner, ind) if which else (ind, partner)
+        up, down = (partner, ind) if mine.which else (ind, partner)
         self.swapping[up.qubit] = (circuit, up, down)
         return (Swap(up.qubit, down.qubit),)
 
-    def _renew(self, circuit: Circuit, ind: Ok, ctx: Context) -> Iterator[Noun]:
+    def _renew(self, side: Side, ind: Ok, ctx: Context) -> Iterator[Noun]:
         """Ask the link for more before the last request is used up, then go on with the pair."""
+        circuit = side.circuit
         circuit.stock += BATCH
-        yield Create(ind.peer, ind.purpose, BATCH, circuit.fidelity)
+        yield self._more(circuit)
         circuit.stock += 1  # the pair is counted again below
         yield from self.ok(ind, ctx)
 
@@ -140,12 +148,23 @@ class ForwardingLayer(Circuits):
     def _release(self, circuit: Circuit, pairs: tuple[Ok, Ok], records: tuple[Record, Record]) -> Iterator[Noun]:
         """Send on the TRACKs that were waiting for this swap, and keep the records of the others."""
         sides = circuit.sides
-        for here, there, ok, record in zip(sides, sides[::-1], pairs, records, strict=True):
-            track = here.ask(ok.sequence)
-            if isinstance(track, Track):
+        early = [here.ask(ok.sequence) for here, ok in zip(sides, pairs, strict=True)]
+        dead = next((fate for fate in early if type(fate) is int and fate < 0), None)
+        for here, there, ok, record, track in zip(sides, sides[::-1], pairs, records, early, strict=True):
+            if dead is not None:  # an end has given this pair up: whoever asks is told so
+                yield from self._discarded(here, ok, -dead, track)
+            elif isinstance(track, Track):
                 yield _onward(track, record, there.peer)
             else:
                 here.fates[ok.sequence] = record
+
+    @staticmethod
+    def _discarded(side: Side, ok: Ok, reason: int, track: Fate | None) -> Iterator[Noun]:
+        """Answer the TRACK of a pair that is gone, now or when it comes (QS-L3-005)."""
+        if isinstance(track, Track):
+            yield Send(side.peer, Expire(track.circuit, track.origin, track.origin_pair, reason))
+        else:
+            side.fates[ok.sequence] = reason
 
     @on(Cutoff)
     def cutoff(self, due: Cutoff, ctx: Context) -> Outputs:
@@ -157,11 +176,7 @@ class ForwardingLayer(Circuits):
         while side.queue and side.queue[0].since + circuit.cutoff <= ctx.now:
             ok = side.queue.popleft()
             yield Free(ok.qubit)
-            track = side.ask(ok.sequence)
-            if isinstance(track, Track):
-                yield Send(side.peer, Expire(circuit.number, track.origin, track.origin_pair, Reason.CUTOFF))
-            else:
-                side.fates[ok.sequence] = Reason.CUTOFF
+            yield from self._discarded(side, ok, Reason.CUTOFF, side.ask(ok.sequence))
         side.armed = bool(side.queue)
         if side.armed:
             yield Set(due, side.queue[0].since + circuit.cutoff)
@@ -178,29 +193,6 @@ class ForwardingLayer(Circuits):
         yield Set(due, ctx.now + self._patience(circuit))
 
     # -- tracking -----------------------------------------------------------------------------------------------------
-
-    def _hold(self, circuit: Circuit, side: Side, ind: Ok, ctx: Context) -> Outputs:
-        """Keep a pair at an end and send a TRACK along it; the head only for pairs that are still wanted."""
-        sequence = ind.sequence
-        early = side.ask(sequence) if side.fates or side.faded else None
-        slot, asked = 0, -1
-        if side.which:  # the circuit begins here
-            if not circuit.slots:
-                return self._surplus(side, ind, early)
-            slot, asked = circuit.slots.popleft()
-        circuit.held[sequence] = Held(ind, slot, asked)
-        fidelity = int(ind.goodness * UNIT)
-        track = Track(circuit.number, ctx.node, sequence, sequence, ind.bell, circuit.epoch, fidelity, slot)
-        if type(early) is Track:
-            return (Send(side.peer, track), *self._deliver(circuit, side, early, ctx))
-        return (Send(side.peer, track),)
-
-    def _surplus(self, side: Side, ind: Ok, early: Fate | None) -> Outputs:
-        """Free a pair that nobody has asked for; the TRACK of its other half is told so when it comes."""
-        if type(early) is Track:
-            return (Free(ind.qubit), _unwanted(early, side.peer))
-        side.fates[ind.sequence] = Reason.UNWANTED
-        return (Free(ind.qubit),)
 
     @on(Track)
     def track(self, msg: Track, ctx: Context) -> Outputs:
@@ -222,49 +214,62 @@ class ForwardingLayer(Circuits):
             here.fates[msg.link_pair] = msg
             return ()
         assert isinstance(fate, int)
-        return (Send(here.peer, Expire(circuit.number, msg.origin, msg.origin_pair, fate)),)
-
-    def _deliver(self, circuit: Circuit, side: Side, msg: Track, ctx: Context) -> Outputs:
-        """Hand the pair up: the other end's TRACK is here."""
-        held = circuit.held.pop(msg.link_pair)
-        ok = held.ok
-        kept = self.survival(ctx.now - ok.since)
-        estimate = (1 + (4 * msg.estimate / UNIT - 1) * kept * kept) / 4  # both ends wait about as long
-        if not side.which:
-            return (Pair(circuit.session, msg.request, msg.bell, ok.qubit, estimate, -1),)
-        pair = Pair(circuit.session, held.slot, msg.bell, ok.qubit, estimate, held.asked)
-        circuit.delivered += 1
-        wanted = circuit.wanted
-        if not wanted:
-            circuit.open_slot(ctx.now)
-        elif circuit.delivered == wanted:
-            return (pair, *self._stop(circuit), Send(side.peer, Complete(circuit.number)))
-        elif circuit.started < wanted:
-            circuit.open_slot(ctx.now)
-        return (pair,)
+        return (Send(here.peer, Expire(circuit.number, msg.origin, msg.origin_pair, abs(fate))),)
 
     @on(Expire)
     def expire(self, msg: Expire, ctx: Context) -> Outputs:
-        """Pass the end of a tracked pair on to its origin, which frees its half (QS-L3-006)."""
+        """Pass the end of a tracked pair on: to its origin, which frees its half, or from there to the other end."""
         circuit = self._circuit(msg.circuit, ctx.sender)
         if circuit is None or not circuit.active:
-            return ()
-        ends = circuit.path[0], circuit.path[-1]
-        if msg.origin not in ends:
+            return
+        if msg.origin not in {circuit.path[0], circuit.path[-1]}:
             raise RemoteProtocolError(f"node {msg.origin} is no end of circuit {msg.circuit}")
-        if msg.origin != ctx.node:
-            return (Send(circuit.sides[ends.index(msg.origin)].peer, msg),)
-        held = circuit.held.pop(msg.origin_pair, None)
-        if held is None:
-            return ()
-        if circuit.is_head:
-            circuit.slots.appendleft((held.slot, held.asked))
-        return (Free(held.ok.qubit),)
+        here, there = circuit.sides if ctx.sender == circuit.sides[0].peer else circuit.sides[::-1]
+        if msg.origin == ctx.node:
+            yield from self._expired(circuit, msg.origin_pair, msg.reason, ctx)
+            yield from self._lost(circuit, 0, msg.origin_pair, msg.reason)
+            return
+        comes_from_origin = (msg.origin == circuit.path[0]) == (here.which == 0)
+        waiting = here.tracked(msg.origin, msg.origin_pair) if comes_from_origin else None
+        if waiting is not None:  # its pair is not joined yet: the TRACK goes no further
+            here.fates[waiting.link_pair] = -msg.reason
+        elif there.peer >= 0:
+            yield Send(there.peer, msg)
+        else:
+            yield from self._lost(circuit, 1, msg.origin_pair, msg.reason)
 
+    @on(Err)
+    def err(self, ind: Err, ctx: Context) -> Outputs:
+        """Have the circuit torn down: a link cannot serve it.  Pairs that a link takes back are given up."""
+        side = self.labels.get(ind.peer, {}).get(ind.purpose)
+        if side is None or not side.circuit.active or ind.reason == Reason.TORN_DOWN:
+            return  # a neighbour that has withdrawn the circuit says so itself
+        if ind.reason != Reason.EXPIRE:
+            yield Broken(side.circuit.number, ind.reason)
+            return
+        for n in range((ind.high - ind.low) % NUMBERS):
+            yield from self._take_back(side, (ind.low + n) % NUMBERS, ctx)
 
-def _unwanted(track: Track, peer: int) -> Send:
-    """Answer the TRACK of a pair that nobody wants."""
-    return Send(peer, Expire(track.circuit, track.origin, track.origin_pair, Reason.UNWANTED))
+    def _take_back(self, side: Side, sequence: int, ctx: Context) -> Iterator[Noun]:
+        """Give up a pair that has no other half, wherever it is."""
+        circuit = side.circuit
+        if circuit.is_end:
+            known = sequence in circuit.held or any(entry[0] == sequence for entry in circuit.recent)
+            yield from self._expired(circuit, sequence, Reason.EXPIRE, ctx)
+            yield from self._lost(circuit, 0, sequence, Reason.EXPIRE)
+            if known:
+                yield Send(side.peer, Expire(circuit.number, ctx.node, sequence, Reason.EXPIRE))
+                return
+        for ok in [ok for ok in side.queue if ok.sequence == sequence]:
+            side.queue.remove(ok)
+            yield Free(ok.qubit)
+        track = side.ask(sequence)
+        if isinstance(track, Record):
+            side.fates[sequence] = track  # joined already: its TRACK finds out at the neighbour
+        elif isinstance(track, Track):
+            yield Send(side.peer, Expire(track.circuit, track.origin, track.origin_pair, Reason.EXPIRE))
+        else:
+            side.fates[sequence] = Reason.EXPIRE
 
 
 def _onward(track: Track, record: Record, peer: int) -> Send:
@@ -281,5 +286,8 @@ def _onward(track: Track, record: Record, peer: int) -> Send:
             track.epoch,
             int(fidelity * UNIT),
             track.request,
+            0,
+            track.member,
+            track.test,
         ),
     )

@@ -1,12 +1,19 @@
 """Network layer, control plane: install and tear down circuits, all nodes or none.
 
-    head     IDLE --Connect/SetupReq--> ASKING --SetupRsp/Activate--> UP --Disconnect/Teardown--> gone
+    head     IDLE --Connect/SetupReq--> ASKING --SetupRsp/Activate--> UP --last Disconnect/Uninstall--> CLOSING
                                           '--Reject or SetupDue/Disconnected--> gone
-    others   IDLE --SetupReq/Install, SetupReq or SetupRsp--> INSTALLED --Teardown | Reject/Uninstall--> gone
+             UP --Connect/Activate--> UP --Disconnect/Deactivate, Disconnected--> UP
+    others   IDLE --SetupReq/Install, SetupReq or SetupRsp--> INSTALLED --Teardown | Reject/Uninstall--> CLOSING
+             INSTALLED --Joined--> INSTALLED --Left/Disconnected--> INSTALLED
+    all      CLOSING --Uninstalled/Teardown, Disconnected--> gone
 
 A request travels from head to tail and installs an entry at every node; the answer travels back.  A node that refuses
 answers with a rejection, and every node on its way back forgets the circuit (QS-L3-013).  Whether the fidelity can be
 reached is decided by the head's router, never in between (QS-L3-014).
+
+Sessions of one head with the same end at the same fidelity share a circuit, which ends with the last of them.  The head
+admits no more than the circuit can carry: the rates asked for add up to at most the one that the router predicts
+(QS-L3-008).
 """
 
 from __future__ import annotations
@@ -18,13 +25,13 @@ from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
-from qstack.network.circuit import Activate, Install, Uninstall
-from qstack.network.entries import Broken
+from qstack.network.circuit import Activate, Deactivate, Install, Uninstall
+from qstack.network.entries import Broken, Joined, Left, Uninstalled
 from qstack.services.l2_link import Unreachable
 from qstack.services.l3_network import Connect, Disconnect, Disconnected
 from qstack.services.reasons import Reason
 from qstack.services.strategies import Route, Router
-from qstack.wire.network import Reject, SetupReq, SetupRsp, Teardown
+from qstack.wire.network import KEEP, Reject, SetupReq, SetupRsp, Teardown
 
 UNIT = 65535
 """Fidelities travel as n/65535 (draft-dahlberg-ll-quantum-03)."""
@@ -45,15 +52,29 @@ class SetupDue(Timer):
 class Entry:
     """A circuit through this node, as signalling sees it.
 
-    `labels` are its labels on the links before and behind; `asked` is when the head began [ps], -1 once it stands.
+    Attributes
+    ----------
+    sessions
+        At the ends: for whom, by session; at the head with what each has asked for.
+    path, position
+        The nodes from head to tail, and where this one stands.
+    labels
+        Its labels on the links before and behind.
+    asked
+        When the head began [ps], -1 once the circuit stands.
+    rate
+        Pairs that the head's router predicts [1/s].
+    closing
+        Why the circuit ends and the neighbour that has said so, None while it stands.
     """
 
-    session: int
-    number: int
+    sessions: dict[int, Connect | None]
     path: tuple[int, ...]
     position: int
     labels: tuple[int, int] = (-1, -1)
     asked: int = -1
+    rate: float = 0.0
+    closing: tuple[int, int] | None = None
 
     @property
     def before(self) -> int:
@@ -64,6 +85,12 @@ class Entry:
     def behind(self) -> int:
         """The node behind this one, -1 at the tail."""
         return self.path[self.position + 1] if self.position + 1 < len(self.path) else -1
+
+    @property
+    def partners(self) -> tuple[int, ...]:
+        """Nodes without which the circuit is of no use here: its neighbours, and at an end the other end."""
+        ends = (self.path[0], self.path[-1]) if self.before < 0 or self.behind < 0 else ()
+        return self.before, self.behind, *ends
 
 
 class SignallingLayer(Layer):
@@ -111,20 +138,46 @@ class SignallingLayer(Layer):
         """Choose a path and ask every node on it."""
         if req.session in self.sessions:
             raise LocalProtocolError(f"session {req.session} is connected already")
+        if req.kind == KEEP and (shared := self._shared(req)) is not None:
+            yield from self._join(shared, req)
+            return
         route = self.router(ctx.node, req.peer, req.min_fidelity)
         if not isinstance(route, Route):
             yield Disconnected(req.session, Reason.NO_ROUTE)
+            return
+        if req.rate > route.rate:
+            yield Disconnected(req.session, Reason.NORES)
             return
         path = route.path
         if (path[0], path[-1]) != (ctx.node, req.peer) or not _simple(path) or len(route.fidelities) != len(path) - 1:
             raise LocalProtocolError(f"no simple path from {ctx.node} to {req.peer}: {route}", "QS-L3-020")
         circuit = self._number(ctx.node)
-        self.entries[circuit] = Entry(req.session, req.number, path, 0, asked=ctx.now)
+        self.entries[circuit] = Entry({req.session: req}, path, 0, asked=ctx.now, rate=route.rate)
         self.sessions[req.session] = circuit
         yield Set(SetupDue(circuit), ctx.now + self.patience * len(path))
         # As they travel: a node further on must not be asked for more than its table was found to reach.
         fidelities = tuple(int(fidelity * UNIT) / UNIT for fidelity in route.fidelities)
-        yield from self._install(circuit, fidelities, self.cutoff, ctx)
+        yield from self._install(circuit, fidelities, self.cutoff, ctx, session=req.session)
+
+    def _shared(self, req: Connect) -> int | None:
+        """Return a standing circuit of this head that a session can share."""
+        for circuit, entry in self.entries.items():
+            if entry.position == 0 and entry.path[-1] == req.peer and entry.asked < 0 and entry.closing is None:
+                first = next(iter(entry.sessions.values()))
+                if first is not None and (first.kind, first.min_fidelity) == (KEEP, req.min_fidelity):
+                    return circuit
+        return None
+
+    def _join(self, circuit: int, req: Connect) -> Iterator[Noun]:
+        """Add a session to a circuit, unless it would be more than the circuit can carry (QS-L3-008)."""
+        entry = self.entries[circuit]
+        taken = sum(other.rate for other in entry.sessions.values() if other is not None)
+        if taken + req.rate > entry.rate:
+            yield Disconnected(req.session, Reason.NORES)
+            return
+        entry.sessions[req.session] = req
+        self.sessions[req.session] = circuit
+        yield _activate(circuit, req)
 
     def _number(self, node: int) -> int:
         """Return a number for a new circuit that none of this head's carries."""
@@ -149,17 +202,19 @@ class SignallingLayer(Layer):
             yield Send(ctx.sender, Reject(msg.circuit, ctx.node, Reason.REJECTED))
             return
         taken.add(msg.label)
-        self.entries[msg.circuit] = Entry(msg.session, 0, path, here, (msg.label, -1))
+        self.entries[msg.circuit] = Entry({msg.session: None} if tail else {}, path, here, (msg.label, -1))
         if tail:
             self.sessions[msg.session] = msg.circuit
-        yield from self._install(msg.circuit, msg.fidelities, msg.cutoff, ctx)
+        yield from self._install(msg.circuit, msg.fidelities, msg.cutoff, ctx, session=msg.session)
 
-    def _install(self, circuit: int, fidelities: tuple[float, ...], cutoff: int, ctx: Context) -> Iterator[Noun]:
+    def _install(
+        self, circuit: int, fidelities: tuple[float, ...], cutoff: int, ctx: Context, *, session: int
+    ) -> Iterator[Noun]:
         entry = self.entries[circuit]
         label = entry.labels[0]
         path, here, behind = entry.path, entry.position, entry.behind
         if behind < 0:
-            yield Install(circuit, entry.session, here, path, (label, -1), 0.0, cutoff)
+            yield Install(circuit, session, here, path, (label, -1), 0.0, cutoff)
             yield Send(entry.before, SetupRsp(circuit))
             return
         chosen = self._label(ctx.node, behind)
@@ -170,8 +225,8 @@ class SignallingLayer(Layer):
         else:
             self.labels[behind].add(chosen)
             entry.labels = (label, chosen)
-            yield Install(circuit, entry.session, here, path, (label, chosen), fidelities[here], cutoff)
-            yield Send(behind, SetupReq(circuit, entry.session, path, fidelities, chosen, cutoff))
+            yield Install(circuit, session, here, path, (label, chosen), fidelities[here], cutoff)
+            yield Send(behind, SetupReq(circuit, session, path, fidelities, chosen, cutoff))
 
     @on(SetupRsp)
     def setup_rsp(self, msg: SetupRsp, ctx: Context) -> Outputs:
@@ -182,7 +237,8 @@ class SignallingLayer(Layer):
         if entry.position:
             return (Send(entry.before, msg),)
         entry.asked = -1
-        return (Cancel(SetupDue(msg.circuit)), Activate(msg.circuit, entry.number))
+        asked = [req for req in entry.sessions.values() if req is not None]
+        return (Cancel(SetupDue(msg.circuit)), *(_activate(msg.circuit, req) for req in asked))
 
     @on(SetupDue)
     def setup_due(self, due: SetupDue, ctx: Context) -> Outputs:
@@ -200,22 +256,53 @@ class SignallingLayer(Layer):
         entry = self._forget(circuit)
         if entry.position == 0:
             yield Cancel(SetupDue(circuit))
-            yield Disconnected(entry.session, reason)
+            for session in entry.sessions:
+                yield Disconnected(session, reason)
         else:
             yield Send(entry.before, Reject(circuit, host, reason))
+
+    # -- sessions that come and go ------------------------------------------------------------------------------------
+
+    @on(Joined)
+    def joined(self, req: Joined, ctx: Context) -> Outputs:
+        """Take note, at the tail, of a session that shares a circuit."""
+        entry = self.entries.get(req.circuit)
+        if entry is not None and req.session not in self.sessions:
+            entry.sessions[req.session] = None
+            self.sessions[req.session] = req.circuit
+        return ()
+
+    @on(Left)
+    def left(self, req: Left, ctx: Context) -> Outputs:
+        """Tell the user of a session that has ended at the other end while its circuit goes on."""
+        entry = self.entries.get(req.circuit)
+        return () if entry is None or req.session not in entry.sessions else (self._leave(entry, req.session),)
+
+    def _leave(self, entry: Entry, session: int) -> Disconnected:
+        del entry.sessions[session]
+        del self.sessions[session]
+        return Disconnected(session, Reason.NONE)
 
     # -- tear-down ----------------------------------------------------------------------------------------------------
 
     @on(Disconnect)
     def disconnect(self, req: Disconnect, ctx: Context) -> Outputs:
-        """Tear down what the user has finished with."""
+        """End a session; the last one takes its circuit along."""
         circuit = self.sessions.get(req.session)
-        return () if circuit is None else self._tear_down(circuit, Reason.NONE, ctx.node)
+        if circuit is None:
+            return ()
+        entry = self.entries[circuit]
+        if len(entry.sessions) > 1:
+            return (Deactivate(circuit, req.session), self._leave(entry, req.session))
+        return self._tear_down(circuit, Reason.NONE, ctx.node)
 
     @on(Unreachable)
     def unreachable(self, ind: Unreachable, ctx: Context) -> Outputs:
-        """Tear down what leads through a neighbour that was lost; both ends hear of it (QS-L3-011)."""
-        for circuit in [c for c, entry in self.entries.items() if ind.peer in (entry.before, entry.behind)]:
+        """Tear down what leads through a neighbour that was lost, or to an end that this end cannot talk to any more.
+
+        Both ends hear of it (QS-L3-011).
+        """
+        for circuit in [c for c, entry in self.entries.items() if ind.peer in entry.partners]:
             yield from self._tear_down(circuit, Reason.LOST_PEER, ind.peer)
 
     @on(Broken)
@@ -230,17 +317,28 @@ class SignallingLayer(Layer):
         return () if entry is None else self._tear_down(msg.circuit, msg.reason, ctx.sender)
 
     def _tear_down(self, circuit: int, reason: int, cause: int) -> Iterator[Noun]:
-        if circuit not in self.entries:
+        """Have the circuit taken out; what its pairs have to be told goes ahead of the `Teardown`."""
+        entry = self.entries.get(circuit)
+        if entry is None or entry.closing is not None:
             return
-        entry = self._forget(circuit)
-        yield Uninstall(circuit)
-        for neighbour in (entry.before, entry.behind):
-            if neighbour >= 0 and neighbour != cause:
-                yield Send(neighbour, Teardown(circuit, reason))
+        entry.closing = (reason, cause)
         if entry.asked >= 0:
             yield Cancel(SetupDue(circuit))
-        if entry.before < 0 or entry.behind < 0:
-            yield Disconnected(entry.session, reason)
+        yield Uninstall(circuit)
+
+    @on(Uninstalled)
+    def uninstalled(self, req: Uninstalled, ctx: Context) -> Outputs:
+        """Pass the tear-down on, and tell the users."""
+        entry = self.entries.get(req.circuit)
+        if entry is None or entry.closing is None:
+            return
+        reason, cause = entry.closing
+        self._forget(req.circuit)
+        for neighbour in (entry.before, entry.behind):
+            if neighbour >= 0 and neighbour != cause:
+                yield Send(neighbour, Teardown(req.circuit, reason))
+        for session in entry.sessions:
+            yield Disconnected(session, reason)
 
     # -- the table ----------------------------------------------------------------------------------------------------
 
@@ -266,8 +364,9 @@ class SignallingLayer(Layer):
 
     def _forget(self, circuit: int) -> Entry:
         entry = self.entries.pop(circuit)
-        if self.sessions.get(entry.session) == circuit:
-            del self.sessions[entry.session]
+        for session in entry.sessions:
+            if self.sessions.get(session) == circuit:
+                del self.sessions[session]
         for neighbour, label in zip((entry.before, entry.behind), entry.labels, strict=True):
             self.labels.get(neighbour, set()).discard(label)
         return entry
@@ -276,7 +375,12 @@ class SignallingLayer(Layer):
         """Return the circuits of this head that have no answer yet."""
         for entry in self.entries.values():
             if entry.asked >= 0:
-                yield Waiting(f"the answer to a set-up (session {entry.session})", entry.behind, entry.asked)
+                session = next(iter(entry.sessions))
+                yield Waiting(f"the answer to a set-up (session {session})", entry.behind, entry.asked)
+
+
+def _activate(circuit: int, req: Connect) -> Activate:
+    return Activate(circuit, req.number, req.session, req.kind, req.basis, req.rate)
 
 
 def _simple(path: tuple[int, ...]) -> bool:

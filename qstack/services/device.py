@@ -59,6 +59,14 @@ class Measure(Request):
 
 
 @noun
+class Probe(Request):
+    """Measure a qubit in a Pauli basis for the network's own purposes; its memory is free afterwards."""
+
+    qubit: int
+    basis: int
+
+
+@noun
 class Apply(Request):
     """Apply a Pauli: bit 1 of `pauli` is X, bit 0 is Z."""
 
@@ -212,6 +220,15 @@ class BellMeasured(Indication):
     half: int
     outcome: int
     purpose: int
+
+
+@noun
+class Probed(Indication):
+    """The bit of a `Probe`."""
+
+    qubit: int
+    basis: int
+    outcome: int
 
 
 @noun

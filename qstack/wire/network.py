@@ -3,8 +3,8 @@
 Messages of this plane ride on a reliable ordered channel per hop, except `Keepalive`, which watches that channel.
 
 An epoch has 24 bits everywhere: FORWARD keeps it in the 8 bits that it always had and in the 16 reserved bits behind
-the least fidelity as their upper part; TRACK keeps it in the lower 24 bits of its 32, the others are reserved.  Epochs
-compare as serial numbers modulo 2**24.
+the least fidelity as their upper part; TRACK keeps it in the lower 24 bits of its 32, and the member of the epoch in the
+others.  Epochs compare as serial numbers modulo 2**24.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from qstack.wire.kinds import (
     BIT,
     ESTIMATE,
     FIDELITY_UP,
+    FLAG,
     MILLIHERTZ,
     NODE,
     PAIR,
@@ -117,7 +118,9 @@ class Forward(Message):
 )
 @noun
 class Complete(Message):
-    """The request is fulfilled: stop making pairs; travels from head to tail.
+    """The request is over: make no more pairs for it; travels from head to tail.
+
+    From tail to head it says that the tail does not want the request any more.
 
     Parameters
     ----------
@@ -150,8 +153,9 @@ class Complete(Message):
     Field("link_node", 32, NODE),
     Field("link_pair", 16, PAIR),
     Field("bell", 2, BELL),
-    Reserved(14),
-    Reserved(8),
+    Field("test", 1, FLAG),
+    Reserved(13),
+    Field("member", 8),
     Field("epoch", 24),
 )
 @noun
@@ -168,14 +172,17 @@ class Track(Message):
         Pair number on the link over which this message travels.
     bell
         Bell index so far.
-    epoch
-        Number of the set of active requests, as FORWARD gave it; equal from both ends.
+    epoch, member
+        From the head: number of the set of active requests, as FORWARD gave it, and place of this pair's request in it,
+        in the order of their FORWARDs.  The tail sends the newest epoch that it knows, and 0.
     estimate
         Fidelity believed so far, in units of 1/65535, rounded down.
     request
         Which of the wanted pairs this is, counted by the head from 0; the tail sends 0.
     link_node
         The node that sends this over the link of `link_pair`; 0 if it does not say.
+    test
+        From the head: both ends measure this pair, in the basis number `request` modulo 3 of Z, X and Y.
     """
 
     circuit: int
@@ -187,6 +194,8 @@ class Track(Message):
     estimate: int
     request: int = 0
     link_node: int = 0
+    member: int = 0
+    test: bool = False
 
 
 @pdu(
@@ -201,7 +210,10 @@ class Track(Message):
 )
 @noun
 class Expire(Message):
-    """The pair that this origin tracks does not exist any more; travels back to the origin.
+    """The pair that this origin tracks does not exist any more.
+
+    It travels to the origin when a TRACK finds its pair gone, and from the origin to the other end when the origin has
+    lost or given up its half; every node passes it on in the direction in which it came.
 
     Parameters
     ----------

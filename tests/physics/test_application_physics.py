@@ -37,9 +37,11 @@ def flow(
     return found
 
 
+@pytest.mark.requirement("QS-L4-004")
 @pytest.mark.parametrize("tier", ["correlators", "exact"])
 @pytest.mark.parametrize("consumption", ["C", "T"])
-def test_perfect_pairs_teleport_perfectly(tier: str, consumption: str) -> None:  # QS-L4-004
+@pytest.mark.requirement("QS-L4-004")
+def test_perfect_pairs_teleport_perfectly(tier: str, consumption: str) -> None:
     found = flow({"use": "teleport", "consumption": consumption}, 1.0, 300, tier=tier, segments=2)
     assert set(found.trials) == set(range(6))
     assert all(case.passed == case.number for case in found.trials.values())
@@ -49,9 +51,10 @@ def test_perfect_pairs_teleport_perfectly(tier: str, consumption: str) -> None: 
     assert found.fidelity.mean == pytest.approx(1)
 
 
+@pytest.mark.requirement("QS-L4-004")
 @pytest.mark.parametrize(("tier", "consumption"), [("correlators", "T"), ("exact", "T"), ("exact", "C")])
 def test_werner_pairs_teleport_with_two_thirds_of_their_fidelity_and_a_third(tier: str, consumption: str) -> None:
-    found = flow({"use": "teleport", "consumption": consumption}, 0.8, 6000, tier=tier)  # QS-L4-004
+    found = flow({"use": "teleport", "consumption": consumption}, 0.8, 6000, tier=tier)
     outcome = found.outcome
     assert outcome is not None
     assert outcome.tests == 6000
@@ -81,8 +84,10 @@ def test_no_entanglement_teleports_no_better_than_a_coin() -> None:
     assert abs(found.outcome.value - 0.5) < 4 * found.outcome.error
 
 
+@pytest.mark.requirement("QS-L5-007")
 @pytest.mark.parametrize("fidelity", [1.0, 0.9, CLASSICAL, 0.5])
-def test_chsh_over_werner_pairs(fidelity: float) -> None:  # QS-L5-007
+@pytest.mark.requirement("QS-L5-007")
+def test_chsh_over_werner_pairs(fidelity: float) -> None:
     outcome = flow("chsh", fidelity, 6000).outcome
     assert outcome is not None
     assert outcome.tests == 6000

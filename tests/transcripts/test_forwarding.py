@@ -11,7 +11,7 @@ from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.nouns import Send
 from qstack.network.circuit import Activate, Install, Uninstall
-from qstack.network.entries import BATCH, Broken
+from qstack.network.entries import BATCH, Broken, Uninstalled
 from qstack.network.forwarding import UNIT, ForwardingLayer
 from qstack.services.device import Free, Swap, Swapped
 from qstack.services.l2_link import Accepted, Create, Err, Ok, Withdraw
@@ -41,19 +41,19 @@ def install(t: Transcript, circuit: int = C, path=PATH, cutoff: int = CUTOFF, la
 
 def head(number: int = 0, **options) -> Transcript:
     t = node(1, **options)
-    t >> Activate(C, number)
+    t >> Activate(C, number, 7)
     return t.from_(2)
 
 
 def middle(**options) -> Transcript:
     t = node(2, **options)
-    t.from_(1) >> Forward(C, 0, head=1, tail=3, epoch=1)
+    t.from_(1) >> Forward(C, 0, 7, head=1, tail=3, epoch=1)
     return t
 
 
 def tail(**options) -> Transcript:
     t = node(3, **options)
-    t.from_(2) >> Forward(C, 0, head=1, tail=3, epoch=1)
+    t.from_(2) >> Forward(C, 0, 7, head=1, tail=3, epoch=1)
     return t
 
 
@@ -78,33 +78,33 @@ def tables_are_empty(t: Transcript) -> bool:
 @pytest.mark.requirement("QS-L3-028")
 def test_every_node_starts_at_once():
     t = node(1)
-    t >> Activate(C, 5)
+    t >> Activate(C, 5, 7)
     t.exactly(
-        Send(2, Forward(C, 5, head=1, tail=3, epoch=1)),
+        Send(2, Forward(C, 5, 7, head=1, tail=3, epoch=1)),
         Create(2, 4, BATCH, 0.9),
         Connected(7, 3, initiator=True, number=5),
     )
     t = node(2)
-    t.from_(1) >> Forward(C, 5, head=1, tail=3, epoch=1)
-    t.exactly(Send(3, Forward(C, 5, head=1, tail=3, epoch=1)), Create(3, 4, BATCH, 0.9))
+    t.from_(1) >> Forward(C, 5, 7, head=1, tail=3, epoch=1)
+    t.exactly(Send(3, Forward(C, 5, 7, head=1, tail=3, epoch=1)), Create(3, 4, BATCH, 0.9))
     t = node(3)
-    t.from_(2) >> Forward(C, 5, head=1, tail=3, epoch=1)
+    t.from_(2) >> Forward(C, 5, 7, head=1, tail=3, epoch=1)
     t.exactly(Connected(7, 1, initiator=False, number=5))
 
 
 def test_more_than_forward_can_carry_is_asked_for_without_end():
     t = node(1)
-    t >> Activate(C, 65536)
-    t << Send(2, Forward(C, 0, head=1, tail=3, epoch=1)) << Connected(7, 3, initiator=True, number=65536)
+    t >> Activate(C, 65536, 7)
+    t << Send(2, Forward(C, 0, 7, head=1, tail=3, epoch=1)) << Connected(7, 3, initiator=True, number=65536)
 
 
 @pytest.mark.requirement("QS-L3-022")
 def test_starting_twice_changes_nothing():  # QS-L3-022
     t = head()
-    t >> Activate(C, 0)
+    t >> Activate(C, 0, 7)
     t.silent()
     t = middle()
-    t >> Forward(C, 0, head=1, tail=3, epoch=1)
+    t >> Forward(C, 0, 7, head=1, tail=3, epoch=1)
     t.silent()
 
 
@@ -140,12 +140,12 @@ def test_a_link_that_cannot_serve_breaks_the_circuit():
 def test_complete_stops_generation_and_frees_all():  # QS-L3-009, QS-L3-011
     t = middle()
     t >> ok(1, 0, 10) >> ok(1, 1, 11)
-    t >> Complete(C)
-    t.exactly(Withdraw(1, 4), Free(10), Free(11), Withdraw(3, 4), Send(3, Complete(C)))
+    t >> Complete(C, 7)
+    t.exactly(Withdraw(1, 4), Free(10), Free(11), Withdraw(3, 4), Send(3, Complete(C, 7)))
     t >> ok(1, 2, 12)
     t.exactly(Free(12))
     t >> Uninstall(C)
-    t.silent()
+    t.exactly(Uninstalled(C))
     assert tables_are_empty(t)
 
 
@@ -153,12 +153,12 @@ def test_complete_stops_generation_and_frees_all():  # QS-L3-009, QS-L3-011
 def test_uninstall_frees_all_at_an_end():  # QS-L3-011
     t = head()
     t >> ok(2, 0, 10) >> Uninstall(C)
-    t.exactly(Withdraw(2, 4), Free(10))
+    t.exactly(Send(2, Expire(C, 1, 0, Reason.TORN_DOWN)), Withdraw(2, 4), Free(10), Uninstalled(C))
     assert tables_are_empty(t)
     t >> ok(2, 1, 11)
     t.exactly(Free(11))
     t >> Uninstall(C)
-    t.silent()
+    t.exactly(Uninstalled(C))
 
 
 @pytest.mark.requirement("QS-L3-048")
@@ -173,14 +173,14 @@ def test_a_swap_that_ends_after_the_circuit_leaves_nothing():
 def test_late_messages_of_a_circuit_that_is_gone_are_ignored():
     t = middle()
     t >> Uninstall(C)
-    for message in (track(1, 0, 0), Expire(C, 1, 0, 16), Complete(C), Forward(C, 0, head=1, tail=3, epoch=1)):
+    for message in (track(1, 0, 0), Expire(C, 1, 0, 16), Complete(C, 7), Forward(C, 0, 7, head=1, tail=3, epoch=1)):
         t >> message
         t.silent()
 
 
 @pytest.mark.requirement("QS-L3-023", "QS-L3-043")
 @pytest.mark.parametrize(
-    "message", [track(1, 0, 0), Expire(C, 1, 0, 16), Complete(C), Forward(C, 0, head=1, tail=3, epoch=1)]
+    "message", [track(1, 0, 0), Expire(C, 1, 0, 16), Complete(C, 7), Forward(C, 0, 7, head=1, tail=3, epoch=1)]
 )
 def test_strangers_may_not_speak_of_a_circuit(message):
     t = middle()
@@ -189,11 +189,13 @@ def test_strangers_may_not_speak_of_a_circuit(message):
 
 
 @pytest.mark.requirement("QS-L3-043")
-@pytest.mark.parametrize("message", [Complete(C), Forward(C, 0, head=1, tail=3, epoch=1)])
-def test_only_the_side_of_the_head_starts_and_stops(message):
+def test_only_the_side_of_the_head_starts_and_stops():
     t = middle()
     with pytest.raises(RemoteProtocolError):
-        t.from_(3) >> message
+        t.from_(3) >> Forward(C, 0, 7, head=1, tail=3, epoch=1)
+    t >> Complete(C, 7)  # the tail may only ask the head for that
+    t.exactly(Send(1, Complete(C, 7)))
+    t >> ok(1, 0, 10) >> ok(3, 0, 20) << Swap(10, 20)
 
 
 # -- swapping -------------------------------------------------------------------------------------------------------
@@ -220,7 +222,7 @@ def test_another_policy_may_take_the_youngest():
     layer = ForwardingLayer(lambda _: 1.0, 1.0, {1: 3, 3: 3}, LIFETIME, partner=lambda waiting: waiting - 1)
     t = Transcript(layer, node=2)
     install(t)
-    t.from_(1) >> Forward(C, 0, head=1, tail=3, epoch=1)
+    t.from_(1) >> Forward(C, 0, 7, head=1, tail=3, epoch=1)
     t >> ok(1, 0, 10) >> ok(1, 1, 11) >> ok(3, 0, 20) << Swap(11, 20)
 
 
@@ -228,7 +230,7 @@ def test_another_policy_may_take_the_youngest():
 def test_pairs_of_two_circuits_are_never_joined():  # QS-L3-010
     t = middle()
     install(t, circuit=10, path=(3, 2, 1), label=5)
-    t.from_(3) >> Forward(10, 0)
+    t.from_(3) >> Forward(10, 0, 7, epoch=1)
     t >> ok(1, 0, 10, label=4) >> ok(3, 0, 20, label=5)
     t.never(Swap)
     t >> ok(3, 1, 21, label=4) << Swap(10, 21)
@@ -381,7 +383,7 @@ def test_the_head_takes_no_more_than_was_asked_for():  # QS-L3-007
     t.exactly(Free(13), Send(2, Expire(C, 3, 3, Reason.UNWANTED)))
     t >> track(3, 0, 0) << Pair(7, 0, 0, 10, ANY, 0)
     t >> track(3, 1, 1)
-    t.exactly(Pair(7, 1, 0, 11, ANY, 0), Withdraw(2, 4), Send(2, Complete(C)))
+    t.exactly(Pair(7, 1, 0, 11, ANY, 0), Withdraw(2, 4), Send(2, Complete(C, 7, 1, 3)))
 
 
 def test_every_wish_has_its_own_time():
@@ -405,7 +407,7 @@ def test_a_pair_before_forward_is_freed_and_its_track_is_answered():
     t = node(3).from_(2)
     t >> ok(2, 0, 20)
     t.exactly(Free(20))
-    t >> Forward(C, 0, head=1, tail=3, epoch=1) >> track(1, 0, 0)
+    t >> Forward(C, 0, 7, head=1, tail=3, epoch=1) >> track(1, 0, 0)
     t.exactly(Send(2, Expire(C, 1, 0, Reason.UNWANTED)))
 
 
@@ -511,7 +513,7 @@ class Chain:
         self.bells: dict[int, int] = {}  # by qubit number: 1000 times the link plus the pair's number
         self.joined: dict[int, tuple[int, int]] = {}
         self.sequence = dict.fromkeys(range(4), 0)
-        self.nodes[0] >> Activate(C, 0)
+        self.nodes[0] >> Activate(C, 0, 7)
         self.drain(0)
 
     def drain(self, n: int) -> None:

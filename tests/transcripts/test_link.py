@@ -441,6 +441,7 @@ def test_a_drop_is_obeyed_and_answered_every_time(bob):
     bob.never(Err)
 
 
+@pytest.mark.requirement("QS-L2-054")
 def test_a_late_repetition_of_a_drop_does_not_hit_a_later_request(bob):
     bob >> add() >> Drop(4, 2) << Send(1, DropAck(4, 2))
     bob >> add(cseq=3, aid=2) << Send(1, AddAck(3, 2))
@@ -448,9 +449,10 @@ def test_a_late_repetition_of_a_drop_does_not_hit_a_later_request(bob):
     bob.wait(2 * RTT) << Attempt(1, 0, 2, 0, keep=True, bases=())
 
 
+@pytest.mark.requirement("QS-L2-055")
 def test_a_drop_of_my_own_request_is_told_to_its_user(alice):
     served(alice)
-    alice >> Drop(4, 9) << Err(2, 4, 1, Reason.REJECTED, remote=False) << Send(2, DropAck(4, 9))
+    alice >> Drop(4, 9) << Err(2, 4, 1, Reason.TORN_DOWN, remote=False) << Send(2, DropAck(4, 9))
     assert alice.last(Attempt).aid == -1
 
 

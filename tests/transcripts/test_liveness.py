@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.nouns import Cancel, Send
 from qstack.link.agreement import AddDue
 from qstack.link.layer import LinkLayer
 from qstack.link.queue import Link
 from qstack.network.circuit import Uninstall
+from qstack.network.entries import Uninstalled
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
 from qstack.services.classical import NeighbourLost
@@ -36,6 +39,7 @@ def serving():
     return t
 
 
+@pytest.mark.requirement("QS-L2-056")
 def test_link_stops_attempting_and_says_that_nothing_holds():
     serving() >> NeighbourLost(2) << Attempt(2, 0, -1, 0, keep=True, bases=()) << Renumber(2) << Unreachable(2)
 
@@ -46,6 +50,7 @@ def test_link_stops_repeating_what_nobody_answers():
     t >> NeighbourLost(2) << Cancel(AddDue(2, 1)) << Unreachable(2)
 
 
+@pytest.mark.requirement("QS-L2-056")
 def test_a_neighbour_that_starts_anew_is_answered_anew():
     """Its numbers begin again: an answer to a request of its former life must not be given for a new one."""
     t = Transcript(link(master=False), node=3).from_(2)
@@ -94,8 +99,11 @@ def middle():
 
 
 def test_a_circuit_through_a_lost_neighbour_is_torn_down_away_from_it():
-    middle() >> Unreachable(2) << Uninstall(5) << Send(0, Teardown(5, Reason.LOST_PEER))
-    middle() >> Unreachable(0) << Uninstall(5) << Send(2, Teardown(5, Reason.LOST_PEER))
+    for lost, other in ((2, 0), (0, 2)):
+        t = middle()
+        t >> Unreachable(lost) << Uninstall(5)
+        t >> Uninstalled(5)
+        t.exactly(Send(other, Teardown(5, Reason.LOST_PEER)))
 
 
 def test_other_circuits_stay():
@@ -107,4 +115,5 @@ def test_other_circuits_stay():
 def test_an_end_is_told():
     t = Transcript(SignallingLayer(lambda *_: None), node=2).from_(1)
     t >> SetupReq(5, 3, (0, 1, 2), (0.9, 0.9), 0, 0) << Send(1, SetupRsp(5))
-    t >> Unreachable(1) << Uninstall(5) << Disconnected(3, Reason.LOST_PEER)
+    t >> Unreachable(1) << Uninstall(5)
+    t >> Uninstalled(5) << Disconnected(3, Reason.LOST_PEER)

@@ -49,13 +49,14 @@ def test_successes_are_numbered_without_gaps_and_wrap(t):  # QS-L1-004
     t >> replace(HERALD, sequence=2) << Heralded(NEIGHBOUR, 0, 17, 2, 2, 5, 100, -1, -1)
 
 
-@pytest.mark.requirement("QS-L1-004")
+@pytest.mark.requirement("QS-L1-044", "QS-L2-013")
 @pytest.mark.parametrize("sequence", [1, 2, 32766])
 def test_a_gap_in_the_numbers_is_a_reply_that_was_lost(t, sequence):  # QS-L2-013
     t >> replace(HERALD, sequence=sequence)
     t.exactly(Skipped(NEIGHBOUR, 0, sequence), Heralded(NEIGHBOUR, 0, 17, sequence, 2, 5, 100, -1, -1))
 
 
+@pytest.mark.requirement("QS-L1-044", "QS-L2-013")
 def test_a_later_reply_tells_of_a_lost_one(t):  # QS-L2-013
     t >> HERALD >> Missed(NEIGHBOUR, 0)
     t.silent()

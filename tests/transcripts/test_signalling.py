@@ -10,8 +10,8 @@ from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.nouns import Send
-from qstack.network.circuit import Activate, Install, Uninstall
-from qstack.network.entries import Broken
+from qstack.network.circuit import Activate, Deactivate, Install, Uninstall
+from qstack.network.entries import Broken, Joined, Left, Uninstalled
 from qstack.network.signalling import LABELS, SignallingLayer
 from qstack.services.l3_network import Connect, Disconnect, Disconnected
 from qstack.services.reasons import Reason
@@ -67,7 +67,7 @@ def test_acceptance_travels_back_and_starts_the_head(head, middle):
     middle.from_(3) >> SetupRsp(CIRCUIT)
     middle.exactly(Send(1, SetupRsp(CIRCUIT)))
     head >> CONNECT >> SetupRsp(CIRCUIT)
-    head.exactly(Activate(CIRCUIT, 5))
+    head.exactly(Activate(CIRCUIT, 5, 7))
     assert not head.timers
 
 
@@ -98,7 +98,7 @@ def test_a_full_link_rejects_for_lack_of_resources():  # QS-L3-014
     t >> SETUP
     t >> replace(SETUP, circuit=CIRCUIT + 1, session=8, label=2)
     t.exactly(Send(1, Reject(CIRCUIT + 1, 2, Reason.NORES)))
-    t >> Teardown(CIRCUIT, 0)
+    t >> Teardown(CIRCUIT, 0) >> Uninstalled(CIRCUIT)
     assert nothing_is_left(t)
     t >> replace(SETUP, circuit=CIRCUIT + 1, session=8, label=2) << Send(3, ANY)
 
@@ -126,7 +126,7 @@ def test_a_label_or_a_session_in_use_is_rejected(middle, tail):
     tail >> SETUP
     tail >> replace(SETUP, circuit=CIRCUIT + 1, label=2)
     tail.exactly(Send(2, Reject(CIRCUIT + 1, 3, Reason.REJECTED)))
-    tail >> Teardown(CIRCUIT, 0) << Disconnected(7, 0)
+    tail >> Teardown(CIRCUIT, 0) >> Uninstalled(CIRCUIT) << Disconnected(7, 0)
     assert nothing_is_left(tail)
 
 
@@ -142,11 +142,14 @@ def test_repetitions_change_nothing(middle, tail):  # QS-L3-022
 @pytest.mark.requirement("QS-L3-011")
 def test_tear_down_reaches_both_ends(head, middle, tail):
     head >> CONNECT >> SetupRsp(CIRCUIT) >> Disconnect(7)
-    head.exactly(Uninstall(CIRCUIT), Send(2, Teardown(CIRCUIT, 0)), Disconnected(7, 0))
     middle >> SETUP >> Teardown(CIRCUIT, 0)
-    middle.exactly(Uninstall(CIRCUIT), Send(3, Teardown(CIRCUIT, 0)))
     tail >> SETUP >> Teardown(CIRCUIT, 0)
-    tail.exactly(Uninstall(CIRCUIT), Disconnected(7, 0))
+    for t in (head, middle, tail):
+        t.exactly(Uninstall(CIRCUIT))  # what is said of its pairs goes ahead of what follows
+        t >> Uninstalled(CIRCUIT)
+    head.exactly(Send(2, Teardown(CIRCUIT, 0)), Disconnected(7, 0))
+    middle.exactly(Send(3, Teardown(CIRCUIT, 0)))
+    tail.exactly(Disconnected(7, 0))
     assert all(map(nothing_is_left, (head, middle, tail)))
 
 
@@ -154,14 +157,18 @@ def test_tear_down_reaches_both_ends(head, middle, tail):
 def test_what_cannot_go_on_is_torn_down_in_both_directions(middle):
     middle >> SETUP >> Broken(CIRCUIT, Reason.UNSUPP)
     gone = Teardown(CIRCUIT, Reason.UNSUPP)
-    middle.exactly(Uninstall(CIRCUIT), Send(1, gone), Send(3, gone))
+    middle.exactly(Uninstall(CIRCUIT))
+    middle >> Uninstalled(CIRCUIT)
+    middle.exactly(Send(1, gone), Send(3, gone))
     middle.from_(3) >> gone  # crossing
     middle.silent()
 
 
 def test_disconnect_while_asking(head):
     head >> CONNECT >> Disconnect(7)
-    head.exactly(Uninstall(CIRCUIT), Send(2, Teardown(CIRCUIT, 0)), Disconnected(7, 0))
+    head.exactly(Uninstall(CIRCUIT))
+    head >> Uninstalled(CIRCUIT)
+    head.exactly(Send(2, Teardown(CIRCUIT, 0)), Disconnected(7, 0))
     head >> SetupRsp(CIRCUIT)
     head.silent()
     assert nothing_is_left(head)
@@ -171,7 +178,8 @@ def test_disconnect_while_asking(head):
 def test_no_answer_is_a_lost_peer(head):
     head >> CONNECT
     head.wait(3 * SECOND - 1).silent()
-    head.wait(1) << Send(2, Teardown(CIRCUIT, Reason.LOST_PEER)) << Disconnected(7, Reason.LOST_PEER)
+    head.wait(1) << Uninstall(CIRCUIT)
+    head >> Uninstalled(CIRCUIT) << Send(2, Teardown(CIRCUIT, Reason.LOST_PEER)) << Disconnected(7, Reason.LOST_PEER)
     assert nothing_is_left(head)
 
 
@@ -249,3 +257,66 @@ def test_an_answer_cannot_come_from_the_head(middle, message):
     middle >> SETUP
     with pytest.raises(RemoteProtocolError):
         middle >> message
+
+
+# -- sessions that share a circuit ----------------------------------------------------------------------------------
+
+
+def standing(**fields) -> Transcript:
+    """Return a head with one circuit that stands."""
+    t = node(1).from_(2)
+    t >> replace(CONNECT, **fields) >> SetupRsp(CIRCUIT)
+    return t
+
+
+def test_a_session_to_the_same_end_at_the_same_fidelity_shares_the_circuit():
+    t = standing()
+    t >> replace(CONNECT, session=8, number=0)
+    t.exactly(Activate(CIRCUIT, 0, 8))
+    t >> Disconnect(7)
+    t.exactly(Deactivate(CIRCUIT, 7), Disconnected(7, 0))
+    t >> Disconnect(8) << Uninstall(CIRCUIT)
+    t >> Uninstalled(CIRCUIT)
+    t.exactly(Send(2, Teardown(CIRCUIT, 0)), Disconnected(8, 0))
+    assert nothing_is_left(t)
+
+
+@pytest.mark.parametrize("fields", [{"min_fidelity": 0.6}, {"kind": 1}])
+def test_other_sessions_get_a_circuit_of_their_own(fields):
+    t = standing()
+    t >> replace(CONNECT, session=8, **fields)
+    t.never(Activate, more_than=1)
+    assert t.last(SetupReq).circuit == CIRCUIT + 1
+
+
+def test_all_sessions_of_a_circuit_end_with_it():
+    t = standing()
+    t >> replace(CONNECT, session=8) >> Teardown(CIRCUIT, Reason.LOST_PEER) >> Uninstalled(CIRCUIT)
+    t.exactly(Disconnected(7, Reason.LOST_PEER), Disconnected(8, Reason.LOST_PEER))
+    assert nothing_is_left(t)
+
+
+@pytest.mark.parametrize("end", ["head", "tail"])
+def test_a_session_that_the_other_end_leaves_ends_here_too(end):
+    if end == "head":
+        t = standing()
+        t >> replace(CONNECT, session=8)
+    else:
+        t = node(3).from_(2)
+        t >> SETUP >> Joined(CIRCUIT, 8)
+    t >> Left(CIRCUIT, 7)
+    t.exactly(Disconnected(7, 0))
+    t >> Left(CIRCUIT, 7)
+    t.silent()
+    t >> Disconnect(8) << Uninstall(CIRCUIT)
+
+
+def test_rates_add_up_to_at_most_what_the_circuit_carries():  # QS-L3-008
+    t = node(1).from_(2)
+    t >> replace(CONNECT, rate=1.5)  # the router predicts 1
+    t.exactly(Disconnected(7, Reason.NORES))
+    t >> replace(CONNECT, rate=0.7) >> SetupRsp(CIRCUIT)
+    t >> replace(CONNECT, session=8, rate=0.4)
+    t.exactly(Disconnected(8, Reason.NORES))
+    t >> replace(CONNECT, session=8, rate=0.3)
+    t.exactly(Activate(CIRCUIT, 5, 8, rate=0.3))

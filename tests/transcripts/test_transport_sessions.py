@@ -174,7 +174,8 @@ def test_strangers_have_no_say():
 # -- sending qubits ---------------------------------------------------------------------------------------------------
 
 
-def test_a_qubit_is_measured_only_when_its_pair_is_confirmed():  # QS-L4-001
+@pytest.mark.requirement("QS-L4-001")
+def test_a_qubit_is_measured_only_when_its_pair_is_confirmed():
     t = sending() >> Transmit(7, 50)
     t.silent()
     t >> pair(4, 20, bell=2)
@@ -203,7 +204,8 @@ def test_of_too_many_pairs_the_oldest_is_given_up_at_both_ends():
     t.exactly(Free(31))
 
 
-def test_no_more_qubits_in_flight_than_the_receiver_has_room_for():  # QS-L4-007
+@pytest.mark.requirement("QS-L4-007")
+def test_no_more_qubits_in_flight_than_the_receiver_has_room_for():
     t = sending(replace(ASK, number=0))
     for k in range(4):
         t >> Transmit(7, 50 + k) >> pair(k, 20 + k)
@@ -238,7 +240,8 @@ def test_closing_returns_what_has_not_left_and_sees_the_rest_home():
     t.exactly(Send(3, SessionClose(7, 0)), Disconnect(7))
 
 
-def test_a_qubit_stays_with_the_sender_when_the_circuit_breaks():  # QS-L4-001
+@pytest.mark.requirement("QS-L4-001")
+def test_a_qubit_stays_with_the_sender_when_the_circuit_breaks():
     t = sending() >> Transmit(7, 50) >> Disconnected(7, Reason.LOST_PEER)
     t.exactly(Returned(7, 50), Send(3, SessionReset(7, Reason.LOST_PEER)), Closed(7, Reason.LOST_PEER))
     t.never(BellMeasure)
@@ -246,7 +249,8 @@ def test_a_qubit_stays_with_the_sender_when_the_circuit_breaks():  # QS-L4-001
     t.exactly(Returned(7, 51))
 
 
-def test_what_is_under_way_when_the_circuit_breaks_settles_first():  # QS-L4-002
+@pytest.mark.requirement("QS-L4-002")
+def test_what_is_under_way_when_the_circuit_breaks_settles_first():
     t = sending() >> Transmit(7, 50) >> pair(0, 20) >> pair(1, 21) >> Disconnected(7, Reason.LOST_PEER)
     t.exactly(Free(21), Send(3, SessionReset(7, Reason.LOST_PEER)))
     t >> BellMeasured(50, 20, 0, 7) << Send(3, Correction(7, 0, 0, 0, 0))
@@ -263,7 +267,8 @@ def test_silence_about_a_qubit_is_a_loss_of_unknown_kind():
     t.exactly(Send(3, SessionClose(7, 0)), Disconnect(7))
 
 
-def test_reset_at_the_sender():  # QS-L4-011
+@pytest.mark.requirement("QS-L4-011")
+def test_reset_at_the_sender():
     t = sending(replace(ASK, number=0)) >> Transmit(7, 50) >> pair(0, 20) >> BellMeasured(50, 20, 0, 7)
     t >> pair(1, 21) >> Reset(7)
     t.exactly(Send(3, SessionReset(7, Reason.TORN_DOWN)), Free(21), Lost(7, 0, erasure=False), Disconnect(7))
@@ -310,7 +315,8 @@ def test_misuse_is_refused():
 
 @pytest.mark.parametrize("bell", range(4))
 @pytest.mark.parametrize("outcome", range(4))
-def test_the_correction_is_applied_in_xor_with_the_bell_index(bell, outcome):  # QS-L4-003, QS-L4-005
+@pytest.mark.requirement("QS-L4-003", "QS-L4-005")
+def test_the_correction_is_applied_in_xor_with_the_bell_index(bell, outcome):
     t = receiving() >> pair(0, 30, bell)
     t.silent()
     t >> Correction(7, 0, 0, outcome, bell)
@@ -318,7 +324,8 @@ def test_the_correction_is_applied_in_xor_with_the_bell_index(bell, outcome):  #
     t.exactly(*pauli, Received(7, 0, 30, 0, 0.9), Send(1, Acknowledgement(7, 1, 1, 0)))
 
 
-def test_in_class_c_the_frame_comes_with_the_qubit():  # QS-L4-003
+@pytest.mark.requirement("QS-L4-003")
+def test_in_class_c_the_frame_comes_with_the_qubit():
     t = receiving(replace(ASKED, consumption=REACTIVE)) >> pair(0, 30, 2) >> Correction(7, 0, 0, 3, 2)
     t << Received(7, 0, 30, 1, 0.9)
     t.never(Apply)
@@ -331,7 +338,8 @@ def test_a_correction_may_come_before_the_news_of_its_pair():
     t.exactly(Apply(30, 3), Received(7, 0, 30, 0, 0.9), Send(1, Acknowledgement(7, 1, 1, 0)))
 
 
-def test_a_repeated_correction_is_applied_once():  # QS-L4-003
+@pytest.mark.requirement("QS-L4-003")
+def test_a_repeated_correction_is_applied_once():
     t = receiving() >> Correction(7, 0, 5, 1, 2) >> Correction(7, 0, 5, 1, 2)
     t.silent()
     t >> pair(5, 30, 2) >> pair(6, 31) >> Correction(7, 0, 5, 1, 2)
@@ -342,7 +350,8 @@ def test_a_repeated_correction_is_applied_once():  # QS-L4-003
     t.never(Received, more_than=1)
 
 
-def test_qubits_are_handed_up_in_order():  # QS-L4-002
+@pytest.mark.requirement("QS-L4-002")
+def test_qubits_are_handed_up_in_order():
     t = receiving() >> pair(1, 31) >> Correction(7, 0, 0, 0, 0) >> Correction(7, 1, 1, 0, 0)
     t.exactly(Send(1, Acknowledgement(7, 0, 2, 1)))
     t >> pair(0, 30)
@@ -357,7 +366,8 @@ def test_or_as_they_come():
     t.exactly(Received(7, 0, 30, 0, 0.9), Send(1, Acknowledgement(7, 2, 0, 0)))
 
 
-def test_room_comes_back_with_release():  # QS-L4-007
+@pytest.mark.requirement("QS-L4-007")
+def test_room_comes_back_with_release():
     t = receiving() >> pair(0, 30) >> pair(1, 31) >> Correction(7, 0, 0, 0, 0) >> Correction(7, 1, 1, 0, 0)
     t << Send(1, Acknowledgement(7, 2, 0, 0))
     with pytest.raises(RemoteProtocolError, match="no room"):
@@ -370,7 +380,8 @@ def test_room_comes_back_with_release():  # QS-L4-007
         t >> Release(7)
 
 
-def test_the_end_frees_what_no_qubit_has_used():  # QS-L4-011
+@pytest.mark.requirement("QS-L4-011")
+def test_the_end_frees_what_no_qubit_has_used():
     t = receiving() >> pair(0, 30) >> SessionClose(7, 0)
     t.silent()
     t >> Disconnected(7, 0)
@@ -381,7 +392,8 @@ def test_the_end_frees_what_no_qubit_has_used():  # QS-L4-011
     t.exactly(Free(30), Closed(7, 0))
 
 
-def test_a_qubit_whose_half_never_came_is_lost_at_both_ends():  # QS-L4-002
+@pytest.mark.requirement("QS-L4-002")
+def test_a_qubit_whose_half_never_came_is_lost_at_both_ends():
     t = receiving() >> pair(1, 31) >> Correction(7, 0, 0, 0, 0) >> Correction(7, 1, 1, 0, 0)
     t >> Disconnected(7, Reason.LOST_PEER) >> SessionReset(7, Reason.LOST_PEER)
     t << Send(1, Loss(7, 0, erasure=True)) << Lost(7, 0, erasure=True) << Received(7, 1, 31, 0, 0.9)
@@ -434,7 +446,8 @@ def test_in_class_c_a_stream_with_a_window_tells_the_frame():
     t.exactly(Delivery(7, 0, 3, 20, 0.9, 11))
 
 
-def test_pairs_wait_for_room_at_this_end_and_at_the_other():  # QS-L4-007
+@pytest.mark.requirement("QS-L4-007")
+def test_pairs_wait_for_room_at_this_end_and_at_the_other():
     t = sending(STREAMING) >> pair(0, 20) >> pair(1, 21) >> pair(2, 22)
     t.silent()
     t >> Release(7)
@@ -443,7 +456,8 @@ def test_pairs_wait_for_room_at_this_end_and_at_the_other():  # QS-L4-007
     t.exactly(Delivery(7, 2, 0, 22, 0.9, 11))
 
 
-def test_the_other_end_may_have_less_room_than_was_asked_for():  # QS-L4-007
+@pytest.mark.requirement("QS-L4-007")
+def test_the_other_end_may_have_less_room_than_was_asked_for():
     t = a() >> STREAMING >> SessionOpenAck(7, 2, 1) >> Connected(7, 3, initiator=True, number=0)
     t >> pair(0, 20) >> pair(1, 21)
     t.never(Delivery, more_than=1)

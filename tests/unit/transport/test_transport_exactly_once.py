@@ -273,6 +273,7 @@ def live(seed: int) -> World:
     return world
 
 
+@pytest.mark.requirement("QS-L4-001", "QS-L4-002", "QS-L4-003", "QS-L4-005", "QS-L4-006", "QS-L4-007", "QS-L4-011")
 def test_exactly_once_whatever_happens() -> None:
     seen = Counter(type(n).__name__ for seed in range(500) for told in live(seed).told for n in told)
     assert min(seen[name] for name in ("Received", "Lost", "Returned", "Credit", "Sent")) > 100, seen
