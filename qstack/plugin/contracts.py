@@ -175,6 +175,15 @@ def choose_model(base: type[HardwareModel]) -> Any:
     return Annotated[base, BeforeValidator(read), PlainSerializer(write), WithJsonSchema({"type": "object"})]
 
 
+_BOTH_ERRORS = {
+    "type": "array",
+    "minItems": 2,
+    "maxItems": 2,
+    "items": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}]},
+}
+"""Tells the JSON Schema of the errors of a true 0 and of a true 1."""
+
+
 class Platform(Options):
     """A named data sheet: everything the stack needs to know of one node's hardware.
 
@@ -213,7 +222,7 @@ class Platform(Options):
     interface: choose_model(InterfaceModel)  # type: ignore[valid-type]
     memories: int = Field(1, ge=1, le=4096, strict=True)
     gate_noise: Fraction = 0.0
-    readout_error: Fraction = 0.0
+    readout_error: Annotated[Fraction, Field(json_schema_extra={"also": [_BOTH_ERRORS]})] = 0.0
     swap_time: Duration = 0
     readout_time: Duration = 0
     readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
