@@ -85,6 +85,7 @@ class LinkOptions(Options):
 
     scheduler: chosen("schedulers", "a scheduler") = _field("wfq")  # type: ignore[valid-type]
     distillation: chosen("distillation", "a distillation scheme") = _field("none")  # type: ignore[valid-type]
+    test_period: int = Field(0, ge=0, strict=True, description="successes from one test round to the next; 0 for none")
 
 
 class NetworkOptions(Options):
@@ -94,6 +95,8 @@ class NetworkOptions(Options):
     swap: chosen("swap_policies", "a swap policy") = _field("asap")  # type: ignore[valid-type]
     cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed), _A_TIME] = _field("never")  # type: ignore[valid-type]
     circuits_per_link: int = Field(1 << 15, ge=1, le=1 << 15, strict=True)
+    aggregate: bool = Field(default=False, description="sessions with the same ends and fidelity share a circuit")
+    test_share: float = Field(0.0, ge=0, lt=1, description="share of the pairs that are measured as test rounds")
 
 
 def _physical(options: Options, site: Site) -> Layer:
@@ -106,15 +109,18 @@ def _link(options: LinkOptions, site: Site) -> Layer:
         for peer, n in site.neighbours.items()
     }
     scheme = options.distillation.make(gate_noise=site.gate_noise, readout_error=site.readout_error)
-    return LinkLayer(links, options.scheduler.make(), Distiller(scheme, site.storage) if scheme else None)
+    distiller = Distiller(scheme, site.storage) if scheme else None
+    return LinkLayer(links, options.scheduler.make(), distiller, options.test_period)
 
 
 def _network(options: NetworkOptions, site: Site) -> tuple[Layer, Layer]:
     router: Router = site.once("router", lambda: options.routing.make(view=site.view))
     lanes = {peer: n.lanes for peer, n in site.neighbours.items()}
     return (
-        ForwardingLayer(site.storage, site.swap_factor, lanes, RECORD_LIFETIME, options.swap.make()),
-        SignallingLayer(router, site.view.cutoff, options.circuits_per_link, neighbours=lanes.keys()),
+        ForwardingLayer(
+            site.storage, site.swap_factor, lanes, RECORD_LIFETIME, options.swap.make(), options.test_share
+        ),
+        SignallingLayer(router, site.view.cutoff, options.circuits_per_link, lanes.keys(), aggregate=options.aggregate),
     )
 
 

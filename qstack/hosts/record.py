@@ -13,6 +13,7 @@ from qstack.core.nouns import Noun
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.contracts import Medium
 from qstack.scenario.plan import Plan
+from qstack.services.l3_network import FidelityTested
 from qstack.services.l5_application import Consumed, Finished, Kept, Sifted
 
 
@@ -30,6 +31,8 @@ class FlowRecord:
         By basis: revealed bits, and errors among them.
     kept
         By basis: sifted bits that stay secret.
+    tested
+        What the last test round has shown: fidelity, its 95 % interval, rounds; None without test rounds.
     finished
         Reason by end.
     ended
@@ -40,6 +43,7 @@ class FlowRecord:
     pairs: list[tuple[int, int, float, float]] = field(default_factory=list)
     sifted: dict[int, list[int]] = field(default_factory=dict)
     kept: dict[int, int] = field(default_factory=dict)
+    tested: tuple[float, float, float, int] | None = None
     finished: dict[int, int] = field(default_factory=dict)
     ended: int = -1
 
@@ -57,7 +61,12 @@ class Recorder:
 
     def user(self, node: int) -> dict[type[Noun], Handler]:
         """Return the table for the indications that leave the top of a node."""
-        return {Consumed: self._consumer(node), Finished: self._finisher(node), **self._counters(node)}
+        return {
+            Consumed: self._consumer(node),
+            Finished: self._finisher(node),
+            FidelityTested: self._tester(node),
+            **self._counters(node),
+        }
 
     def _consumer(self, node: int) -> Handler:
         flows, overlap = self.flows, self.medium.overlap
@@ -75,6 +84,14 @@ class Recorder:
             return ()
 
         return consume
+
+    def _tester(self, node: int) -> Handler:
+        def tested(noun: FidelityTested, ctx: Context) -> Outputs:
+            if node == self.sources[noun.session]:
+                self.flows[noun.session].tested = (noun.fidelity, noun.low, noun.high, noun.rounds)
+            return ()
+
+        return tested
 
     def _counters(self, node: int) -> dict[type[Noun], Handler]:
         flows, sources = self.flows, self.sources

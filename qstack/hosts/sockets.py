@@ -38,6 +38,7 @@ from qstack.integration.tls import client_context, common_name
 from qstack.scenario.plan import Plan
 from qstack.services import l5_application
 from qstack.services.classical import NeighbourFound, NeighbourLost
+from qstack.services.l3_network import FidelityTested
 from qstack.services.l5_application import Finished, Start
 from qstack.wire.codec import LAYOUTS, Plane, decode, encode, header
 
@@ -181,6 +182,7 @@ class NodeHost:
             for kind in vars(l5_application).values()
             if isinstance(kind, type) and issubclass(kind, Indication) and kind is not Indication
         }
+        users[FidelityTested] = self._tell
         self.node = Node(self.number, layers, {**devices, **users, **host})
 
     def _feed(self, noun: Noun) -> None:

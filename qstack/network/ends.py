@@ -3,7 +3,7 @@
     wanted pair  OPEN --Ok/Track--> HELD --Track/Pair or Result--> delivered --last of its request/Complete
                   ^                  '--Expire/Free--.
                   '----------------------------------'
-    test round   HELD --Track/Probe--> PROBING --Probed/CircuitTest--> MEASURED --CircuitTest/Tested--> counted
+    test round   HELD --Track/Probe--> PROBING --Probed/CircuitTest--> MEASURED --CircuitTest/FidelityTested--> counted
 
 Only the head asks: it has at most as many pairs wanted or held as it has memories, shared in turn between the requests of
 the circuit, each no faster than its rate (policing is signalling's business, shaping is done here; QS-L3-008).  A TRACK
@@ -22,7 +22,7 @@ from qstack.network.entries import MOST, Circuits, Pace
 from qstack.services.bell import Basis
 from qstack.services.device import Free, Probe, Probed
 from qstack.services.l2_link import Ok
-from qstack.services.l3_network import Connected, Early, Lost, Pair, Result, Tested
+from qstack.services.l3_network import Connected, Early, FidelityTested, Lost, Pair, Result
 from qstack.services.reasons import Reason
 from qstack.wire.network import EARLY, CircuitTest, Complete, Expire, Forward, Track
 
@@ -309,7 +309,7 @@ class Ends(Circuits):
         (bell, basis, mine), (theirs_basis, theirs) = trials.mine.pop(pair), trials.theirs.pop(pair)
         if basis == theirs_basis:
             trials.tally.add(basis, bell, mine, theirs)
-            yield Tested(circuit.session, *trials.tally.estimate(), trials.tally.total)
+            yield FidelityTested(circuit.session, *trials.tally.estimate(), trials.tally.total)
 
 
 def _last(ask: Ask) -> int:

@@ -11,7 +11,7 @@ A request travels from head to tail and installs an entry at every node; the ans
 answers with a rejection, and every node on its way back forgets the circuit (QS-L3-013).  Whether the fidelity can be
 reached is decided by the head's router, never in between (QS-L3-014).
 
-Sessions of one head with the same end at the same fidelity share a circuit, which ends with the last of them.  The head
+Sessions of one head with the same end at the same fidelity may share a circuit, which ends with the last of them.  The head
 admits no more than the circuit can carry: the rates asked for add up to at most the one that the router predicts
 (QS-L3-008).
 """
@@ -102,6 +102,8 @@ class SignallingLayer(Layer):
         Nodes that circuits may lead to; None trusts every path.
     patience
         How long the head waits for an answer, for each node of the path [ps].
+    aggregate
+        Whether sessions may share a circuit.
     """
 
     name = "signalling"
@@ -113,12 +115,15 @@ class SignallingLayer(Layer):
         capacity: int = LABELS,
         neighbours: Collection[int] | None = None,
         patience: int = SECOND,
+        *,
+        aggregate: bool = False,
     ) -> None:
         self.router = router
         self.cutoff = cutoff
         self.capacity = capacity
         self.neighbours = neighbours
         self.patience = patience
+        self.aggregate = aggregate
         self.entries: dict[int, Entry] = {}
         self.sessions: dict[int, int] = {}
         self.last_circuit = 0
@@ -132,7 +137,7 @@ class SignallingLayer(Layer):
         """Choose a path and ask every node on it."""
         if req.session in self.sessions:
             raise LocalProtocolError(f"session {req.session} is connected already")
-        if req.kind == KEEP and (shared := self._shared(req)) is not None:
+        if self.aggregate and req.kind == KEEP and (shared := self._shared(req)) is not None:
             yield from self._join(shared, req)
             return
         route = self.router(ctx.node, req.peer, req.min_fidelity)

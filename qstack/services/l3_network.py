@@ -148,7 +148,7 @@ class Lost(Indication):
 
 
 @noun
-class Tested(Indication):
+class FidelityTested(Indication):
     """What the test rounds of a circuit have shown so far, told at both ends.
 
     Parameters

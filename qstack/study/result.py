@@ -85,6 +85,8 @@ class FlowResult:
         From the start of the flow to its end or to the end of the run [s].
     reason
         Why it ended; `Reason.NONE` when it delivered all that was asked, None while it was still open.
+    tested
+        What test rounds have shown: fidelity, its 95 % interval, and how many there were; None without.
     """
 
     name: str
@@ -101,6 +103,7 @@ class FlowResult:
     kept: int
     seconds: float
     reason: Reason | None
+    tested: tuple[float, float, float, int] | None = None
 
     @property
     def delivered(self) -> int:
@@ -127,6 +130,11 @@ class FlowResult:
             return f"mean fidelity {fidelity.mean:.3f} is below the promised {self.min_fidelity:g}"
         return None
 
+    def _tested(self) -> dict[str, Any] | None:
+        if self.tested is None:
+            return None
+        return dict(zip(("fidelity", "low", "high", "rounds"), self.tested, strict=True))
+
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` says of this flow."""
         x, z = (self.errors.get(basis, Errors(0, 0)) for basis in (Basis.X, Basis.Z))
@@ -143,7 +151,7 @@ class FlowResult:
             "rate_hz": self.rate_hz,
             "fidelity": {"mean": self.fidelity.mean, "sem": _known(self.fidelity.sem)} if some else None,
             "fidelity_estimate": float(self.estimates.mean()) if some else None,
-            "fidelity_tested": None,
+            "fidelity_tested": self._tested(),
             "latency_s": {"median": float(latencies[0]), "p95": float(latencies[1])} if some else None,
             "e_x": x.rate if x.bits else None,
             "e_z": z.rate if z.bits else None,
@@ -310,6 +318,7 @@ def _flow(network: Network, number: int) -> FlowResult:
         kept=sum(record.kept.values()),
         seconds=max(0, ended - flow.start) * 1e-12,
         reason=Reason(max(reasons)) if reasons else None,
+        tested=record.tested,
     )
 
 

@@ -20,7 +20,7 @@ from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Handler, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Message, Noun, Send
 from qstack.services.device import BellMeasured, Free
-from qstack.services.l3_network import Connect, Connected, Disconnect, Disconnected, Pair
+from qstack.services.l3_network import Connect, Connected, Disconnect, Disconnected, Lost, Pair
 from qstack.services.l4_transport import (
     REACTIVE,
     STREAM,
@@ -201,6 +201,11 @@ class TransportLayer(Layer):
         if session is None:
             return (Free(ind.qubit),)  # nobody wants it any more (QS-L4-011)
         return session.pair(ind, ctx)
+
+    @on(Lost)
+    def lost(self, ind: Lost, ctx: Context) -> Outputs:
+        """Do nothing: a pair that was handed up is its user's, and ends tell each other which pairs they have used."""
+        return ()
 
     @on(Transmit, Release)
     def local(self, req: Transmit | Release, ctx: Context) -> Outputs:

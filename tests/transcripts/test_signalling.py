@@ -264,9 +264,15 @@ def test_an_answer_cannot_come_from_the_head(middle, message):
 
 def standing(**fields) -> Transcript:
     """Return a head with one circuit that stands."""
-    t = node(1).from_(2)
+    t = node(1, aggregate=True).from_(2)
     t >> replace(CONNECT, **fields) >> SetupRsp(CIRCUIT)
     return t
+
+
+def test_sessions_share_nothing_unless_told_to():
+    t = node(1).from_(2)
+    t >> CONNECT >> SetupRsp(CIRCUIT) >> replace(CONNECT, session=8)
+    assert t.last(SetupReq).circuit == CIRCUIT + 1
 
 
 def test_a_session_to_the_same_end_at_the_same_fidelity_shares_the_circuit():
@@ -312,7 +318,7 @@ def test_a_session_that_the_other_end_leaves_ends_here_too(end):
 
 
 def test_rates_add_up_to_at_most_what_the_circuit_carries():  # QS-L3-008
-    t = node(1).from_(2)
+    t = node(1, aggregate=True).from_(2)
     t >> replace(CONNECT, rate=1.5)  # the router predicts 1
     t.exactly(Disconnected(7, Reason.NORES))
     t >> replace(CONNECT, rate=0.7) >> SetupRsp(CIRCUIT)

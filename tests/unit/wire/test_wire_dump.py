@@ -35,8 +35,9 @@ def test_track_line_by_line():
         "24 00000000 link_node node 0",
         "28 0008 link_pair pair 8",
         "30 0-1 80 bell 2 Psi+",
-        "30 2-15 8000 (reserved) 0",
-        "32 00 (reserved) 0",
+        "30 2-2 80 test 0",
+        "30 3-15 8000 (reserved) 0",
+        "32 00 member 0",
         "33 000001 epoch 1",
     ]
 
@@ -81,11 +82,11 @@ def test_what_is_no_message_is_dumped_with_the_reason():
 
 def test_wrong_content_is_dumped_with_the_reason():
     data = bytearray(encode(Track(9, 1, 7, 8, 2, 1, 57015)))
-    data[32] = 3
+    data[31] = 3
     assert body(hexdump(bytes(data)))[-3:] == [
-        "32 03 (reserved) 3",
+        "32 00 member 0",
         "33 000001 epoch 1",
-        "wrong: TRACK: reserved bits must be 0, not 0x3 (at byte 32)",
+        "wrong: TRACK: reserved bits must be 0, not 0x3 (at byte 30)",
     ]
 
 
