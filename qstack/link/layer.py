@@ -88,6 +88,8 @@ class LinkLayer(Agreement):
         self.scheduler = scheduler
         self.test_period = test_period
         self.trials = {peer: Trials() for peer in self.links}
+        for link in self.links.values():
+            link.tested = test_period > 0
         self.reminding: set[int] = set()
 
     @on(Serve)
@@ -156,10 +158,10 @@ class LinkLayer(Agreement):
         )
         if self.distiller and item.distilled:
             distilled = self.distiller.add(item.aid, ok, correct=link.master)
-            return distilled if link.steady and not self.test_period else (*distilled, *self._answer(link, ind.lane))
+            return distilled if link.steady else (*distilled, *self._answer(link, ind.lane))
         link.log.append(ok)
         item.remaining = left = item.remaining - 1
-        if left >= link.lanes and link.steady and not self.test_period and item.batch is None:
+        if left >= link.lanes and link.steady:
             return (ok,)
         return self._count(link, item, ok, ind.lane, ctx)
 

@@ -120,7 +120,9 @@ class Link:
     exclusive
         The atomic request that has had its first pair but not its last.
     steady
-        Whether a success changes nobody's answer: one request stands at the head, and it is not atomic.
+        Whether a success is told and changes nobody's answer: one request of the usual kind stands at the head.
+    tested
+        Whether there are test rounds.
     exact
         Whether every success counts for its request: not where pairs are distilled first.
     vain
@@ -146,6 +148,7 @@ class Link:
     wrapped: bool = False
     exclusive: Item | None = None
     steady: bool = False
+    tested: bool = False
     exact: bool = True
     last_order: int = 0
     last_cseq: int = 0
@@ -263,7 +266,8 @@ class Link:
         self.exclusive = next((item for item in self.heads if item.atomic and item.begun), None)
         if self.exclusive is not None:  # QS-L2-017: nothing else is served until it has ended
             self.heads = [self.exclusive]
-        self.steady = len(self.heads) == 1 and not self.heads[0].atomic
+        first = self.heads[0] if len(self.heads) == 1 else None
+        self.steady = first is not None and first.batch is None and not (first.atomic or self.tested)
 
     def choose(self, lane: int, scheduler: Scheduler) -> Item | None:
         """Return the request that a lane should serve now."""

@@ -61,7 +61,7 @@ def test_kinds_are_numbered_alike_everywhere():
 
 def test_requests_of_a_circuit_take_turns():
     t = head()
-    t >> Activate(C, 3, 8) << Send(2, Forward(C, 3, 8, HEAD, TAIL, epoch=2)) << Connected(8, TAIL, True, 3)
+    t >> Activate(C, 3, 8) << Send(2, Forward(C, 3, 8, HEAD, TAIL, epoch=2)) << Connected(8, TAIL, initiator=True, number=3)
     t.never(Create, more_than=1)
     wishes = []
     for n in range(10):
@@ -89,7 +89,7 @@ def test_one_request_ends_and_the_other_goes_on():
 
 def test_the_tail_hands_pairs_to_the_request_that_the_head_names():  # QS-L3-012
     t = other(TAIL)
-    t >> Forward(C, 3, 8, HEAD, TAIL, epoch=2) << Connected(8, HEAD, False, 3)
+    t >> Forward(C, 3, 8, HEAD, TAIL, epoch=2) << Connected(8, HEAD, initiator=False, number=3)
     for n in range(3):
         t >> ok(2, n)
     t >> track(HEAD, 0, 0, epoch=1, request=5) << Pair(7, 5, 0, 10, ANY, -1)
