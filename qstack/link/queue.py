@@ -44,7 +44,7 @@ class Item:
 
     `remaining` counts down from the number asked; `ready` tells that the other end is known to hold it too; `keep` is
     what this end does with its halves.  `batch` holds the pairs of a request that wants them all at once, None for one
-    that takes them as they come.  `distilled` tells whether both ends keep their halves.  `following` is the next ready request
+    that takes them as they come.  `distilled` tells whether its pairs are distilled before they are told.  `following` is the next ready request
     of the same purpose.
     """
 
@@ -62,7 +62,7 @@ class Item:
     remote: bool
     atomic: bool = False
     batch: list[Ok] | None = None
-    distilled: bool = True
+    distilled: bool = False
     ready: bool = False
     begun: bool = False
     order: int = 0
@@ -121,6 +121,8 @@ class Link:
         The atomic request that has had its first pair but not its last.
     steady
         Whether a success is told and changes nobody's answer: one request of the usual kind stands at the head.
+    wary
+        Whether a pair may be forbidden although its request stands.
     tested
         Whether there are test rounds.
     exact
@@ -148,6 +150,7 @@ class Link:
     wrapped: bool = False
     exclusive: Item | None = None
     steady: bool = False
+    wary: bool = False
     tested: bool = False
     exact: bool = True
     last_order: int = 0
@@ -223,6 +226,7 @@ class Link:
             The lane that has just had its success.
         """
         if self.wrapped:
+            self.wary = True
             for k, number in enumerate(self.turns):
                 if k != lane:
                     self.special.setdefault(number, False)
@@ -267,6 +271,7 @@ class Link:
         if self.exclusive is not None:  # QS-L2-017: nothing else is served until it has ended
             self.heads = [self.exclusive]
         first = self.heads[0] if len(self.heads) == 1 else None
+        self.wary = self.exclusive is not None or bool(self.special)
         self.steady = first is not None and first.batch is None and not (first.atomic or self.tested)
 
     def choose(self, lane: int, scheduler: Scheduler) -> Item | None:
