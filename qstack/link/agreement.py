@@ -290,5 +290,5 @@ def _item(link: Link, add: Add, aid: int, bases: tuple[int, ...], *, remote: boo
         remote=remote,
         atomic=add.atomic,
         batch=None if add.consecutive else [],
-        distilled=add.keep and not add.prepare,
+        distilled=add.keep and not (add.prepare or link.exact),
     )

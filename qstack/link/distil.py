@@ -14,19 +14,19 @@ pairs aside until the other one has named the first pair from which both pair up
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from qstack.core.layer import Context
+from qstack.core.layer import Context, Outputs
 from qstack.core.nouns import Noun, Send
 from qstack.link.queue import before
 from qstack.services.device import Distil, Distilled, Free
 from qstack.services.l2_link import Ok
 from qstack.wire.link import DistilBit
 
-Deliver = Callable[[int, Ok, Context], Iterator[Noun]]
+Deliver = Callable[[int, Ok, Context], Iterable[Noun]]
 """What follows from a kept pair of the request with this queue id."""
 
 REMEMBERED = 256
@@ -55,20 +55,19 @@ class Scheme(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Round:
-    """One distillation at this end: the request, the two pairs, and both bits, -1 while they are not known."""
+    """One distillation at this end: the request, the two pairs, and both bits, -1 while they are not known.
+
+    `key` is the neighbour and the pair numbers: what the neighbour's message names.
+    """
 
     aid: int
     spare: Ok
     keep: Ok
+    key: tuple[int, int, int]
     bit: int = -1
     theirs: int = -1
     forgotten: bool = False
     reminders: int = -1
-
-    @property
-    def key(self) -> tuple[int, int, int]:
-        """Neighbour and pair numbers: what the neighbour's message names."""
-        return self.keep.peer, self.keep.sequence, self.spare.sequence
 
 
 class Distiller:
@@ -120,7 +119,7 @@ class Distiller:
         if first is None:
             self.waiting[place] = ok
             return ()
-        game = Round(aid, first, ok)
+        game = Round(aid, first, ok, (peer, ok.sequence, first.sequence))
         self.measuring[ok.qubit] = game
         rounds = self.rounds.get(place)
         if rounds is None:
@@ -130,39 +129,34 @@ class Distiller:
         paulis = (ok.bell, first.bell) if correct else (0, 0)
         return (Distil(ok.qubit, first.qubit, self.scheme.name, *paulis),)
 
-    def mine(self, ind: Distilled, deliver: Deliver, ctx: Context) -> Iterator[Noun]:
+    def mine(self, ind: Distilled, deliver: Deliver, ctx: Context) -> Outputs:
         """Tell the peer my bit; judge when the peer's is known already."""
-        game = self.measuring.pop(ind.keep, None)
-        if game is None:
-            return
+        game = self.measuring.pop(ind.keep)
         if game.forgotten:
-            yield Free(ind.keep)
-            return
+            return (Free(ind.keep),)
         game.bit = ind.outcome
         key = game.key
         self.judging[key] = game
-        game.theirs = self.early.pop(key, -1)
-        yield _bit(game)
-        if game.theirs >= 0:
-            yield from self._settle(game, deliver, ctx)
+        if key not in self.early:
+            return (_bit(game),)
+        game.theirs = self.early.pop(key)
+        return (_bit(game), *self._settle(game, deliver, ctx))
 
-    def theirs(self, peer: int, msg: DistilBit, deliver: Deliver, ctx: Context) -> Iterator[Noun]:
+    def theirs(self, peer: int, msg: DistilBit, deliver: Deliver, ctx: Context) -> Outputs:
         """Take the peer's bit; judge when mine is known already."""
         key = (peer, msg.keep, msg.spare)
         game = self.judging.get(key)
-        if game is None:
-            if key in self.said:  # over here, but my bit was lost
-                if not msg.seen:
-                    yield Send(peer, DistilBit(msg.keep, msg.spare, self.said[key], seen=True))
-                return
-            self.early[key] = msg.outcome
-            if len(self.early) > EARLY:
-                del self.early[next(iter(self.early))]
-        elif game.theirs < 0:
-            game.theirs = msg.outcome
-            yield from self._settle(game, deliver, ctx)
-        elif not msg.seen:
-            yield _bit(game)
+        if game is not None:
+            if game.theirs < 0:
+                game.theirs = msg.outcome
+                return self._settle(game, deliver, ctx)
+            return () if msg.seen else (_bit(game),)
+        if key in self.said:  # over here, but my bit was lost
+            return () if msg.seen else (Send(peer, DistilBit(msg.keep, msg.spare, self.said[key], seen=True)),)
+        self.early[key] = msg.outcome
+        if len(self.early) > EARLY:
+            del self.early[next(iter(self.early))]
+        return ()
 
     def remind(self, peer: int) -> Iterator[Noun]:
         """Repeat the bits that have waited for an answer since the last reminder."""
@@ -202,12 +196,11 @@ class Distiller:
         if len(self.said) > REMEMBERED:
             del self.said[next(iter(self.said))]
 
-    def _judge(self, game: Round, deliver: Deliver, ctx: Context) -> Iterator[Noun]:
+    def _judge(self, game: Round, deliver: Deliver, ctx: Context) -> Iterable[Noun]:
         """Keep only when both bits agree (QS-L3-019): both ends compare the same two bits."""
         keep, spare = game.keep, game.spare
         if game.bit != game.theirs:
-            yield Free(keep.qubit)
-            return
+            return (Free(keep.qubit),)
         kept = self.survival(abs(keep.since - spare.since)) ** 2
         aged = (1 + (4 * spare.goodness - 1) * kept) / 4
         ok = Ok(
@@ -223,7 +216,7 @@ class Distiller:
             -1,
             -1,
         )
-        yield from deliver(game.aid, ok, ctx)
+        return deliver(game.aid, ok, ctx)
 
     # -- giving up ----------------------------------------------------------------------------------------------------
 

@@ -88,6 +88,8 @@ class LinkLayer(Agreement):
         self.scheduler = scheduler
         self.test_period = test_period
         self.trials = {peer: Trials() for peer in self.links}
+        for link in self.links.values():
+            link.tested = test_period > 0
         self.reminding: set[int] = set()
 
     @on(Serve)
@@ -137,7 +139,7 @@ class LinkLayer(Agreement):
         except LookupError:
             raise LocalProtocolError(f"no lane {ind.lane} towards node {ind.peer}") from None
         item = link.items.get(ind.aid)
-        if item is None or link.special or not sequence or link.exclusive is not None:
+        if item is None or link.wary or not sequence:
             item = self._permitted(link, item, ind)
             if item is None:
                 return self._late(link, ind, ctx)
@@ -154,12 +156,12 @@ class LinkLayer(Agreement):
             ind.basis,
             ind.outcome,
         )
-        if self.distiller and item.distilled:
+        if item.distilled and self.distiller:
             distilled = self.distiller.add(item.aid, ok, correct=link.master)
-            return distilled if link.steady and not self.test_period else (*distilled, *self._answer(link, ind.lane))
+            return distilled if link.steady else (*distilled, *self._answer(link, ind.lane))
         link.log.append(ok)
         item.remaining = left = item.remaining - 1
-        if left >= link.lanes and link.steady and not self.test_period and item.batch is None:
+        if left >= link.lanes and link.steady:
             return (ok,)
         return self._count(link, item, ok, ind.lane, ctx)
 
@@ -210,10 +212,12 @@ class LinkLayer(Agreement):
     def distilled(self, ind: Distilled, ctx: Context) -> Outputs:
         """Take my bit of a distillation."""
         distiller = self.distiller
-        if distiller is None or ind.keep not in distiller.measuring:
+        game = distiller.measuring.get(ind.keep) if distiller else None
+        if distiller is None or game is None:
             return ()
-        peer = distiller.measuring[ind.keep].keep.peer
-        return (*distiller.mine(ind, self._kept, ctx), *self._watch(self.links[peer], ctx))
+        peer = game.keep.peer
+        said = distiller.mine(ind, self._kept, ctx)
+        return said if peer in self.reminding else (*said, *self._watch(self.links[peer], ctx))
 
     @on(DistilBit)
     def distil_bit(self, msg: DistilBit, ctx: Context) -> Outputs:
@@ -244,13 +248,13 @@ class LinkLayer(Agreement):
         self.reminding.add(link.peer)
         return (Set(BitsDue(link.peer), ctx.now + max(BIT_PATIENCE * link.round_trip, SHORTEST)),)
 
-    def _kept(self, aid: int, ok: Ok, ctx: Context) -> Iterator[Noun]:
+    def _kept(self, aid: int, ok: Ok, ctx: Context) -> Outputs:
         """Count and deliver a pair that both ends keep; rounds of ended requests are forgotten."""
         link = self.links[ok.peer]
         item = link.items[aid]
         link.log.append(ok)
-        item.remaining -= 1
-        return self._count(link, item, ok, -1, ctx)
+        item.remaining = left = item.remaining - 1
+        return (ok,) if left and link.steady else self._count(link, item, ok, -1, ctx)
 
     # -- test rounds --------------------------------------------------------------------------------------------------
 

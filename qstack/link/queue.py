@@ -44,7 +44,7 @@ class Item:
 
     `remaining` counts down from the number asked; `ready` tells that the other end is known to hold it too; `keep` is
     what this end does with its halves.  `batch` holds the pairs of a request that wants them all at once, None for one
-    that takes them as they come.  `distilled` tells whether both ends keep their halves.  `following` is the next ready request
+    that takes them as they come.  `distilled` tells whether its pairs are distilled before they are told.  `following` is the next ready request
     of the same purpose.
     """
 
@@ -62,7 +62,7 @@ class Item:
     remote: bool
     atomic: bool = False
     batch: list[Ok] | None = None
-    distilled: bool = True
+    distilled: bool = False
     ready: bool = False
     begun: bool = False
     order: int = 0
@@ -120,7 +120,11 @@ class Link:
     exclusive
         The atomic request that has had its first pair but not its last.
     steady
-        Whether a success changes nobody's answer: one request stands at the head, and it is not atomic.
+        Whether a success is told and changes nobody's answer: one request of the usual kind stands at the head.
+    wary
+        Whether a pair may be forbidden although its request stands.
+    tested
+        Whether there are test rounds.
     exact
         Whether every success counts for its request: not where pairs are distilled first.
     vain
@@ -146,6 +150,8 @@ class Link:
     wrapped: bool = False
     exclusive: Item | None = None
     steady: bool = False
+    wary: bool = False
+    tested: bool = False
     exact: bool = True
     last_order: int = 0
     last_cseq: int = 0
@@ -220,6 +226,7 @@ class Link:
             The lane that has just had its success.
         """
         if self.wrapped:
+            self.wary = True
             for k, number in enumerate(self.turns):
                 if k != lane:
                     self.special.setdefault(number, False)
@@ -263,7 +270,9 @@ class Link:
         self.exclusive = next((item for item in self.heads if item.atomic and item.begun), None)
         if self.exclusive is not None:  # QS-L2-017: nothing else is served until it has ended
             self.heads = [self.exclusive]
-        self.steady = len(self.heads) == 1 and not self.heads[0].atomic
+        first = self.heads[0] if len(self.heads) == 1 else None
+        self.wary = self.exclusive is not None or bool(self.special)
+        self.steady = first is not None and first.batch is None and not (first.atomic or self.tested)
 
     def choose(self, lane: int, scheduler: Scheduler) -> Item | None:
         """Return the request that a lane should serve now."""

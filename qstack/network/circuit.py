@@ -252,6 +252,8 @@ class Circuit:
         At the head: wanted pairs that have no half yet, as (request, number, asked at); how often it was anybody's turn.
     epoch, epochs
         Number of the set of requests that is being served, which travels in FORWARD and TRACK; the sets of late.
+    sole, endless
+        At the ends: the request of this epoch if it is the only one; whether it wants a pair whenever one was delivered.
     stock
         Pairs still to come from the link behind, as asked by this node.
     recent
@@ -272,6 +274,8 @@ class Circuit:
     requests: set[int] = field(default_factory=set)
     asks: dict[int, Ask] = field(default_factory=dict)
     epochs: dict[int, tuple[Ask, ...]] = field(default_factory=dict)
+    sole: Ask | None = None
+    endless: bool = False
     slots: deque[tuple[Ask, int, int]] = field(default_factory=deque)
     held: dict[int, Held] = field(default_factory=dict)
     recent: deque[tuple[int, int, PairEvent]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
@@ -307,7 +311,9 @@ class Circuit:
     def turn(self, epoch: int) -> None:
         """Begin an epoch with the requests that are served from now on."""
         self.epoch = epoch
-        self.epochs[epoch] = tuple(self.asks.values())
+        self.epochs[epoch] = asks = tuple(self.asks.values())
+        self.sole = sole = asks[0] if len(asks) == 1 else None
+        self.endless = sole is not None and not (sole.number or sole.interval)
         self.epochs.pop((epoch - REMEMBERED) % EPOCHS, None)
 
     def open_slot(self, ask: Ask, now: int) -> None:

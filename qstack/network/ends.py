@@ -149,7 +149,7 @@ class Ends(Circuits):
                 circuit.trials.made += 1
             elif circuit.slots:
                 ask, slot, asked = circuit.slots.popleft()
-                if len(circuit.asks) > 1:
+                if circuit.sole is None:
                     member = list(circuit.asks).index(ask.session)
             else:
                 return self._surplus(side, ind, early)
@@ -193,35 +193,44 @@ class Ends(Circuits):
     def _deliver(self, circuit: Circuit, side: Side, msg: Track, ctx: Context) -> Outputs:
         """Hand the pair up: the other end's TRACK is here."""
         held = circuit.held.pop(msg.link_pair)
-        ok, ask, now = held.ok, held.ask, ctx.now
+        ok, ask, slot = held.ok, held.ask, held.slot
         head = side.which
-        if msg.test or (head and ask is None):
-            return self._probe(circuit, msg, ok, held.slot if head else msg.request)
-        slot, asked, sequence = held.slot, held.asked, ok.sequence
         if not head:
             slot = msg.request
-            asks = circuit.epochs.get(msg.epoch, ())
-            if msg.member >= len(asks):
-                return self._disown(circuit, side, ok)
-            ask = asks[msg.member]
-        assert ask is not None
+            ask = circuit.sole if msg.epoch == circuit.epoch else None
+        if ask is None or msg.test:
+            ask = self._asked(circuit, msg)
+            if ask is None:
+                return self._unasked(circuit, side, msg, ok, slot)
         estimate = msg.estimate / UNIT
         pair: Pair | Result
         if ok.qubit >= 0:
-            kept = self.survival(now - ok.since)
+            kept = self.survival(ctx.now - ok.since)
             estimate = (1 + (4 * estimate - 1) * kept * kept) / 4  # both ends wait about as long
-            pair = Pair(ask.session, slot, msg.bell, ok.qubit, estimate, asked)
+            pair = Pair(ask.session, slot, msg.bell, ok.qubit, estimate, held.asked)
         else:
-            pair = Result(ask.session, slot, msg.bell, ok.basis, ok.outcome, estimate, asked)
-        circuit.recent.append((sequence, msg.origin_pair, pair))
+            pair = Result(ask.session, slot, msg.bell, ok.basis, ok.outcome, estimate, held.asked)
+        circuit.recent.append((ok.sequence, msg.origin_pair, pair))
         if not head:
             return (pair,)
         ask.delivered += 1
-        if ask.number or ask.interval or len(circuit.asks) > 1:
+        if ask is not circuit.sole or not circuit.endless:
             return self._count(circuit, ask, pair, ctx)
-        circuit.slots.append((ask, ask.started, now))
+        circuit.slots.append((ask, ask.started, ctx.now))
         ask.started += 1
         return (pair,)
+
+    @staticmethod
+    def _asked(circuit: Circuit, msg: Track) -> Ask | None:
+        """Return the request that a TRACK of the head names; None for a test round, and if it was never heard of."""
+        asks = circuit.epochs.get(msg.epoch, ())
+        return asks[msg.member] if msg.member < len(asks) and not (msg.test or circuit.is_head) else None
+
+    def _unasked(self, circuit: Circuit, side: Side, msg: Track, ok: Ok, slot: int) -> Outputs:
+        """Use a pair of no request: in a test round, or not at all."""
+        if circuit.is_head or msg.test:
+            return self._probe(circuit, msg, ok, slot)
+        return self._disown(circuit, side, ok)
 
     def _count(self, circuit: Circuit, ask: Ask, pair: Pair | Result, ctx: Context) -> Iterator[Noun]:
         """Hand a pair up and see what its request still wants."""
