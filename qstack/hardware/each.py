@@ -6,6 +6,7 @@ and tells the nodes of its successes.  Attempts of one instant come after everyt
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from qstack.core.clock import Clock
@@ -64,6 +65,7 @@ class EachLink(Link):
         self.station = Node(-1, (midpoint,), effects)
         self.attempts = 0
         self.refused: dict[int, int] = {}
+        self.heralded: deque[tuple[Success, Outcome, int]] = deque()
         self._windows: list[Timer] = []
         self._outcome: Outcome | None = None
         self._reply: Reply | None = None
@@ -116,11 +118,12 @@ class EachLink(Link):
             for side, (_, keep, _) in enumerate(success.modes):
                 if keep:
                     lane.free[side] = False  # full from now on, though nobody knows yet
-            self.clock.at(now + self.first_reply, self._tell, (success, self._outcome, reply.sequence))
+            self.heralded.append((success, self._outcome, reply.sequence))
+            self.clock.at(now + self.first_reply, self._tell, None)
         self.resume(lane, now + 1)
 
-    def _tell(self, event: tuple[Success, Outcome, int]) -> None:
-        self.create(*event)
+    def _tell(self, _: None) -> None:
+        self.create(*self.heralded.popleft())  # in the order of their numbers
 
     def _send(self, noun: Send, context: Context) -> Outputs:
         reply = noun.message

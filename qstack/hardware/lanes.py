@@ -15,6 +15,7 @@ the number that it has missed.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, log1p
@@ -199,6 +200,7 @@ class Link:
         self.first_reply = min(ends[0].reply, ends[1].reply)
         self.successes = 0
         self.deaf: Callable[[int, int], bool] | None = None
+        self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
         self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
 
     def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
@@ -236,13 +238,13 @@ class Link:
             b.qubits[qubit] = half_b
             for_a = Herald(a.peer, index, aid, sequence, bell, qubit, born_a, -1, -1)
             for_b = Herald(b.peer, index, aid, sequence, bell, qubit, born_b, -1, -1)
-            if self.together:
+            if self.together and not (self.replies[0] or self.replies[1]):
                 now = begin + a.reply
                 a.feed(for_a, now)
                 b.feed(for_b, now)
             else:
-                self.clock.at(begin + a.reply, _tell, (a, for_a, begin + a.reply))
-                self.clock.at(begin + b.reply, _tell, (b, for_b, begin + b.reply))
+                self._send_back(0, for_a, begin)
+                self._send_back(1, for_b, begin)
             return
         self._announce(success, sequence, (half_a, half_b))
 
@@ -252,23 +254,31 @@ class Link:
         lost = [side for side in (0, 1) if self.deaf is not None and self.deaf(side, sequence)]
         for side, (end, half, mode) in enumerate(zip(self.ends, halves, success.modes, strict=True)):
             row, keep, bases = mode
-            at = success.begin + end.reply
-            told: Herald | Missed
             if side in lost:
-                at += self.kept_cycles[row] if success.kept else self.measured_cycles[row]
-                told = Missed(end.peer, sequence)
+                cycle = self.kept_cycles[row] if success.kept else self.measured_cycles[row]
+                at = success.begin + end.reply + cycle
+                self.clock.at(at, _tell, (end, Missed(end.peer, sequence), at))
                 del half.pair
-            elif keep:
+                continue
+            where = (end.peer, lane.index, success.aid, sequence, bell)
+            if keep:
                 lane.free[side] = False
                 end.qubits[qubit] = half
-                told = Herald(end.peer, lane.index, success.aid, sequence, bell, qubit, half.born, -1, -1)
+                self._send_back(side, Herald(*where, qubit, half.born, -1, -1), success.begin)
             else:
-                found = self._measured(end, half, bases)
-                told = Herald(end.peer, lane.index, success.aid, sequence, bell, -1, half.born, *found)
-            self.clock.at(at, _tell, (end, told, at))
+                self._send_back(side, Herald(*where, -1, half.born, *self._measured(end, half, bases)), success.begin)
         for side in lost:
             if success.modes[side][1]:
                 lane.release(side, self.clock.now)
+
+    def _send_back(self, side: int, herald: Herald, begin: int) -> None:
+        """Have a REPLY arrive at an end; those to one end come in their order."""
+        self.replies[side].append(herald)
+        self.clock.at(begin + self.ends[side].reply, self._arrive, (side, begin + self.ends[side].reply))
+
+    def _arrive(self, event: tuple[int, int]) -> None:
+        side, now = event
+        self.ends[side].feed(self.replies[side].popleft(), now)
 
     def _measured(self, end: End, half: Half, bases: tuple[int, ...]) -> tuple[int, int]:
         """Measure a half at its emission in a basis that its end draws; return basis and bit."""
@@ -350,6 +360,6 @@ class LaneLink(Link):
 _FULL = (False, False)
 
 
-def _tell(event: tuple[End, Herald | Missed, int]) -> None:
+def _tell(event: tuple[End, Missed, int]) -> None:
     end, noun, now = event
     end.feed(noun, now)

@@ -214,6 +214,8 @@ class Agreement(Endings):
         link = self._link(ctx.sender)
         proposal = link.adding.get(msg.cseq)
         if proposal is None:
+            if msg.aid not in link.items and msg.aid not in link.ended and msg.cseq in link.forgotten:
+                yield from self._expire(link, LinkExpire(msg.aid, 0, ctx.node, 0, 0), ctx)
             return  # a repetition
         add = proposal.add
         held = link.items.get(msg.aid)

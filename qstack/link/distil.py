@@ -178,6 +178,11 @@ class Distiller:
         """Tell whether a bit of the peer is missing."""
         return any(game.keep.peer == peer and game.theirs < 0 for game in self.judging.values())
 
+    def proceed(self, peer: int, deliver: Deliver, ctx: Context) -> Iterator[Noun]:
+        """Pass verdicts that have waited for a round that was given up meanwhile."""
+        for game in [rounds[0] for (other, _), rounds in self.rounds.items() if other == peer and rounds]:
+            yield from self._settle(game, deliver, ctx)
+
     def _settle(self, game: Round, deliver: Deliver, ctx: Context) -> Iterator[Noun]:
         """Pass the verdicts that are known, in the order of the rounds of a request."""
         place = (game.keep.peer, game.aid)

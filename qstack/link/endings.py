@@ -34,6 +34,9 @@ from qstack.wire.link import UNASSIGNED, Drop, DropAck, LinkExpire, LinkExpireAc
 TRIES = 3
 """How often a message is sent before its neighbour counts as silent (draft: three attempts)."""
 
+DISTILLED = 1024
+"""Pairs that are remembered as told where pairs are distilled."""
+
 SHORTEST = 1_000_000
 """Least time between two repetitions [ps]."""
 
@@ -69,10 +72,16 @@ class Endings(Layer):
         self.distiller = distiller
         for link in self.links.values():
             link.exact = distiller is None
+            if distiller:  # rounds are given up late: what was told must be known until then
+                link.log = deque(maxlen=DISTILLED)
 
     @abstractmethod
     def _plan(self, link: Link, ctx: Context) -> Iterator[Noun]:
         """Act on a queue that has changed."""
+
+    @abstractmethod
+    def _proceed(self, link: Link, ctx: Context) -> Iterator[Noun]:
+        """Go on with the distillations that are left."""
 
     def _link(self, peer: int) -> Link:
         """Return the link over which a message came."""
@@ -181,12 +190,16 @@ class Endings(Layer):
                 yield from self._orphaned(link, msg)
             else:
                 yield from self._take_back(link, msg, ctx)
+            yield from self._proceed(link, ctx)
             yield from self._plan(link, ctx)
         yield Send(link.peer, answer)
 
     def _orphaned(self, link: Link, msg: LinkExpire) -> Iterator[Noun]:
         """Give up a request that the neighbour does not hold (QS-L2-010)."""
-        for item in [i for i in link.items.values() if i.remote and i.create_id == msg.create_id]:
+        known = msg.aid != UNASSIGNED  # otherwise the request was never given a queue id that its asker has heard of
+        for item in [i for i in link.items.values() if (i.aid == msg.aid if known else i.create_id == msg.create_id)]:
+            if not item.remote:
+                continue
             yield from self._end(link, item)
             yield Err(link.peer, item.purpose, item.create_id, Reason.NOTIME, remote=True)
 
@@ -233,6 +246,7 @@ class Endings(Layer):
         yield from self._heard(link)
         if msg.aid == UNASSIGNED and msg.low != msg.high and self.distiller:
             yield from self.distiller.restart(link.peer, msg.low, msg.expected, master=link.master)
+            yield from self._proceed(link, ctx)
 
     # -- repetition ---------------------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from qstack.services.l1_physical import Attempt, Heralded, Renumber
 from qstack.services.l2_link import Err, Ok, Unreachable
 from qstack.services.reasons import Reason
 from qstack.services.strategies import Scheduler
-from qstack.wire.link import DistilBit, LinkTest
+from qstack.wire.link import DistilBit, LinkExpire, LinkTest
 
 BIT_PATIENCE = 16
 """Round trips after which a bit of a distillation is repeated."""
@@ -124,8 +124,12 @@ class LinkLayer(Agreement):
             yield Cancel(Remind(link.peer))
             for item in list(link.items.values()):
                 yield from self._end(link, item)
+            orphans = [proposal.add for proposal in link.adding.values()]
             link.forget()
             yield from self._plan(link, ctx)
+            for add in orphans:  # on their way when the neighbour was lost: it may hold them now
+                message = LinkExpire(add.aid, add.create_id, ctx.node, add.create_id, add.create_id)
+                yield from self._expire(link, message, ctx)
             yield Renumber(link.peer)
         yield Unreachable(ind.peer)
 
@@ -238,8 +242,14 @@ class LinkLayer(Agreement):
             item = link.items.get(game.aid)
             if item is not None:
                 yield from self._expire_one(link, item, game.keep.sequence, ctx)
+        yield from self._proceed(link, ctx)
         if distiller.expects(due.peer):
             yield from self._watch(link, ctx)
+
+    def _proceed(self, link: Link, ctx: Context) -> Iterator[Noun]:
+        """Go on with the distillations that are left."""
+        if self.distiller:
+            yield from self.distiller.proceed(link.peer, self._kept, ctx)
 
     def _watch(self, link: Link, ctx: Context) -> tuple[Noun, ...]:
         """Have missing bits asked for in a while; one timer per link."""

@@ -129,6 +129,8 @@ class Link:
         Whether every success counts for its request: not where pairs are distilled first.
     vain
         How often unanswered `Drop` and `LinkExpire` messages were repeated since the last answer.
+    forgotten
+        Numbers of `Add` messages that were under way when the neighbour was lost: an answer tells of an orphan there.
     accepts
         Purposes that the neighbour may ask for; None accepts all (QS-L2-024).
     """
@@ -163,6 +165,7 @@ class Link:
     expiring: dict[tuple[int, int, int], LinkExpire] = field(default_factory=dict)
     expired: dict[tuple[int, int, int], LinkExpireAck] = field(default_factory=dict)
     accepts: set[int] | None = None
+    forgotten: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.standing = [-1] * self.lanes
@@ -171,10 +174,12 @@ class Link:
 
     def forget(self) -> None:
         """Forget everything that was agreed, as if the link were new; standing answers are the caller's business."""
+        unanswered = set(self.adding)
         for agreed in (self.items, self.ended, self.heads, self.backlog, self.adding, self.answered, self.dropping):
             agreed.clear()
         for heard in (self.log, self.special, self.expiring, self.expired):
             heard.clear()
+        self.forgotten.update(unanswered)
         self.last_order = self.last_cseq = self.vain = 0
         self.newest = -1
         self.wrapped = False
@@ -198,6 +203,7 @@ class Link:
         while cseq in self.adding or any(drop.cseq == cseq for drop in self.dropping.values()):
             cseq = (cseq + 1) % CSEQ
         self.last_cseq = cseq
+        self.forgotten.discard(cseq)
         return cseq
 
     def answer_to(self, message: Add | Drop) -> AddAck | AddRej | DropAck | None:

@@ -46,9 +46,18 @@ class Install(Request):
 
 @noun
 class Uninstall(Request):
-    """Signalling tells forwarding to forget a circuit and to free all that it holds."""
+    """Signalling tells forwarding to forget a circuit and to free all that it holds.
+
+    Parameters
+    ----------
+    circuit
+        Which one.
+    reason
+        Why it has failed: what was said on its path may not have arrived.  0 if it has not.
+    """
 
     circuit: int
+    reason: int = 0
 
 
 @noun
@@ -128,10 +137,9 @@ class Side:
 
     def begin(self, sequence: int) -> None:
         """Clear a number for a new pair: what is left of an older pair of the same number would mislead its TRACK."""
-        self.faded.pop(sequence, None)
-        fate = self.fates.get(sequence)
-        if not (type(fate) is Track or (type(fate) is int and fate < 0)):  # these may have overtaken the herald
-            self.fates.pop(sequence, None)
+        fate = self.ask(sequence)
+        if type(fate) is Track or (type(fate) is int and fate < 0):  # these may have overtaken the herald
+            self.fates[sequence] = fate
 
     def ask(self, sequence: int) -> Fate | None:
         """Return what became of a pair and forget it, or None."""
@@ -257,7 +265,7 @@ class Circuit:
     stock
         Pairs still to come from the link behind, as asked by this node.
     recent
-        At the ends: pairs handed up of late, as (number here, number at the other end, what was told).
+        At the ends: pairs handed up of late, as (number here, number at the other end, what was told, when [ps]).
     """
 
     number: int
@@ -278,7 +286,7 @@ class Circuit:
     endless: bool = False
     slots: deque[tuple[Ask, int, int]] = field(default_factory=deque)
     held: dict[int, Held] = field(default_factory=dict)
-    recent: deque[tuple[int, int, PairEvent]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    recent: deque[tuple[int, int, PairEvent, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     trials: Trials = field(default_factory=Trials)
     stock: int = 0
     opened: int = 0

@@ -84,7 +84,7 @@ class Ends(Circuits):
 
     @on(Deactivate)
     def deactivate(self, req: Deactivate, ctx: Context) -> Outputs:
-        """Serve a session no longer that shares its circuit with others."""
+        """Serve a session no longer; the tail asks the head for that, which alone decides what is still delivered."""
         circuit = self.circuits.get(req.circuit)
         if circuit is None or req.session not in circuit.asks:
             return ()
@@ -105,6 +105,7 @@ class Ends(Circuits):
         circuit.requests.discard(ask.session)
         circuit.turn((circuit.epoch + 1) % EPOCHS)
         if not circuit.asks:
+            yield from self._give_back(circuit, Reason.UNWANTED)
             yield from self._stop(circuit)
         yield Send(circuit.sides[1].peer, message)
         if circuit.asks:
@@ -210,7 +211,7 @@ class Ends(Circuits):
             pair = Pair(ask.session, slot, msg.bell, ok.qubit, estimate, held.asked)
         else:
             pair = Result(ask.session, slot, msg.bell, ok.basis, ok.outcome, estimate, held.asked)
-        circuit.recent.append((ok.sequence, msg.origin_pair, pair))
+        circuit.recent.append((ok.sequence, msg.origin_pair, pair, ctx.now))
         if not head:
             return (pair,)
         ask.delivered += 1

@@ -20,7 +20,7 @@ from qstack.network.circuit import EPOCHS, Ask, Circuit, Install, Side, Uninstal
 from qstack.services.bell import Basis
 from qstack.services.device import Free
 from qstack.services.l2_link import Accepted, Create, Ok, Withdraw
-from qstack.services.l3_network import Connected, Lost
+from qstack.services.l3_network import Connected, Lost, Pair
 from qstack.services.reasons import Reason
 from qstack.wire.network import EARLY, KEEP, MEASURE, Complete, Expire, Forward
 
@@ -125,18 +125,33 @@ class Circuits(Layer):
 
     @on(Uninstall)
     def uninstall(self, req: Uninstall, ctx: Context) -> Outputs:
-        """Forget a circuit; everything it holds is freed (QS-L3-011), and the other end told of it (QS-L3-007)."""
+        """Forget a circuit; everything it holds is freed (QS-L3-011).
+
+        The head says of every half that it gives up that it does so, ahead of what ends the circuit (QS-L3-007).  Where
+        a path has failed nobody can say so: then each end tells its user that its last pairs may have no other half.
+        """
         circuit = self.circuits.pop(req.circuit, None)
         if circuit is not None:
-            if circuit.is_end:
-                for sequence in circuit.held:
-                    message = Expire(circuit.number, ctx.node, sequence, Reason.TORN_DOWN)
-                    yield Send(circuit.inner.peer, message)
+            if req.reason and circuit.is_end:
+                yield from self._doubt(circuit, req.reason, ctx)
+            if circuit.is_head:
+                yield from self._give_back(circuit, Reason.TORN_DOWN)
             yield from self._stop(circuit)
             for side in circuit.sides:
                 if side.peer >= 0:
                     del self.labels[side.peer][side.label]
         yield Uninstalled(req.circuit)
+
+    def _give_back(self, circuit: Circuit, reason: int) -> Iterator[Noun]:
+        """Tell the tail that the head delivers none of the pairs that it still holds."""
+        for sequence in circuit.held:
+            yield Send(circuit.inner.peer, Expire(circuit.number, circuit.path[0], sequence, reason))
+
+    def _doubt(self, circuit: Circuit, reason: int, ctx: Context) -> Iterator[Noun]:
+        """Take pairs back of which the other end may not have heard, because their TRACK was under way."""
+        for _, _, told, at in circuit.recent:
+            if at + len(circuit.path) * self.lifetime >= ctx.now:
+                yield Lost(told.session, told.pair, told.qubit if isinstance(told, Pair) else -1, reason)
 
     def _circuit(self, number: int, sender: int, *, from_head: bool = False) -> Circuit | None:
         """Return the circuit of a message, None if it is gone; only neighbours on its path may speak of it."""
@@ -213,8 +228,9 @@ class Circuits(Layer):
         if ctx.sender == behind.peer:  # the tail does not want it any more
             if before.peer >= 0:
                 yield Send(before.peer, msg)
-            else:
-                yield Left(circuit.number, msg.request)
+                return
+            yield Left(circuit.number, msg.request)
+            if len(circuit.asks) > 1:
                 yield from self._give_up(circuit, msg.request, ctx)
             return
         last = circuit.requests == {msg.request}

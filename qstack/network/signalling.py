@@ -2,9 +2,9 @@
 
     head     IDLE --Connect/SetupReq--> ASKING --SetupRsp/Activate--> UP --last Disconnect/Uninstall--> CLOSING
                                           '--Reject or SetupDue/Disconnected--> gone
-             UP --Connect/Activate--> UP --Disconnect/Deactivate, Disconnected--> UP
+             UP --Connect/Activate--> UP --Disconnect/Deactivate, Disconnected--> UP --Left/Disconnected--> UP
     others   IDLE --SetupReq/Install, SetupReq or SetupRsp--> INSTALLED --Teardown | Reject/Uninstall--> CLOSING
-             INSTALLED --Joined--> INSTALLED --Left/Disconnected--> INSTALLED
+             INSTALLED --Joined--> INSTALLED --Disconnect/Deactivate--> INSTALLED --Left/Disconnected--> INSTALLED
     all      CLOSING --Uninstalled/Teardown, Disconnected--> gone
 
 A request travels from head to tail and installs an entry at every node; the answer travels back.  A node that refuses
@@ -281,7 +281,10 @@ class SignallingLayer(Layer):
     def left(self, req: Left, ctx: Context) -> Outputs:
         """Tell the user of a session that has ended at the other end while its circuit goes on."""
         entry = self.entries.get(req.circuit)
-        return () if entry is None or req.session not in entry.sessions else (self._leave(entry, req.session),)
+        if entry is None or req.session not in entry.sessions:
+            return ()
+        last = len(entry.sessions) == 1
+        return self._tear_down(req.circuit, Reason.NONE, ctx.node) if last else (self._leave(entry, req.session),)
 
     def _leave(self, entry: Entry, session: int) -> Disconnected:
         del entry.sessions[session]
@@ -292,11 +295,13 @@ class SignallingLayer(Layer):
 
     @on(Disconnect)
     def disconnect(self, req: Disconnect, ctx: Context) -> Outputs:
-        """End a session; the last one takes its circuit along."""
+        """End a session; at the head the last one takes its circuit along."""
         circuit = self.sessions.get(req.session)
         if circuit is None:
             return ()
         entry = self.entries[circuit]
+        if entry.position:  # the tail asks the head, and hears when it is done
+            return (Deactivate(circuit, req.session),)
         if len(entry.sessions) > 1:
             return (Deactivate(circuit, req.session), self._leave(entry, req.session))
         return self._tear_down(circuit, Reason.NONE, ctx.node)
@@ -329,7 +334,7 @@ class SignallingLayer(Layer):
         entry.closing = (reason, cause)
         if entry.asked >= 0:
             yield Cancel(SetupDue(circuit))
-        yield Uninstall(circuit)
+        yield Uninstall(circuit, reason)
 
     @on(Uninstalled)
     def uninstalled(self, req: Uninstalled, ctx: Context) -> Outputs:

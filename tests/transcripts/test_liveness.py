@@ -101,7 +101,7 @@ def middle():
 def test_a_circuit_through_a_lost_neighbour_is_torn_down_away_from_it():
     for lost, other in ((2, 0), (0, 2)):
         t = middle()
-        t >> Unreachable(lost) << Uninstall(5)
+        t >> Unreachable(lost) << Uninstall(5, Reason.LOST_PEER)
         t >> Uninstalled(5)
         t.exactly(Send(other, Teardown(5, Reason.LOST_PEER)))
 
@@ -115,5 +115,5 @@ def test_other_circuits_stay():
 def test_an_end_is_told():
     t = Transcript(SignallingLayer(lambda *_: None), node=2).from_(1)
     t >> SetupReq(5, 3, (0, 1, 2), (0.9, 0.9), 0, 0) << Send(1, SetupRsp(5))
-    t >> Unreachable(1) << Uninstall(5)
+    t >> Unreachable(1) << Uninstall(5, Reason.LOST_PEER)
     t >> Uninstalled(5) << Disconnected(3, Reason.LOST_PEER)

@@ -157,7 +157,7 @@ def test_tear_down_reaches_both_ends(head, middle, tail):
 def test_what_cannot_go_on_is_torn_down_in_both_directions(middle):
     middle >> SETUP >> Broken(CIRCUIT, Reason.UNSUPP)
     gone = Teardown(CIRCUIT, Reason.UNSUPP)
-    middle.exactly(Uninstall(CIRCUIT))
+    middle.exactly(Uninstall(CIRCUIT, Reason.UNSUPP))
     middle >> Uninstalled(CIRCUIT)
     middle.exactly(Send(1, gone), Send(3, gone))
     middle.from_(3) >> gone  # crossing
@@ -178,7 +178,7 @@ def test_disconnect_while_asking(head):
 def test_no_answer_is_a_lost_peer(head):
     head >> CONNECT
     head.wait(3 * SECOND - 1).silent()
-    head.wait(1) << Uninstall(CIRCUIT)
+    head.wait(1) << Uninstall(CIRCUIT, Reason.LOST_PEER)
     head >> Uninstalled(CIRCUIT) << Send(2, Teardown(CIRCUIT, Reason.LOST_PEER)) << Disconnected(7, Reason.LOST_PEER)
     assert nothing_is_left(head)
 
@@ -314,7 +314,19 @@ def test_a_session_that_the_other_end_leaves_ends_here_too(end):
     t.exactly(Disconnected(7, 0))
     t >> Left(CIRCUIT, 7)
     t.silent()
-    t >> Disconnect(8) << Uninstall(CIRCUIT)
+    t >> Disconnect(8) << (Uninstall(CIRCUIT) if end == "head" else Deactivate(CIRCUIT, 8))
+
+
+def test_the_tail_hears_when_the_head_has_ended_what_it_asked_it_to_end():
+    t = node(3).from_(2)
+    t >> SETUP >> Disconnect(7)
+    t.exactly(Deactivate(CIRCUIT, 7))
+    h = standing()
+    h >> Left(CIRCUIT, 7) << Uninstall(CIRCUIT)
+    h >> Uninstalled(CIRCUIT) << Send(2, Teardown(CIRCUIT, 0)) << Disconnected(7, 0)
+    t >> Teardown(CIRCUIT, 0) >> Uninstalled(CIRCUIT) << Disconnected(7, 0)
+    assert nothing_is_left(t)
+    assert nothing_is_left(h)
 
 
 @pytest.mark.requirement("QS-L3-008")
