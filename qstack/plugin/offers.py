@@ -111,6 +111,10 @@ class Offer:
         One line for people.
     level
         Layers only: physical, link, network, transport or application.
+    needs
+        Applications only: what the tier must give when the options are these, such as ``directions``.
+    gives
+        Tiers only: what applications may need.
     """
 
     name: str
@@ -118,6 +122,8 @@ class Offer:
     options: type[Options] = NoOptions
     summary: str = ""
     level: str = ""
+    needs: Callable[[Any], frozenset[str]] = lambda options: frozenset()
+    gives: frozenset[str] = frozenset()
 
 
 MADE: Mapping[str, tuple[str, ...]] = {

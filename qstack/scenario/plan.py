@@ -67,6 +67,7 @@ def plan(scenario: Scenario) -> tuple[Plan | None, list[Problem]]:
     platforms, found = _platforms(scenario.network.hardware, graph)
     problems += found
     problems += _ends(scenario, graph)
+    problems += _tier(scenario)
     if problems:
         return None, problems
     number = {name: i for i, name in enumerate(graph.nodes)}
@@ -76,6 +77,20 @@ def plan(scenario: Scenario) -> tuple[Plan | None, list[Problem]]:
     view = _view(scenario, graph, platforms, links)
     flows, problems = _flows(scenario, number, view, links, platforms)
     return Plan(scenario, graph.nodes, platforms, links, flows, view), problems
+
+
+def _tier(scenario: Scenario) -> list[Problem]:
+    """Return the applications that need what the tier of the run does not give."""
+    tier = scenario.run.tier
+    return [
+        Problem(
+            ("flows", i, "app"),
+            f"{quoted(flow.app.name)} needs {' and '.join(sorted(missing))} that tier '{tier.name}' does not give; "
+            "choose another with run.tier, such as 'exact'.",
+        )
+        for i, flow in enumerate(scenario.flows)
+        if (missing := flow.app.offer.needs(flow.app.options) - tier.offer.gives)
+    ]
 
 
 def _platforms(hardware: Hardware, graph: Graph) -> tuple[tuple[Platform, ...], list[Problem]]:

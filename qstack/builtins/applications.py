@@ -1,0 +1,110 @@
+"""Applications that a scenario may name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from qstack.application.bbm92 import Bbm92
+from qstack.application.chsh import Chsh
+from qstack.application.layer import Application
+from qstack.application.pairs import Pairs, Wish
+from qstack.application.rsp import Preparer, Target
+from qstack.application.teleport import TeleportReceiver, TeleportSender
+from qstack.plugin.contracts import (
+    Offer,
+    Options,
+)
+from qstack.plugin.hooks import hookimpl
+from qstack.plugin.sites import FlowEnd
+from qstack.plugin.units import Fraction
+from qstack.services.l4_transport import DETERMINISTIC, REACTIVE, TOLERANT
+
+CLASSES = {"B": TOLERANT, "C": REACTIVE, "T": DETERMINISTIC}
+"""Consumption classes by their letters."""
+
+
+def _wish(end: FlowEnd) -> Wish:
+    return Wish(end.peer, end.min_fidelity, end.number)
+
+
+DIRECTIONS = frozenset({"directions"})
+"""Measurements along any direction, not only X, Y and Z."""
+
+
+class PairOptions(Options):
+    """Options of pairs taken as they come."""
+
+    consumption: Literal["B", "C", "T"] = Field("C", description="what a pair waits for; T: its frame is applied")
+    window: int = Field(0, ge=0, le=(1 << 16) - 1, strict=True, description="most pairs at hand [1]; 0 no limit")
+
+
+def _pairs(options: PairOptions, end: FlowEnd) -> Application:
+    return Pairs(end.flow, _wish(end), consumption=CLASSES[options.consumption], window=options.window)
+
+
+class KeyOptions(Options):
+    """Options of the key application."""
+
+    sample: Fraction = Field(0.5, description="share of the sifted Z bits that is revealed to count errors")
+
+
+def _bbm92(options: KeyOptions, end: FlowEnd) -> Application:
+    return Bbm92(end.flow, _wish(end), initiator=end.initiator, sample=options.sample)
+
+
+class TeleportOptions(Options):
+    """Options of the teleportation check."""
+
+    consumption: Literal["C", "T"] = Field(
+        "T", description="C: frames are tracked; T: they are applied before delivery"
+    )
+    window: int = Field(8, ge=1, le=(1 << 16) - 1, strict=True, description="most qubits in flight [1]")
+
+
+def _teleport(options: TeleportOptions, end: FlowEnd) -> Application:
+    if not end.initiator:
+        return TeleportReceiver(end.flow, end.peer)
+    return TeleportSender(end.flow, _wish(end), consumption=CLASSES[options.consumption], window=options.window)
+
+
+def _chsh(options: Options, end: FlowEnd) -> Application:
+    return Chsh(end.flow, _wish(end), initiator=end.initiator)
+
+
+class PreparationOptions(Options):
+    """Options of remote state preparation."""
+
+    states: Literal[4, 8, 16, 32, 64] = Field(
+        4, description="states at equal distances on the equator; more than 4 need the exact tier"
+    )
+
+
+def _rsp(options: PreparationOptions, end: FlowEnd) -> Application:
+    if end.initiator:
+        return Preparer(end.flow, _wish(end), choice=options.states.bit_length() - 1)
+    return Target(end.flow, _wish(end))
+
+
+@hookimpl
+def qstack_applications() -> list[Offer]:
+    """Offer the reference applications."""
+    return [
+        Offer("pairs", _pairs, PairOptions, "take entangled pairs as they come"),
+        Offer("bbm92", _bbm92, KeyOptions, "a sifted key from measured pairs, errors counted by both ends"),
+        Offer("teleport", _teleport, TeleportOptions, "qubits in six known states, and how many arrive as they were"),
+        Offer(
+            "chsh",
+            _chsh,
+            summary="a CHSH game: S from counted bits, above 2 only with entanglement; exact tier",
+            needs=lambda options: DIRECTIONS,
+        ),
+        Offer(
+            "rsp",
+            _rsp,
+            PreparationOptions,
+            "remote state preparation: half a pair and one bit for a known state",
+            needs=lambda options: DIRECTIONS if options.states > 4 else frozenset(),
+        ),
+    ]

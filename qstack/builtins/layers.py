@@ -1,0 +1,107 @@
+"""The reference layers, and how they are built for a site."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from qstack.application.layer import ApplicationLayer
+from qstack.core.layer import Layer
+from qstack.link.distil import Distiller
+from qstack.link.layer import LinkLayer
+from qstack.link.queue import Link
+from qstack.network.forwarding import ForwardingLayer
+from qstack.network.signalling import SignallingLayer
+from qstack.physical.layer import PhysicalLayer
+from qstack.plugin.contracts import (
+    Offer,
+    Options,
+    chosen,
+)
+from qstack.plugin.hooks import hookimpl
+from qstack.plugin.sites import Site
+from qstack.services.strategies import Router
+from qstack.transport.layer import TransportLayer
+
+RECORD_LIFETIME = 1_000_000_000_000
+"""How long a swap record may wait for its TRACK per node of the path, beside the cutoff [ps]."""
+
+
+def _field(default: str) -> Any:
+    """Return a default that is looked up like a name that a user wrote."""
+    return Field(default, validate_default=True)
+
+
+_A_TIME = Field(json_schema_extra={"also": [{"type": "string", "pattern": "^[+0-9.]"}]})
+"""Tells the JSON Schema of what `_fixed` reads."""
+
+
+def _fixed(value: object) -> object:
+    """Read a bare time as a fixed cutoff."""
+    is_time = isinstance(value, str) and value[:1] in "+-.0123456789"
+    return {"use": "fixed", "after": value} if is_time else value
+
+
+class LinkOptions(Options):
+    """Options of the reference link layer."""
+
+    scheduler: chosen("schedulers", "a scheduler") = _field("wfq")  # type: ignore[valid-type]
+    distillation: chosen("distillation", "a distillation scheme") = _field("none")  # type: ignore[valid-type]
+    test_period: int = Field(0, ge=0, strict=True, description="successes from one test round to the next; 0 for none")
+
+
+class NetworkOptions(Options):
+    """Options of the reference network layer; a cutoff may be written as a time."""
+
+    routing: chosen("routers", "a router") = _field("shortest")  # type: ignore[valid-type]
+    swap: chosen("swap_policies", "a swap policy") = _field("asap")  # type: ignore[valid-type]
+    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed), _A_TIME] = _field("never")  # type: ignore[valid-type]
+    circuits_per_link: int = Field(1 << 15, ge=1, le=1 << 15, strict=True)
+    aggregate: bool = Field(default=False, description="sessions with the same ends and fidelity share a circuit")
+    test_share: float = Field(0.0, ge=0, lt=1, description="share of the pairs that are measured as test rounds")
+
+
+def _physical(options: Options, site: Site) -> Layer:
+    return PhysicalLayer({peer: n.lanes for peer, n in site.neighbours.items()})
+
+
+def _link(options: LinkOptions, site: Site) -> Layer:
+    links = {
+        peer: Link(peer, n.lanes, 2 * n.delay, n.rows, master=site.number < peer, cycle=n.period)
+        for peer, n in site.neighbours.items()
+    }
+    scheme = options.distillation.make(gate_noise=site.gate_noise, readout_error=site.readout_error)
+    distiller = Distiller(scheme, site.storage) if scheme else None
+    return LinkLayer(links, options.scheduler.make(), distiller, options.test_period)
+
+
+def _network(options: NetworkOptions, site: Site) -> tuple[Layer, Layer]:
+    router: Router = site.once("router", lambda: options.routing.make(view=site.view))
+    lanes = {peer: n.lanes for peer, n in site.neighbours.items()}
+    return (
+        ForwardingLayer(
+            site.storage, site.swap_factor, lanes, RECORD_LIFETIME, options.swap.make(), options.test_share
+        ),
+        SignallingLayer(router, site.view.cutoff, options.circuits_per_link, lanes.keys(), aggregate=options.aggregate),
+    )
+
+
+def _transport(options: Options, site: Site) -> Layer:
+    return TransportLayer()
+
+
+def _application(options: Options, site: Site) -> Layer:
+    return ApplicationLayer(site.applications)
+
+
+@hookimpl
+def qstack_layers() -> list[Offer]:
+    """Offer the reference layers."""
+    return [
+        Offer("reference", _physical, summary="lanes, standing answers, heralds", level="physical"),
+        Offer("reference", _link, LinkOptions, "distributed queue, fidelity estimation, distillation", "link"),
+        Offer("reference", _network, NetworkOptions, "label-switched circuits, lazy tracking", "network"),
+        Offer("reference", _transport, summary="sessions over circuits", level="transport"),
+        Offer("reference", _application, summary="one table of applications", level="application"),
+    ]
