@@ -30,6 +30,24 @@ class Setting:
     option: str
 
 
+class _Typed(float):
+    """A number that messages repeat as it was typed."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _as_typed(found: Any, text: str) -> Any:
+    """Return a number that remembers its spelling; anything else stays what it is."""
+    if type(found) is not float:
+        return found
+    typed = _Typed(found)
+    typed.text = text.strip()
+    return typed
+
+
 def parse(text: str) -> Setting:
     """Read ``KEY=VALUE``; VALUE is YAML.
 
@@ -42,7 +60,7 @@ def parse(text: str) -> Setting:
     key, equals, right = text.partition("=")
     if not equals or not all(key.split(".")):
         raise refusal(option, "expected KEY=VALUE, such as run.seed=7 or flows.key.number=100.")
-    return Setting(key, value(right, option), option)
+    return Setting(key, _as_typed(value(right, option), right), option)
 
 
 def override(data: Any, origin: Origin, settings: Iterable[Setting]) -> Origin:
