@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qstack.hosts.reliable import FLIGHT, WAITING, Datagram, Reliable
-from qstack.wire.channel import ChannelAck
+from qstack.wire.channel import ChannelAck, Tag
 from qstack.wire.network import Complete, Keepalive
 
 TIMEOUT = 100
@@ -84,7 +84,7 @@ def test_liveness_is_lost_and_found():
         now = a.deadline
         step = a.due(now)
         assert now < 10_000
-    assert step.out == [Datagram(Keepalive(0, 1), wanted=True)]
+    assert step.out == [Datagram(Keepalive(0, 1), wanted=True, tag=Tag(1, 0))]
     assert a.send(Complete(2), now).out == []
     answer = b.receive(step.out[0], now)
     assert answer.lost
