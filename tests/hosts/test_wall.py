@@ -210,9 +210,10 @@ def test_the_laboratory_refuses_what_cannot_be(calm, identities):
             line(Trigger(1, 99, 1, 0, keep=True, bases=())),
             line(Herald(1, 0, 1, 0, 0, 5, 0, -1, -1)),
         )
-        assert greeting["laboratory"] == 1
+        assert greeting["laboratory"] == 2
         assert greeting["node"] == 0
-        assert all(list(answer) == ["error"] for answer in answers)
+        assert all(next(iter(answer)) == "error" for answer in answers)
+        assert answers[3]["request"] == {"noun": "Free", "qubit": 12345}
         assert "holds no qubit 12345" in answers[3]["error"]
         assert "expected int" in answers[4]["error"]
         assert "Did you mean 'Free'" in answers[6]["error"]
