@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from pydantic import BeforeValidator, PlainSerializer
 
 from qstack.core.nouns import Noun
+
+
+def _address(value: object) -> tuple[str, int]:
+    host, _, port = str(value).rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise ValueError("an address is written host:port, such as '127.0.0.1:52245'.")
+    return host, int(port)
+
+
+Address = Annotated[
+    tuple[str, int], BeforeValidator(_address), PlainSerializer(lambda address: f"{address[0]}:{address[1]}")
+]
+"""Host and port, written ``host:port``."""
 
 
 @dataclass(frozen=True, slots=True)
