@@ -71,7 +71,7 @@ def test_nothing_of_a_former_start_reaches_a_later_one(three, identities):
         net.hosts["n1"].heard = lambda peer, data: heard.append(data)
         await until(lambda: len(net.events("n0", "connected")) == 2)
         await asyncio.sleep(2.5)
-        assert not [one for one in heard if Complete(99) in (decoded(one),)]
+        assert not [one for one in heard if Complete(99) == decoded(one)]
 
     play(data, identities, scene)
 
@@ -130,8 +130,11 @@ def test_sessions_on_the_wall_clock(name, three, identities):
     async def scene(net):
         net.start("n0", "n1", "n2")
         await net.finished()
-        assert net.consumed("n0") == net.consumed("n2")
-        assert len(net.consumed("n0")) >= 12
+        head, tail = net.consumed("n0"), net.consumed("n2")
+        if name == "teleport":  # the ends tell different things: what was measured, and the frame that was corrected
+            head, tail = sorted(head), sorted(tail)
+        assert head == tail
+        assert len(head) >= 12
         await until(lambda: net.held() == 0)
         assert not net.events("laboratory", "refused")
         assert {e["reason"] for name in ("n0", "n2") for e in net.events(name, "Finished")} == {0}
