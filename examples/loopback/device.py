@@ -51,9 +51,7 @@ class Half:
 
 def join(left, right):
     """Measure two qubits in the Bell basis; return the outcome."""
-    weights = [
-        1 + sum(s * v * w for s, v, w in zip(signs, left.vector, right.vector, strict=True)) for signs in SIGNS
-    ]
+    weights = [1 + sum(s * v * w for s, v, w in zip(signs, left.vector, right.vector, strict=True)) for signs in SIGNS]
     outcome = CHANCE.choices(range(4), weights)[0]
     if left.other and right.other:
         left.other.pair(right.other, left.bell ^ right.bell ^ outcome)

@@ -60,7 +60,9 @@ def _socket(options: Device, site: DriverSite) -> Driver:
 @hookimpl
 def qstack_drivers() -> list[Offer]:
     """Offer the driver that speaks the laboratory's protocol."""
-    return [Offer("socket", _socket, Device, summary="a device, or a laboratory, behind the documented socket protocol")]
+    return [
+        Offer("socket", _socket, Device, summary="a device, or a laboratory, behind the documented socket protocol")
+    ]
 
 
 @hookimpl

@@ -23,12 +23,12 @@ SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.
 KIND_OF = {kind.hook: name for name, kind in KINDS.items()}
 REFERENCE = Plugin("qstack-reference", "1", qstack.builtins)
 UNUSED = {
-    "qstack_drivers",
     "qstack_codes",
     "qstack_adapters",
 }
 """Hooks that nothing in a run consumes yet; the page has to say so."""
 WITHOUT_SCENARIO = UNUSED | {
+    "qstack_drivers",
     "qstack_commands",
     "qstack_specs",
     "qstack_eavesdroppers",
