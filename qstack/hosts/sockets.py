@@ -20,9 +20,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from qstack.core.errors import HostError, ProtocolError, RemoteProtocolError, WireError
@@ -31,8 +30,9 @@ from qstack.core.node import Node
 from qstack.core.nouns import Cancel, Indication, Message, Note, Noun, Send, Set
 from qstack.hosts.build import applications, pile
 from qstack.hosts.driver import SocketDriver, Watch
+from qstack.hosts.neighbours import Neighbour
 from qstack.hosts.plain import REQUESTS
-from qstack.hosts.ports import LIMITS, Identity, Limits, Line, Port
+from qstack.hosts.ports import LIMITS, Identity, Limits, Port
 from qstack.hosts.streams import Address, text
 from qstack.hosts.wall import Timers, Wall
 from qstack.hosts.weather import weather_of
@@ -50,33 +50,6 @@ RETRY = 0.2
 """Time between two tries to connect [s]."""
 NUMBERS = 1 << 16
 LABORATORY = "laboratory"
-
-
-@dataclass(slots=True)
-class Neighbour:
-    """What the host knows of another node.
-
-    Attributes
-    ----------
-    line
-        The direction to it, while it is open.
-    incarnation
-        Of its last introduction; 0 if there was none.
-    sent, expected
-        Number of the next message to it and from it on the present connections.
-    told_lost
-        Whether the layers believe that it is lost.
-    met
-        Whether there has ever been a connection to it.
-    """
-
-    line: Line | None = None
-    incarnation: int = 0
-    sent: int = 0
-    expected: int = 0
-    told_lost: bool = True
-    met: asyncio.Event = field(default_factory=asyncio.Event)
-    backlog: deque[Message] = field(default_factory=deque)
 
 
 class NodeHost:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from qstack.hosts.reliable import FLIGHT, WAITING, Datagram, Reliable
 from qstack.wire.channel import ChannelAck, Tag, tag_of, tagged
 from qstack.wire.codec import ACK_WANTED, CHECKED, decode, encode, header
+from qstack.wire.dump import hexdump
 from qstack.wire.network import Complete, Keepalive
 
 TIMEOUT = 100
@@ -156,6 +157,9 @@ def test_tags_travel_as_bytes(message):
     assert decode(data) == message
     assert header(data).sequence == 9
     assert tag_of(encode(message, 9, CHECKED)) is None
+    dump = hexdump(data)
+    assert "channel tag" in dump
+    assert "ffffffff" in dump
 
 
 @pytest.mark.requirement("QS-CL-009")

@@ -84,4 +84,4 @@ def test_without_a_laboratory_there_is_no_node(network):
     net.wait("n0", "listening")
     net.kill("laboratory")
     assert net.running.pop("n0").wait(30) == 1
-    assert "the laboratory is gone" in net.errors("n0")
+    assert f"the laboratory at {net.addresses['laboratory']} is gone" in net.errors("n0")
