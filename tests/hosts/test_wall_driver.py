@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 
@@ -236,3 +238,48 @@ def test_node_files_choose_their_driver(tmp_path):
     for driver, why in (("sockt", "'socket'"), ({"use": "socket", "adress": "h:1"}, "address"), (3, "driver")):
         with pytest.raises(ConfigError, match=why):
             read(driver=driver)
+
+
+def with_driver(three, identities, driver, scene):
+    """Run node n0 with a driver in Python."""
+
+    async def play():
+        addresses = {**dict.fromkeys(NAMES, ("127.0.0.1", 1)), "n0": ("127.0.0.1", 0)}
+        told = []
+        plan = qstack.load(three()).plan
+        host = NodeHost(plan, 0, identities["n0"], addresses, told.append, limits=LIMITS, driver=lambda site: driver)
+        work = asyncio.get_running_loop().create_task(host.run())
+        try:
+            await scene(host, work, told)
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(play(), 30))
+
+
+def entropy_only():
+    """Return the driver of the page on hooks."""
+    page = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
+    section = page[page.index("## qstack_drivers") :]
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1], names)
+    (offer,) = names["qstack_drivers"]()
+    return offer.make(None, site=None)
+
+
+@pytest.mark.requirement("QS-PL-241")
+def test_a_driver_in_python_serves_a_node_and_its_end_is_told(three, identities):
+    async def scene(host, work, told):
+        await until(lambda: any(event["event"] == "listening" for event in told))
+        heard = []
+        host.node.table[device.Bits] = lambda noun, ctx: heard.append(noun) or ()
+        host._ask(device.DrawBits(8, 3), None)
+        await until(lambda: heard)
+        assert heard == [device.Bits(3, 8, 0)]
+        assert host.watch.owed == {}
+        host.driver.close()
+        with pytest.raises(HostError, match="the driver has ended without a word"):
+            await asyncio.wait_for(work, 10)
+
+    with_driver(three, identities, entropy_only(), scene)
