@@ -6,7 +6,7 @@ from qstack.builtins.applications import qstack_applications
 from qstack.builtins.hardware import qstack_channels, qstack_hardware, qstack_media, qstack_tiers
 from qstack.builtins.keys import qstack_eavesdroppers, qstack_reconciliation
 from qstack.builtins.layers import qstack_layers
-from qstack.builtins.running import qstack_commands, qstack_sinks, qstack_specs
+from qstack.builtins.running import qstack_commands, qstack_drivers, qstack_sinks, qstack_specs
 from qstack.builtins.strategies import (
     qstack_codes,
     qstack_cutoffs,
@@ -27,6 +27,7 @@ __all__ = [
     "qstack_commands",
     "qstack_cutoffs",
     "qstack_distillation",
+    "qstack_drivers",
     "qstack_eavesdroppers",
     "qstack_hardware",
     "qstack_layers",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
+from pydantic import Field
 
 from qstack.core.errors import ConfigError
 from qstack.plugin.contracts import (
     Offer,
     Options,
 )
+from qstack.plugin.drivers import Address, Driver, DriverSite
 from qstack.plugin.hooks import hookimpl
 
 
@@ -29,6 +31,38 @@ def _json_lines(options: Options, path: Path) -> Any:
 def qstack_sinks() -> list[Offer]:
     """Offer JSON lines."""
     return [Offer("jsonl", _json_lines, summary="one JSON object a line; `qstack trace` reads it")]
+
+
+class Device(Options):
+    """Where a device speaks the laboratory's protocol.
+
+    Parameters
+    ----------
+    name
+        Common name of its certificate.
+    address
+        Where it listens; None: where the node file says that `name` does.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=64)] = "laboratory"
+    address: Address | None = None
+
+
+def _socket(options: Device, site: DriverSite) -> Driver:
+    from qstack.hosts.driver import SocketDriver  # noqa: PLC0415 - only nodes that are served need sockets
+
+    address = options.address or site.addresses.get(options.name)
+    if address is None:
+        raise ConfigError(f"driver: nobody says where {options.name!r} listens: add 'address'.")
+    return SocketDriver(site, options.name, address)
+
+
+@hookimpl
+def qstack_drivers() -> list[Offer]:
+    """Offer the driver that speaks the laboratory's protocol."""
+    return [
+        Offer("socket", _socket, Device, summary="a device, or a laboratory, behind the documented socket protocol")
+    ]
 
 
 @hookimpl

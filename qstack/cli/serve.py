@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import click
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from qstack import api
 from qstack.core.errors import ConfigError
-from qstack.plugin.contracts import Options
+from qstack.plugin.contracts import Options, chosen
+from qstack.plugin.drivers import Address
 from qstack.plugin.spelling import nearest
 from qstack.scenario.plan import Plan
 from qstack.scenario.problems import from_validation, report
@@ -22,19 +23,6 @@ from qstack.scenario.yaml import read
 
 FAREWELL = 0.2
 """Time for the last messages to leave [s]."""
-
-
-def _address(value: object) -> tuple[str, int]:
-    host, _, port = str(value).rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise ValueError("an address is written host:port, such as '127.0.0.1:52245'.")
-    return host, int(port)
-
-
-Address = Annotated[
-    tuple[str, int], BeforeValidator(_address), PlainSerializer(lambda address: f"{address[0]}:{address[1]}")
-]
 
 
 class NodeFile(Options):
@@ -50,6 +38,8 @@ class NodeFile(Options):
         Where every node and the laboratory listen, by name.
     certificate, key, authority
         PEM files; the certificate's common name is the node's.
+    driver
+        Nodes only: what speaks to the device; the laboratory unless another is named.
     slow
         Laboratory only: seconds of the wall for one second of the network.
     again
@@ -62,6 +52,7 @@ class NodeFile(Options):
     certificate: Path
     key: Path
     authority: Path
+    driver: chosen("drivers", "a driver") = Field("socket", validate_default=True)  # type: ignore[valid-type]
     slow: Annotated[float, Field(gt=0)] = 1.0
     again: Annotated[float, Field(gt=0)] | None = 1.0
 
@@ -88,7 +79,7 @@ def load(path: Path) -> tuple[NodeFile, Plan]:
         raise ConfigError(f"{path}  cannot be read: {why}.") from None
     data, origin = read(text, str(path))
     try:
-        found = NodeFile.model_validate(data)
+        found = NodeFile.model_validate(data, context={"plugins": api.manager(path.parent)})
     except ValidationError as error:
         raise report(from_validation(error, NodeFile), origin) from None
     folder = path.parent
@@ -132,7 +123,10 @@ async def _serve(found: NodeFile, plan: Plan, *, once: bool) -> None:
         work = loop.create_task(laboratory.serve(found.addresses["laboratory"]))
     else:
         number = plan.names.index(found.node)
-        host = NodeHost(plan, number, identity, found.addresses, _say, again=found.again)
+        driver = found.driver
+        host = NodeHost(
+            plan, number, identity, found.addresses, _say, again=found.again, driver=lambda site: driver.make(site=site)
+        )
         work = loop.create_task(host.run())
         if once and host.open:
             ends.append(loop.create_task(host.done.wait()))

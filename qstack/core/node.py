@@ -74,6 +74,9 @@ class Node:
         self.context.sender = sender
         self.feed(message, now)
 
+    def carried(self, sent: Noun, arrived: Noun) -> None:
+        """Hear that a message has travelled as bytes and which noun it is now; a traced node keeps its cause."""
+
     def _unhandled(self, item: Noun) -> Exception:
         if type(item) in self.table:  # a KeyError of the handler itself is a bug of the layer
             return LocalProtocolError(f"{self.owner.get(type(item), 'the host')} failed on {item!r}")

@@ -62,7 +62,7 @@ def build(
     medium = medium_of(plan, simulation, seed, shot)
     recorder = Recorder(plan, simulation, medium)
     requests: dict[frozenset[int], int] = {frozenset(link.ends): 0 for link in plan.links}
-    light = _light(plan)
+    light = light_of(plan)
     conditions = Conditions(plan.scenario.network.channel, light, plan.names, seed, shot, _faults(plan, seed, shot))
     if carriage is None and (run.encode or conditions.faults or not conditions.channel.make(delay=0).ideal):
         carriage = Carriage
@@ -168,7 +168,7 @@ def _neighbours(plan: Plan, shared: dict[str, Any]) -> list[dict[int, Neighbour]
     return found
 
 
-def _light(plan: Plan) -> Callable[[int, int], int]:
+def light_of(plan: Plan) -> Callable[[int, int], int]:
     """Return the time that light takes between two nodes: that of their link, or of the fastest way."""
     graph: rustworkx.PyGraph[int, int] = rustworkx.PyGraph(multigraph=False)
     graph.add_nodes_from(range(len(plan.names)))

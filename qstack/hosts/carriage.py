@@ -26,11 +26,14 @@ from qstack.hosts.simulation import Simulation
 from qstack.plugin.chance import generator
 from qstack.plugin.contracts import ClassicalChannel, Selection
 from qstack.services.classical import NeighbourFound, NeighbourLost
+from qstack.wire.channel import Tag, tag_of, tagged
 from qstack.wire.codec import ACK_WANTED, CHECKED, LAYOUTS, Plane, decode, encode, header
 
 Hop = tuple[int, int]
 """Sending and receiving node."""
 
+DATAGRAMS = frozenset({Plane.PHYSICAL, Plane.LINK})
+"""Planes that repair their own losses."""
 PATIENCE = 3
 """Timeout of a reliable channel in round trips."""
 LEAST = 1_000_000
@@ -133,9 +136,9 @@ class Carriage:
             raise HostError(f"{name} has no layout: only an ideal channel without faults can carry it as an object")
         if self.bare:
             way = self._way(hop)
-            self._put(hop, encode(message, way.sent), now + way.channel.delay)
+            self._put(hop, encode(message, way.sent), now + way.channel.delay, message)
             way.sent += 1
-        elif layout.plane <= Plane.LINK:
+        elif layout.plane in DATAGRAMS:
             self._carry(hop, Datagram(message, self._way(hop).sent), now)
         else:
             self._obey(hop, self._end(hop).machine.send(message, now), now)
@@ -146,55 +149,61 @@ class Carriage:
         """Put a datagram on its channel."""
         way = self._way(hop)
         way.sent += 1
-        data = encode(datagram.message, datagram.sequence, CHECKED | (ACK_WANTED if datagram.wanted else 0))
+        flags = CHECKED | (ACK_WANTED if datagram.wanted else 0)
+        if LAYOUTS[type(datagram.message)].plane in DATAGRAMS:
+            data = encode(datagram.message, datagram.sequence, flags)
+        else:
+            data = tagged(datagram.message, datagram.sequence, flags, datagram.tag)
         flights = [(at, data) for at in way.channel.arrivals(now, len(data), way.draw)]
         faults = self.conditions.faults
         left = flights if faults is None else faults.apply(type(datagram.message).__name__, hop, flights)
         self.counts["sent"] += 1
         self.counts["lost"] += not left
         for at, copy in left:
-            self._put(hop, copy, at)
+            self._put(hop, copy, at, datagram.message)
 
-    def _put(self, hop: Hop, data: bytes, at: int) -> None:
-        """Have bytes arrive at a time."""
-        self.simulation.deliver(hop, at, self._arrive, (hop, data))
+    def _put(self, hop: Hop, data: bytes, at: int, sent: Message) -> None:
+        """Have bytes arrive at a time; `sent` is what they were, for a trace that wants the cause."""
+        self.simulation.deliver(hop, at, self._arrive, (hop, data, sent))
 
-    def _arrive(self, flight: tuple[Hop, bytes]) -> None:
+    def _arrive(self, flight: tuple[Hop, bytes, Message]) -> None:
         self.arrived(*flight)
 
-    def arrived(self, hop: Hop, data: bytes) -> None:
+    def arrived(self, hop: Hop, data: bytes, sent: Message | None = None) -> None:
         """Take bytes at their receiver."""
         now = self.simulation.now
         source, target = hop
         try:
             message = decode(data)
+            head = header(data)
+            tag = None if self.bare or head.plane in DATAGRAMS else tag_of(data) or Tag(0, 0)
         except WireError:
             self.counts["refused"] += 1
             return
         assert isinstance(message, Message)
-        if self.bare:
-            self.simulation.nodes[target].receive(message, source, now)
+        if sent is not None:
+            self.simulation.nodes[target].carried(sent, message)
+        if tag is None:
+            self._deliver(message, source, target, now)
             return
-        head = header(data)
-        if head.plane <= Plane.LINK:
-            self.simulation.nodes[target].receive(message, source, now)
-            return
-        datagram = Datagram(message, head.sequence, bool(head.flags & ACK_WANTED))
+        datagram = Datagram(message, head.sequence, bool(head.flags & ACK_WANTED), tag)
         back = (target, source)
         self._obey(back, self._end(back).machine.receive(datagram, now), now)
+
+    def _deliver(self, message: Message, source: int, target: int, now: int) -> None:
+        """Give a message to the layers of its receiver."""
+        self.simulation.nodes[target].receive(message, source, now)
 
     # -- reliable channels --------------------------------------------------------------------------------------------
 
     def _obey(self, hop: Hop, step: Step, now: int) -> None:
         """Do what the machine at the sending end of a hop wants."""
         number, peer = hop
-        node = self.simulation.nodes[number]
         if step.lost:
             self.counts["lost sight of"] += 1
-            if NeighbourLost in node.table:
-                node.feed(NeighbourLost(peer), now)
-        if step.found and NeighbourFound in node.table:
-            node.feed(NeighbourFound(peer), now)
+            self._inform(number, NeighbourLost(peer), now)
+        if step.found:
+            self._inform(number, NeighbourFound(peer), now)
         for datagram in step.out:
             self._carry(hop, datagram, now)
         end = self._end(hop)
@@ -203,7 +212,13 @@ class Carriage:
             end.wake = deadline
             self.simulation.at(deadline, self._wake, (hop, deadline))
         for message in step.up:
-            node.receive(message, peer, now)
+            self._deliver(message, peer, number, now)
+
+    def _inform(self, number: int, noun: NeighbourLost | NeighbourFound, now: int) -> None:
+        """Tell the layers of a node how a neighbour is, if they want to know."""
+        node = self.simulation.nodes[number]
+        if type(noun) in node.table:
+            node.feed(noun, now)
 
     def _wake(self, event: tuple[Hop, int]) -> None:
         hop, wake = event
@@ -227,5 +242,9 @@ class Carriage:
         end = self.ends.get(hop)
         if end is None:
             round_trip = self._way(hop).channel.delay + self._way(hop[::-1]).channel.delay
-            end = self.ends[hop] = End(Reliable(hop[0], max(LEAST, PATIENCE * round_trip)))
+            end = self.ends[hop] = End(self._machine(hop, PATIENCE * round_trip))
         return end
+
+    def _machine(self, hop: Hop, patience: int) -> Reliable:
+        """Return a new machine for the sending end of a hop; `patience` is its timeout [ps]."""
+        return Reliable(hop[0], max(LEAST, patience))

@@ -1,9 +1,10 @@
 """The laboratory: the simulated devices and fibres of a network as a process of its own, on the wall clock.
 
 A node connects with TLS and its certificate; its common name says whose device it may ask.  The laboratory answers with
-a greeting, ``{"laboratory": 1, "node": 0, "origin_ns": "...", "slow": 10.0}``: network time is 0 at the origin (Unix time)
+a greeting, ``{"laboratory": 2, "node": 0, "origin_ns": "...", "slow": 10.0}``: network time is 0 at the origin (Unix time)
 and runs `slow` times slower than the wall.  Then lines of `qstack.hosts.plain` go both ways: device requests in, device
-indications out, in order.  A request that cannot be obeyed is answered with ``{"error": "..."}``, and nothing else changes.
+indications out, in order.  A request that cannot be obeyed is answered with ``{"error": "...", "request": {...}}``, and
+nothing else changes.  A line ``{"alive": 7}`` is answered with itself.
 
 When a node's connection ends, its memories are emptied and its lanes stop: a device does not remember what a process
 that has died had wanted.
@@ -29,7 +30,8 @@ from qstack.integration.tls import common_name, server_context
 from qstack.scenario.plan import Plan
 from qstack.services.device import BellMeasure, Distil, Free, Herald, Measure, MeasureAlong, Prepared, Swap, Trigger
 
-PROTOCOL = 1
+PROTOCOL = 2
+"""Version of the protocol; 2 answers ``alive``."""
 
 SPENT: dict[type[Noun], Callable[[Any], tuple[int, ...]]] = {
     Free: lambda n: (n.qubit,),
@@ -217,10 +219,16 @@ class Laboratory:
             data = await lines(reader)
             if not data:
                 return
+            if data.startswith(b'{"alive"'):
+                writer.write(data)
+                continue
+            request: Noun | None = None
             try:
-                bench.ask(noun_of(data, REQUESTS))
+                request = noun_of(data, REQUESTS)
+                bench.ask(request)
             except (QstackError, LookupError) as error:
-                writer.write(json.dumps({"error": str(error)}).encode() + b"\n")
+                about = {} if request is None else {"request": json.loads(line(request))}
+                writer.write(json.dumps({"error": str(error), **about}).encode() + b"\n")
                 self.report({"event": "refused", "node": self.names[bench.number], "why": str(error)})
             if writer.transport.get_write_buffer_size() > self.limits.waiting:
                 raise HostError("it does not read what it is sent")

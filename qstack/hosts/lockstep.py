@@ -18,6 +18,7 @@ from functools import partial
 
 from qstack.core.errors import HostError
 from qstack.core.node import Node
+from qstack.core.nouns import Message
 from qstack.hosts.build import Network, build
 from qstack.hosts.carriage import Carriage, Conditions, Hop
 from qstack.hosts.ports import Identity, Limits, Line, Port
@@ -53,15 +54,15 @@ class Sockets(Carriage):
         self.under_way = 0
         self.bytes = 0
 
-    def _put(self, hop: Hop, data: bytes, at: int) -> None:
+    def _put(self, hop: Hop, data: bytes, at: int, sent: Message) -> None:
         """Send bytes now, and have them count at their time."""
         self.outbox.append((hop, data))
-        self.simulation.deliver(hop, at, self._take, (hop, self.sent[hop]))
+        self.simulation.deliver(hop, at, self._take, (hop, self.sent[hop], sent))
         self.sent[hop] += 1
 
-    def _take(self, event: tuple[Hop, int]) -> None:
-        hop, place = event
-        self.arrived(hop, self.inbox[hop].pop(place))
+    def _take(self, event: tuple[Hop, int, Message]) -> None:
+        hop, place, sent = event
+        self.arrived(hop, self.inbox[hop].pop(place), sent)
 
     def heard(self, hop: Hop, data: bytes) -> None:
         """Keep a message until its time has come."""

@@ -1,7 +1,7 @@
 r"""Device requests and indications as lines of JSON: what crosses the socket between a node and its laboratory.
 
 A line is an object with ``noun`` and the noun's fields by name.  Times are decimal strings of picoseconds, because
-2**53 ps is only 2.5 hours; everything else is a number, a text, true or false, or a list of numbers.  The nouns and
+2**53 ps is only 2.5 hours; the value of `Bits` is a hexadecimal string, because it has thousands of bits; everything else is a number, a text, true or false, or a list of numbers.  The nouns and
 their meaning are those of `qstack.services.device`.
 
 >>> line(device.Swap(left=4, right=7))
@@ -26,6 +26,8 @@ LONGEST = 1 << 14
 """Longest line [byte]."""
 TIMES = frozenset({"emitted"})
 """Fields that are times."""
+BLOCKS = frozenset({"value"})
+"""Fields that are blocks of bits."""
 
 
 def _kinds(base: type[Noun]) -> Mapping[str, type[Noun]]:
@@ -40,8 +42,14 @@ INDICATIONS = _kinds(Indication)
 def line(noun: Noun) -> bytes:
     """Return a noun as a line."""
     named = [(f.name, getattr(noun, f.name)) for f in fields(cast("Any", noun))]
-    content = {name: str(value) if name in TIMES else value for name, value in named}
+    content = {name: _plain(name, value) for name, value in named}
     return json.dumps({"noun": type(noun).__name__, **content}, separators=(",", ":")).encode() + b"\n"
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name in BLOCKS:
+        return f"{value:x}"
+    return str(value) if name in TIMES else value
 
 
 def noun_of(data: bytes, kinds: Mapping[str, type[Noun]]) -> Noun:
@@ -104,6 +112,10 @@ def _value(name: str, value: Any, kind: str) -> Any:
         if not isinstance(value, str) or not value.lstrip("-").isdecimal() or len(value) > 20:
             raise WireError(f"{name} = {value!r}: expected a decimal string of picoseconds")
         return int(value)
+    if name in BLOCKS:
+        if not isinstance(value, str) or not value or value.strip("0123456789abcdef") or len(value) > LONGEST:
+            raise WireError(f"{name} = {value!r:.60}: expected a hexadecimal string")
+        return int(value, 16)
     if not CHECKS[kind](value):
         raise WireError(f"{name} = {value!r}: expected {kind}")
     return tuple(value) if isinstance(value, list) else value

@@ -16,8 +16,9 @@ a new incarnation asks for an answer with `Keepalive` until one comes; nothing e
 `ACK_WANTED` is answered by one without.  Where `interval` is given, a silent neighbour is asked in the same way, so that
 its death is noticed without anything to send.
 
-Limits: a datagram of an old incarnation that is overtaken by the new one's `Keepalive` and arrives with a number that
-fits is taken for new; a network that holds datagrams back for longer than the timeouts needs TLS instead.
+Incarnations only grow (modulo 2**32).  Every datagram says between which two starts it travels (`Tag`); what comes from or
+for another start than the present ones is dropped and counted, an older `Keepalive` and the answer to an older question
+included, however long the network has held them back.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from qstack.core.nouns import Message
-from qstack.wire.channel import ChannelAck
+from qstack.wire.channel import ChannelAck, Tag
 from qstack.wire.network import Keepalive
 
 NUMBERS = 1 << 16
+STARTS = 1 << 32
 FLIGHT = 64
 """Messages under way at a time, and messages kept that came early."""
 WAITING = 1 << 15
@@ -39,11 +41,12 @@ LONGEST = 8
 
 @dataclass(slots=True)
 class Datagram:
-    """What goes on the carrier; `wanted` is the flag `ACK_WANTED`."""
+    """What goes on the carrier; `wanted` is the flag `ACK_WANTED`, `tag` says between which starts."""
 
     message: Message
     sequence: int = 0
     wanted: bool = False
+    tag: Tag = field(default_factory=lambda: Tag(0, 0))
 
 
 @dataclass(slots=True)
@@ -81,6 +84,8 @@ class Reliable:
         Time of silence after which the neighbour is asked whether it lives [ps]; None never asks.
     incarnation
         Number of this start of the node.
+    theirs
+        That of the neighbour, where both ends are synchronised.
     synchronised
         Whether both ends are known to begin at number 0, so that no `Keepalive` is needed before the first message.
 
@@ -90,6 +95,8 @@ class Reliable:
         When `due` has to be called [ps], or None.
     repeated
         Datagrams sent again.
+    strays
+        Datagrams from or for another start, dropped.
     """
 
     def __init__(
@@ -100,6 +107,7 @@ class Reliable:
         tries: int = 16,
         interval: int | None = None,
         incarnation: int = 0,
+        theirs: int = 0,
         synchronised: bool = True,
     ) -> None:
         self.node = node
@@ -107,10 +115,11 @@ class Reliable:
         self.tries = tries
         self.interval = interval
         self.incarnation = incarnation
-        self.theirs: int | None = 0 if synchronised else None
+        self.theirs: int | None = theirs if synchronised else None
         self.up = synchronised
         self.deadline: int | None = None
         self.repeated = 0
+        self.strays = 0
         self._asking = False
         self._begin()
 
@@ -147,10 +156,11 @@ class Reliable:
         """Take a datagram from the carrier."""
         message = datagram.message
         if isinstance(message, Keepalive):
-            return self._keepalive(message, answer=datagram.wanted, now=now)
+            return self._keepalive(message, datagram, now)
         step = Step()
-        if not self.up:
-            return step  # of an incarnation that is over
+        if not self.up or datagram.tag != Tag(self.theirs or 0, self.incarnation):
+            self.strays += 1
+            return step
         if isinstance(message, ChannelAck):
             self._acknowledged(message.expected, step, now)
         elif datagram.wanted:
@@ -160,7 +170,7 @@ class Reliable:
             while self.expected in self.early:
                 step.up.append(self.early.pop(self.expected))
                 self.expected = (self.expected + 1) % NUMBERS
-            step.out.append(Datagram(ChannelAck(self.expected)))
+            step.out.append(self._datagram(ChannelAck(self.expected)))
         if self.interval is not None and not self.flight:
             self._heard(now)
         return step
@@ -179,15 +189,18 @@ class Reliable:
         step = Step()
         if self._asking:
             step.out.append(self._ask())
-        step.out += [Datagram(m, (self.base + i) % NUMBERS, wanted=True) for i, m in enumerate(self.flight)]
+        step.out += [self._datagram(m, (self.base + i) % NUMBERS, wanted=True) for i, m in enumerate(self.flight)]
         self.repeated += len(step.out)
         self._arm(now)
         return step
 
     # -- what follows -------------------------------------------------------------------------------------------------
 
+    def _datagram(self, message: Message, sequence: int = 0, *, wanted: bool = False) -> Datagram:
+        return Datagram(message, sequence, wanted, Tag(self.incarnation, self.theirs or 0))
+
     def _ask(self) -> Datagram:
-        return Datagram(Keepalive(self.node, self.incarnation), wanted=True)
+        return self._datagram(Keepalive(self.node, self.incarnation), wanted=True)
 
     def _arm(self, now: int) -> None:
         """Set the deadline for what is under way."""
@@ -206,7 +219,7 @@ class Reliable:
         """Send what waits as far as there is room."""
         while self.up and self.waiting and len(self.flight) < FLIGHT:
             message = self.waiting.popleft()
-            step.out.append(Datagram(message, (self.base + len(self.flight)) % NUMBERS, wanted=True))
+            step.out.append(self._datagram(message, (self.base + len(self.flight)) % NUMBERS, wanted=True))
             self.flight.append(message)
 
     def _acknowledged(self, expected: int, step: Step, now: int) -> None:
@@ -219,8 +232,12 @@ class Reliable:
         self._release(step)
         self._heard(now)
 
-    def _keepalive(self, message: Keepalive, *, answer: bool, now: int) -> Step:
-        step = Step()
+    def _keepalive(self, message: Keepalive, datagram: Datagram, now: int) -> Step:
+        step, answer = Step(), datagram.wanted
+        past = self.theirs is not None and (message.incarnation - self.theirs) % STARTS >= STARTS // 2
+        if past or (not answer and datagram.tag.receiver != self.incarnation):
+            self.strays += 1
+            return step
         if message.incarnation != self.theirs:
             if self.theirs is not None and self.up:
                 step.lost = True
@@ -228,7 +245,7 @@ class Reliable:
             if self.up:
                 self._begin()
         if answer:
-            step.out.append(Datagram(Keepalive(self.node, self.incarnation)))
+            step.out.append(self._datagram(Keepalive(self.node, self.incarnation)))
         else:
             self._asking = False
         if not self.up and not answer:

@@ -1,4 +1,4 @@
-"""The socket host on the wall clock: one node as a process, its device in a laboratory, its neighbours over TLS.
+"""The socket host on the wall clock: one node as a process, its device behind a driver, its neighbours over TLS.
 
     neighbour   LOST --connected/NeighbourFound--> UP
                 UP --connection ends | silence | new incarnation/NeighbourLost--> LOST
@@ -10,18 +10,18 @@ their protocols repeat them.  When a neighbour is lost everything that waits for
 the host tries to connect again until it succeeds.  On a connection messages count from 0: a number that was there before
 is a replay and dropped, a gap ends the connection.
 
-A message that a layer refuses is dropped, counted and reported; the node goes on.  An error of the laboratory ends the
-process, because a node without its device is none.
+A message that a layer refuses is dropped, counted and reported; the node goes on.  So is what the device tells and cannot
+be.  A device that is gone, hangs or speaks nonsense ends the process, because a node without its device is none.
+
+Where the scenario orders channels or faults, `qstack.hosts.weather` stands between the layers and the sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from qstack.core.errors import HostError, ProtocolError, RemoteProtocolError, WireError
@@ -29,12 +29,14 @@ from qstack.core.layer import Context, Handler, Outputs
 from qstack.core.node import Node
 from qstack.core.nouns import Cancel, Indication, Message, Note, Noun, Send, Set
 from qstack.hosts.build import applications, pile
-from qstack.hosts.laboratory import PROTOCOL, lines
-from qstack.hosts.plain import INDICATIONS, REQUESTS, line, noun_of, object_of
-from qstack.hosts.ports import LIMITS, Identity, Limits, Line, Port
-from qstack.hosts.streams import Address, reason, text
+from qstack.hosts.driver import SocketDriver, Watch
+from qstack.hosts.neighbours import Neighbour
+from qstack.hosts.plain import REQUESTS
+from qstack.hosts.ports import LIMITS, Identity, Limits, Port
+from qstack.hosts.streams import Address, text
 from qstack.hosts.wall import Timers, Wall
-from qstack.integration.tls import client_context, common_name
+from qstack.hosts.weather import weather_of
+from qstack.plugin.drivers import Driver, DriverSite, Refused
 from qstack.scenario.plan import Plan
 from qstack.services import l5_application
 from qstack.services.classical import NeighbourFound, NeighbourLost
@@ -48,33 +50,6 @@ RETRY = 0.2
 """Time between two tries to connect [s]."""
 NUMBERS = 1 << 16
 LABORATORY = "laboratory"
-
-
-@dataclass(slots=True)
-class Neighbour:
-    """What the host knows of another node.
-
-    Attributes
-    ----------
-    line
-        The direction to it, while it is open.
-    incarnation
-        Of its last introduction; 0 if there was none.
-    sent, expected
-        Number of the next message to it and from it on the present connections.
-    told_lost
-        Whether the layers believe that it is lost.
-    met
-        Whether there has ever been a connection to it.
-    """
-
-    line: Line | None = None
-    incarnation: int = 0
-    sent: int = 0
-    expected: int = 0
-    told_lost: bool = True
-    met: asyncio.Event = field(default_factory=asyncio.Event)
-    backlog: deque[Message] = field(default_factory=deque)
 
 
 class NodeHost:
@@ -94,6 +69,13 @@ class NodeHost:
         What its port bears.
     again
         Time after which a flow that ended with a reason is started again [s]; None leaves it.
+    driver
+        Makes the driver of the device; None speaks to the laboratory.
+
+    Raises
+    ------
+    ConfigError
+        If the scenario orders what cannot be on the wall clock.
     """
 
     def __init__(
@@ -106,6 +88,7 @@ class NodeHost:
         *,
         limits: Limits = LIMITS,
         again: float | None = 1.0,
+        driver: Callable[[DriverSite], Driver] | None = None,
     ) -> None:
         self.plan = plan
         self.number = number
@@ -119,10 +102,15 @@ class NodeHost:
         self.others: dict[int, Neighbour] = {}
         self.open = [flow.number for flow in plan.flows if number in (flow.source, flow.target)]
         self.done = asyncio.Event()
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.clock = Wall(time.time_ns(), 1.0)
         self.port = Port(number, plan.names, identity, int(time.time()), self, limits)
-        self.laboratory: asyncio.StreamWriter | None = None
+        lanes = {end: link.sheet.lanes for link in plan.links if number in link.ends for end in link.ends}
+        lanes.pop(number, None)
+        files = (identity.certificate, identity.key, identity.authority)
+        site = DriverSite(number, plan.names[number], lanes, addresses, *files, patience=limits.silence)
+        self.watch = Watch(lanes)
+        self.driver = driver(site) if driver else SocketDriver(site, LABORATORY, addresses[LABORATORY])
+        self.weather = weather_of(plan, self)
 
     async def run(self) -> None:
         """Serve until cancelled.
@@ -130,27 +118,27 @@ class NodeHost:
         Raises
         ------
         HostError
-            If the address is in use, or the laboratory is not there any more or speaks another protocol.
+            If the address is in use, or the device is gone, hangs or speaks nonsense.
         """
         address = self.port.reserve(self.addresses[self.names[self.number]])
         try:
-            reader = await self._find_laboratory()
+            self.clock = Wall(*await self.driver.open())
             self._build()
             self.port.listen()
             self.report("listening", address=text(address))
-            work = [self.port.spawn(self.clock.run()), self.port.spawn(self._obey(reader))]
+            work = [self.port.spawn(life) for life in (self.clock.run(), self._obey(), self._insist())]
+            vital = tuple(work)
             for peer in sorted({end for link in self.plan.links for end in link.ends if self.number in link.ends}):
                 if peer != self.number:
                     self._inform(NeighbourLost(peer))
                     self._meet(peer)
             work.append(self.port.spawn(self._start()))
-            await asyncio.wait((*work[:2], self.failed), return_when=asyncio.FIRST_COMPLETED)
-            ended = [task.exception() for task in (*work[:2], self.failed) if task.done()]
+            await asyncio.wait(vital, return_when=asyncio.FIRST_COMPLETED)
+            ended = [task.exception() for task in vital if task.done()]
             raise next(error for error in ended if error is not None)
         finally:
             await self.port.close()
-            if self.laboratory is not None:
-                self.laboratory.transport.abort()
+            self.driver.close()
 
     def report(self, event: str, **more: Any) -> None:
         """Tell what happened."""
@@ -217,60 +205,35 @@ class NodeHost:
             if flow.source == self.number:
                 self.clock.at(max(flow.flow.start, self.clock.now), self._feed, Start(flow.number))
 
-    # -- the laboratory -----------------------------------------------------------------------------------------------
-
-    async def _find_laboratory(self) -> asyncio.StreamReader:
-        """Connect to the laboratory and take its time."""
-        context = client_context(self.identity.certificate, self.identity.key, self.identity.authority)
-        context.check_hostname = False  # known by its name, not by that of its host
-        address = self.addresses[LABORATORY]
-        deadline = asyncio.get_running_loop().time() + self.limits.silence * 4
-        while True:
-            try:
-                return await self._greet(context, address)
-            except ConnectionRefusedError as error:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise HostError(f"the laboratory at {text(address)}: {reason(error)}") from error
-                await asyncio.sleep(RETRY)
-            except (OSError, TimeoutError, WireError, RemoteProtocolError) as error:
-                raise HostError(f"the laboratory at {text(address)}: {reason(error)}") from error
-
-    async def _greet(self, context: ssl.SSLContext, address: Address) -> asyncio.StreamReader:
-        async with asyncio.timeout(self.limits.handshake):
-            reader, writer = await asyncio.open_connection(*address, ssl=context, server_hostname="")
-            self.laboratory = writer
-            shown = common_name(writer.get_extra_info("peercert") or {})
-            if shown != LABORATORY:
-                raise RemoteProtocolError(f"the certificate is that of {shown!r}, not of {LABORATORY!r}")
-            data = await lines(reader)
-        if not data:
-            raise RemoteProtocolError("it refuses this node, and its own log says why")
-        greeting = object_of(data)
-        if greeting.get("laboratory") != PROTOCOL or greeting.get("node") != self.number:
-            raise RemoteProtocolError(f"it greets node {self.number} with {greeting}")
-        self.clock = Wall(int(greeting["origin_ns"]), float(greeting["slow"]))
-        return reader
+    # -- the device ----------------------------------------------------------------------------------------------------
 
     def _ask(self, noun: Noun, ctx: Context) -> Outputs:
-        """Hand a device request to the laboratory."""
-        assert self.laboratory is not None
-        self.laboratory.write(line(noun))
-        if self.laboratory.transport.get_write_buffer_size() > self.limits.waiting and not self.failed.done():
-            self.failed.set_exception(HostError("the laboratory does not read what it is sent"))
+        """Hand a request to the device."""
+        self.watch.asked(noun, time.monotonic())
+        self.driver.ask(noun)
         return ()
 
-    async def _obey(self, reader: asyncio.StreamReader) -> None:
-        """Take what the device tells."""
-        try:
-            while data := await lines(reader):
-                if data.startswith(b'{"error"'):
-                    self._refuse("device request", HostError(str(object_of(data)["error"])))
-                else:
-                    self._feed(noun_of(data, INDICATIONS))
-            why = "it closed the connection"
-        except (OSError, WireError) as error:
-            why = reason(error)
-        raise HostError(f"the laboratory is gone: {why}")
+    async def _obey(self) -> None:
+        """Take what the device tells; what cannot be is dropped."""
+        async for told in self.driver.told():
+            if isinstance(told, Refused):
+                self.watch.refused(told.request)
+                self._refuse("device request", HostError(told.why))
+                continue
+            lie = self.watch.lie(told, self.clock.now)
+            if lie is None:
+                self._feed(told)
+            else:
+                self._refuse("device indication", RemoteProtocolError(lie))
+        raise HostError("the driver has ended without a word")
+
+    async def _insist(self) -> None:
+        """End when the device owes an answer for too long."""
+        while True:
+            await asyncio.sleep(self.limits.silence / 4)
+            missing = self.watch.overdue(time.monotonic() - self.limits.silence)
+            if missing is not None:
+                raise HostError(f"the device owes {missing} for more than {self.limits.silence:g} s: it hangs")
 
     # -- other nodes --------------------------------------------------------------------------------------------------
 
@@ -301,7 +264,7 @@ class NodeHost:
             self.report("connected", peer=self.names[peer])
             self._find(peer, other)
             while other.backlog and other.line is opened:
-                self._transmit(other, other.backlog.popleft())
+                self._transmit(peer, other, other.backlog.popleft())
             assert opened.task is not None
             await asyncio.wait((opened.task,))
             if other.line is opened:
@@ -317,6 +280,8 @@ class NodeHost:
     def _lose(self, peer: int, other: Neighbour, why: str) -> None:
         """Give up what was agreed with a neighbour, once."""
         other.backlog.clear()
+        if self.weather is not None:
+            self.weather.forget(peer)
         self.port.hang_up(peer)
         if other.line is not None:
             other.line.writer.transport.abort()
@@ -339,7 +304,7 @@ class NodeHost:
     def _send(self, noun: Send, ctx: Context) -> Outputs:
         other = self._meet(noun.peer)
         if other.line is not None and not other.backlog:
-            self._transmit(other, noun.message)
+            self._transmit(noun.peer, other, noun.message)
         elif LAYOUTS[type(noun.message)].plane not in {Plane.PHYSICAL, Plane.LINK}:
             other.backlog.append(noun.message)
             if len(other.backlog) > BACKLOG:
@@ -347,15 +312,34 @@ class NodeHost:
                 self.counts["backlog dropped"] += 1
         return ()
 
-    def _transmit(self, other: Neighbour, message: Message) -> None:
+    def _transmit(self, peer: int, other: Neighbour, message: Message) -> None:
         assert other.line is not None
         try:
+            if self.weather is not None:
+                self.weather.send(peer, message)
+                return
             data = encode(message, other.sent)
         except WireError as error:
             self._refuse(type(message).__name__, error)
             return
         other.line.send(data)
         other.sent = (other.sent + 1) % NUMBERS
+
+    # -- what the weather asks for ------------------------------------------------------------------------------------
+
+    def starts(self, peer: int) -> tuple[int, int]:
+        """Return which start of this node and of a neighbour are connected."""
+        return self.port.greeting.incarnation, self.others[peer].incarnation
+
+    def write(self, peer: int, data: bytes) -> None:
+        """Write bytes to a neighbour that is connected."""
+        opened = self.others[peer].line
+        if opened is not None:
+            opened.send(data)
+
+    def missed(self, peer: int) -> None:
+        """Give up a neighbour that acknowledges nothing."""
+        self._lose(peer, self.others[peer], "it acknowledges nothing any more")
 
     # -- what the port tells ------------------------------------------------------------------------------------------
 
@@ -368,6 +352,12 @@ class NodeHost:
 
     def heard(self, peer: int, data: bytes) -> None:
         """Take a message of a neighbour."""
+        if self.weather is not None:
+            damaged = self.weather.counts["refused"]
+            self.weather.arrived((peer, self.number), data)
+            if self.weather.counts["refused"] > damaged:
+                self._refuse("damaged", RemoteProtocolError(f"bytes of {self.names[peer]} are no message"))
+            return
         other = self.others[peer]
         ahead = (header(data).sequence - other.expected) % NUMBERS
         if ahead >= NUMBERS // 2:
@@ -377,8 +367,12 @@ class NodeHost:
             raise RemoteProtocolError(f"{ahead} messages of {self.names[peer]} are missing")
         other.expected = (other.expected + 1) % NUMBERS
         message = decode(data)
+        assert isinstance(message, Message)
+        self.take(message, peer)
+
+    def take(self, message: Message, peer: int) -> None:
+        """Give a message to the layers; what they refuse is reported."""
         try:
-            assert isinstance(message, Message)
             self.node.receive(message, peer, self.clock.now)
         except ProtocolError as error:
             self._refuse(type(message).__name__, error)

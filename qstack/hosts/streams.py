@@ -21,19 +21,22 @@ async def messages(reader: asyncio.StreamReader, stream: Stream, silence: float 
     Raises
     ------
     TimeoutError
-        If nothing comes for a time [s].
+        If no whole message comes for a time [s]: one byte now and then does not keep a connection.
     WireError
         If bytes are no message, or the stream ends within one.
     """
+    now = asyncio.get_running_loop().time
     for data in stream.feed(b""):
         yield data
+    whole = now()
     while True:
-        async with asyncio.timeout(silence):
+        async with asyncio.timeout_at(None if silence is None else whole + silence):
             chunk = await reader.read(1 << 14)
         if not chunk:
             break
         for data in stream.feed(chunk):
             yield data
+            whole = now()
     if stream.pending:
         raise WireError(f"the stream ends {stream.pending} bytes into a message")
 

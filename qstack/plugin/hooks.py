@@ -50,7 +50,7 @@ def qstack_tiers() -> list[Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def qstack_drivers() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer real devices: ``make(options, site=Site)`` returns the table that answers device requests."""
+    """Offer real devices: ``make(options, site=DriverSite)`` returns a `qstack.plugin.drivers.Driver`."""
 
 
 @hookspec

@@ -136,6 +136,7 @@ MADE: Mapping[str, tuple[str, ...]] = {
     "routers": ("__call__",),
     "distillation": ("name", "combine", "output_fidelity", "input_fidelity"),
     "reconciliation": ("name", "alice", "bob"),
+    "drivers": ("open", "ask", "told", "close"),
     "channels": ("delay", "ideal", "arrivals"),
     "applications": ("handlers", "flow"),
     "sinks": ("write", "close"),

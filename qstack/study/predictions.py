@@ -16,7 +16,8 @@ from typing import Any
 from qstack.core.errors import ConfigError, PhysicsError
 from qstack.plugin.spelling import nearest
 from qstack.study.inputs import Inputs, Known, Missing, published, spread
-from qstack.study.laboratory import BY_ID, BY_PROTOCOL, success_row
+from qstack.study.laboratory import BY_ID, BY_PROTOCOL
+from qstack.study.laboratory_nv import success_row
 
 FRACTIONS = frozenset({"fidelity", "success_probability", "qber", "downtime"})
 """Quantities that lie in [0, 1]."""

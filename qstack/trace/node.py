@@ -72,6 +72,10 @@ DIRECTIONS: tuple[tuple[type[Noun], str], ...] = (
 )
 
 
+TRAVELLING = 1 << 17
+"""Messages whose cause is kept; one that is repeated after so many others has none any more."""
+
+
 class Tracer:
     """What all nodes of a traced run share.
 
@@ -102,6 +106,17 @@ class Tracer:
         key = noun if isinstance(noun, Timer) else ANSWERED.get(type(noun), lambda _: None)(noun)
         return self.asked.get((node, key))
 
+    def carried(self, sent: Noun, arrived: Message) -> None:
+        """Keep the cause of a message that has travelled as bytes, perhaps not for the last time."""
+        message, identifier = self.sent.get(id(sent), (None, 0))
+        if message is sent:
+            self._keep(arrived, identifier)
+
+    def _keep(self, message: Message, identifier: int) -> None:
+        self.sent[id(message)] = (message, identifier)
+        if len(self.sent) > TRAVELLING:
+            del self.sent[next(iter(self.sent))]
+
     def record(self, node: int, now: int, noun: Noun, layers: tuple[str, str], cause: int | None) -> int:
         """Write one record and return its id."""
         self.count += 1
@@ -111,7 +126,7 @@ class Tracer:
         if key is not None:
             self.asked[node, key(noun)] = identifier
         if isinstance(noun, Send):
-            self.sent[id(noun.message)] = (noun.message, identifier)
+            self._keep(noun.message, identifier)
         self.sink.write(
             {
                 "id": identifier,
@@ -152,6 +167,11 @@ class TracedNode(Node):
                 raise self._unhandled(item)
             following = "device" if target == "device" else target
             waiting.extend((output, following, identifier) for output in handler(item, context))
+
+    def carried(self, sent: Noun, arrived: Noun) -> None:
+        """Keep the cause of a message that has travelled as bytes."""
+        if isinstance(arrived, Message):
+            self.tracer.carried(sent, arrived)
 
     def _outside(self, noun: Noun) -> str:
         if isinstance(noun, Message):

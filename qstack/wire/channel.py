@@ -5,7 +5,9 @@ Over datagrams, messages of planes 2 to 4 carry the flag `ACK_WANTED` and count 
 modulo 2**16, per sender and hop.  The receiver hands up number `expected` only, and answers each message, also a
 repeated one, with `ChannelAck`.  The sender keeps what is not acknowledged, at most 2**15 messages, and repeats it from
 the oldest on when nothing has been acknowledged for longer than a round trip.  A new incarnation in a neighbour's
-`Keepalive` begins the numbers anew on both sides.
+`Keepalive` begins the numbers anew on both sides.  Every datagram of these planes carries a `Tag` in a TLV: which start
+of the sender speaks, and to which start of the receiver.  What does not fit both is dropped, so that nothing that was
+under way when an end began anew can be taken for what its successor says.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qstack.core.errors import WireError
-from qstack.core.nouns import Message, noun
-from qstack.wire.codec import Plane, header, pdu
+from qstack.core.nouns import Message, Noun, noun
+from qstack.wire.codec import Plane, bare, decode_as, encode, header, inspect, pdu, tlv, tlvs
 from qstack.wire.layout import HEADER, Field, Reserved
 
 
@@ -30,6 +32,44 @@ class ChannelAck(Message):
     """
 
     expected: int
+
+
+TAG = 0x0F01
+"""Code of the TLV; a receiver that does not know it may skip it, and has less protection."""
+
+
+@bare("CHANNEL_TAG", Field("sender", 32), Field("receiver", 32))
+@noun
+class Tag(Noun):
+    """Between which starts of two nodes a datagram travels.
+
+    Parameters
+    ----------
+    sender
+        Incarnation of the sending end.
+    receiver
+        Incarnation of the receiving end as the sender knows it; 0 in a question to an end that is not known.
+    """
+
+    sender: int
+    receiver: int
+
+
+def tagged(message: Message, sequence: int, flags: int, tag: Tag) -> bytes:
+    """Return the bytes of a datagram of the reliable channel."""
+    return encode(message, sequence, flags, tlv(TAG, encode(tag)))
+
+
+def tag_of(data: bytes) -> Tag | None:
+    """Return the tag of a datagram, None if it has none.
+
+    Raises
+    ------
+    WireError
+        If the bytes are no message, or the tag is malformed.
+    """
+    layout, end = inspect(data)
+    return next((decode_as(Tag, content) for code, content, _ in tlvs(layout, data, end) if code == TAG), None)
 
 
 class Stream:

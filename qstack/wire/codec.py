@@ -147,7 +147,7 @@ class Header(Noun):
     sequence: int
 
 
-def encode(message: Noun, sequence: int = 0, flags: int = 0) -> bytes:
+def encode(message: Noun, sequence: int = 0, flags: int = 0, extra: bytes = b"") -> bytes:
     """Return the bytes of a message.
 
     Parameters
@@ -158,6 +158,8 @@ def encode(message: Noun, sequence: int = 0, flags: int = 0) -> bytes:
         Number of the message, taken modulo 2**16.
     flags
         `CHECKED` adds a CRC-32; `ACK_WANTED` is passed on.
+    extra
+        TLVs that do not belong to the message, made by `tlv`.
 
     Raises
     ------
@@ -168,18 +170,18 @@ def encode(message: Noun, sequence: int = 0, flags: int = 0) -> bytes:
     if layout is None:
         raise WireError(f"{type(message).__name__} has no layout")
     body = layout.pack(message)
-    if layout.lists or flags:
-        return _encode_long(layout, message, body, sequence, flags)
+    if layout.lists or flags or extra:
+        return _encode_long(layout, message, body, sequence, flags, extra)
     if layout.plane is not None:
         body |= layout.prefix | (sequence & 0xFFFF) << layout.bits
     return body.to_bytes(layout.size, "big")
 
 
-def _encode_long(layout: Layout, message: Noun, body: int, sequence: int, flags: int) -> bytes:
-    """Encode a message with lists or flags."""
+def _encode_long(layout: Layout, message: Noun, body: int, sequence: int, flags: int, extra: bytes) -> bytes:
+    """Encode a message with lists, flags or further TLVs."""
     if layout.plane is None or flags & ~(CHECKED | ACK_WANTED):
         raise WireError(f"{layout.title} cannot carry flags {flags:#04x}", 2)
-    lists = b"".join(_encode_list(layout, entry, message) for entry in layout.lists)
+    lists = b"".join(_encode_list(layout, entry, message) for entry in layout.lists) + extra
     if lists:
         flags |= EXTENDED
     length = layout.size + len(lists) + (4 if flags & CHECKED else 0)
@@ -196,10 +198,14 @@ def _encode_list(layout: Layout, entry: List, message: Noun) -> bytes:
     value = getattr(message, name)
     try:
         content = b"".join(entry.kind.encode(item).to_bytes(width, "big") for item in value)
-        head = entry.code.to_bytes(2, "big") + len(content).to_bytes(2, "big")
+        return tlv(entry.code, content)
     except (ValueError, TypeError, OverflowError) as error:
         raise WireError(f"{layout.title}.{name} = {value!r}: {error}", layout.size) from error
-    return head + content + bytes(-len(content) % 4)
+
+
+def tlv(code: int, content: bytes) -> bytes:
+    """Return a TLV, filled up with zeros."""
+    return code.to_bytes(2, "big") + len(content).to_bytes(2, "big") + content + bytes(-len(content) % 4)
 
 
 def decode(data: bytes) -> Noun:
@@ -300,6 +306,21 @@ def split_lists(layout: Layout, data: bytes, end: int) -> Iterator[tuple[List, b
         If a TLV is malformed, doubled, or must be understood and is not.
     """
     known = {entry.code: entry for entry in layout.lists}
+    for code, content, start in tlvs(layout, data, end):
+        if code in known:
+            yield known[code], content, start
+        elif code & MANDATORY:
+            raise WireError(f"TLV {code:#06x} must be understood and is not", start - 4)
+
+
+def tlvs(layout: Layout, data: bytes, end: int) -> Iterator[tuple[int, bytes, int]]:
+    """Yield all TLVs behind the fixed part: code, content, and where the content begins [byte].
+
+    Raises
+    ------
+    WireError
+        If a TLV is malformed or doubled.
+    """
     seen: set[int] = set()
     place = layout.size
     while place < end:
@@ -316,10 +337,7 @@ def split_lists(layout: Layout, data: bytes, end: int) -> Iterator[tuple[List, b
         if code in seen:
             raise WireError(f"TLV {code:#06x} stands twice", start - 4)
         seen.add(code)
-        if code in known:
-            yield known[code], data[start:stop], start
-        elif code & MANDATORY:
-            raise WireError(f"TLV {code:#06x} must be understood and is not", start - 4)
+        yield code, data[start:stop], start
 
 
 def _decode_list(layout: Layout, entry: List, content: bytes, offset: int) -> tuple[Any, ...]:

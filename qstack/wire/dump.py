@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 from qstack.core.errors import WireError
 from qstack.core.nouns import Noun
-from qstack.wire.codec import LAYOUTS, Header, decode, decode_as, inspect, split_lists
+from qstack.wire.channel import TAG
+from qstack.wire.codec import LAYOUTS, Header, decode, decode_as, inspect, tlvs
 from qstack.wire.layout import HEADER, Fixed, Layout, Place, Reserved
+
+OTHERS = {TAG: "channel tag"}
+"""TLVs that belong to no message."""
 
 
 def hexdump(data: bytes, cls: type[Noun] | None = None) -> str:
@@ -88,7 +92,14 @@ def _read(layout: Layout, place: Place, raw: int) -> tuple[str, str]:
 
 def _behind(layout: Layout, data: bytes, end: int) -> Iterator[str]:
     """Yield the lists and the checksum."""
-    for entry, content, start in split_lists(layout, data, end):
+    known = {entry.code: entry for entry in layout.lists}
+    for code, content, start in tlvs(layout, data, end):
+        if code not in known:
+            yield _line(start - 4, "", data[start - 4 : start], OTHERS.get(code, "(unknown)"), f"TLV {code:#06x}")
+            for i in range(0, len(content), 4):
+                yield _line(start + i, "", content[i : i + 4], "", "")
+            continue
+        entry = known[code]
         yield _line(start - 4, "", data[start - 4 : start - 2], f"{entry.attribute} type", f"{entry.code:#06x}")
         yield _line(start - 2, "", data[start - 2 : start], f"{entry.attribute} length", f"{len(content)}")
         width = entry.bits // 8

@@ -35,10 +35,11 @@ def scenario(**changes: Any) -> dict[str, Any]:
 
 
 def by_node(records: list[dict[str, Any]]) -> Lines:
-    """Return what every node saw and did, in its order; causes are left out, because bytes do not carry them."""
+    """Return what every node saw and did, in its order, and why."""
     lines: Lines = defaultdict(list)
     for r in records:
-        lines[r["node"]].append((r["time_ps"], r["direction"], r["from"], r["to"], r["noun"], r["fields"]))
+        line = (r["time_ps"], r["direction"], r["from"], r["to"], r["noun"], r["fields"], r["id"], r["cause"])
+        lines[r["node"]].append(line)
     return dict(lines)
 
 

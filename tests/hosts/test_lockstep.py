@@ -76,6 +76,38 @@ def test_transcript_equals_the_simulation(change, three, run, lines, identities)
     assert transcript == expected.lines
 
 
+@pytest.mark.requirement("QS-CL-003")
+@pytest.mark.parametrize("app", ["teleport", "chsh", "rsp", {"use": "pairs", "consumption": "T"}], ids=str)
+def test_sessions_with_cutoff_and_retransmission(app, three, run, lines, identities):
+    """Everything is equal: numbers and causes of the records, times, draws, and what the applications counted."""
+    data = three(faults=[LOST_ADD, {"message": "Track", "nth": [3, 9], "action": "drop"}], run__tier="exact")
+    data["flows"][0] |= {"app": app, "number": 12}
+    data["stack"]["network"]["cutoff"] = "2 ms"
+    expected = run(data)
+    assert expected.delivered >= 12
+    assert expected.count("timer", "Cutoff") > 0
+    assert expected.count("timer", "AddDue") == 1
+    assert expected.network.carriage.counts["repeated"] > 0
+    host, transcript = on_sockets(data, identities, lines)
+    assert transcript == expected.lines
+    assert [f.pairs for f in host.network.recorder.flows] == [f.pairs for f in expected.network.recorder.flows]
+
+
+@pytest.mark.requirement("QS-CL-243")
+@pytest.mark.parametrize("channel", ["ideal", {"use": "lossy", "loss": 0.1, "duplicate": 0.1}], ids=str)
+def test_causes_survive_bytes(channel, three, run):
+    data = three(run__encode=True)
+    data["network"]["channel"] = channel
+    records = [line for lines in run(data).lines.values() for line in lines]
+    nouns = {line[6]: line for line in records}
+    arrived = [line for line in records if line[1] == "in"]
+    assert len(arrived) > 100
+    for line in arrived:
+        sent = nouns[line[7]]
+        assert sent[1] == "out"
+        assert sent[5]["message"]["noun"] == line[4]
+
+
 def test_transcript_on_a_lossy_channel_that_reorders(three, run, lines, identities):
     data = three()
     data["network"]["channel"] = {"use": "lossy", "loss": 0.1, "reorder": 0.2, "held": "1 ms", "duplicate": 0.1}

@@ -252,6 +252,47 @@ def test_stalls_end(good):
     on_stage(good, scene)
 
 
+@pytest.mark.requirement("QS-CL-244")
+def test_one_byte_now_and_then_does_not_keep_a_connection(good):
+    async def scene(stage):
+        _, writer = await stage.raw("n0", HELLO)
+        await until(lambda: stage.diary.met)
+        begin = time.monotonic()
+        for byte in encode(Complete(1)) + encode(Complete(2)):
+            if stage.diary.left:
+                break
+            writer.write(bytes([byte]))
+            await asyncio.sleep(QUICK.silence / 4)
+        await until(lambda: stage.diary.left)
+        assert stage.diary.left == [(0, "nothing came for too long")]
+        assert time.monotonic() - begin < 4 * QUICK.silence
+        await stage.still_works()
+
+    on_stage(good, scene)
+
+
+@pytest.mark.requirement("QS-CL-244")
+@pytest.mark.parametrize(
+    ("half", "why"),
+    [
+        (encode(Complete(1))[:9], "the stream ends 9 bytes into a message"),
+        (encode(Complete(1))[:5], "the stream ends 5 bytes into a message"),
+        (bytes([0x12, 2, 0, 3, 0xFF, 0xFF, 0, 0]) + bytes(60_000), "the stream ends 60008 bytes into a message"),
+    ],
+)
+def test_half_messages_are_told_and_cost_nobody_else(half, why, good):
+    async def scene(stage):
+        _, writer = await stage.raw("n0", HELLO + half)
+        await until(lambda: stage.diary.met)
+        writer.write_eof() if writer.can_write_eof() else writer.close()
+        await until(lambda: stage.diary.turned_away)
+        assert why in stage.diary.turned_away[0]
+        assert stage.diary.got == []
+        await stage.still_works()
+
+    on_stage(good, scene)
+
+
 @pytest.mark.requirement("QS-CL-015")
 def test_a_flood_is_read_slowly_and_only_the_flooder_waits(good):
     async def scene(stage):

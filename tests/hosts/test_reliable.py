@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qstack.hosts.reliable import FLIGHT, WAITING, Datagram, Reliable
-from qstack.wire.channel import ChannelAck
+from qstack.wire.channel import ChannelAck, Tag, tag_of, tagged
+from qstack.wire.codec import ACK_WANTED, CHECKED, decode, encode, header
+from qstack.wire.dump import hexdump
 from qstack.wire.network import Complete, Keepalive
 
 TIMEOUT = 100
@@ -84,7 +86,7 @@ def test_liveness_is_lost_and_found():
         now = a.deadline
         step = a.due(now)
         assert now < 10_000
-    assert step.out == [Datagram(Keepalive(0, 1), wanted=True)]
+    assert step.out == [Datagram(Keepalive(0, 1), wanted=True, tag=Tag(1, 0))]
     assert a.send(Complete(2), now).out == []
     answer = b.receive(step.out[0], now)
     assert answer.lost
@@ -93,6 +95,71 @@ def test_liveness_is_lost_and_found():
     assert found.found
     assert numbers(d.message for d in found.out) == [2]
     assert numbers(b.receive(found.out[0], now).up) == [2]
+
+
+def lost(a, b):
+    """Let A give B up, and both begin anew; return A's former question and when."""
+    step = type("Nothing", (), {"lost": False})
+    while not step.lost:
+        now = a.deadline
+        step = a.due(now)
+    a.receive(b.receive(step.out[0], now).out[0], now)
+    assert a.up
+    return step.out[0], now
+
+
+@pytest.mark.requirement("QS-CL-242")
+def test_a_datagram_of_a_former_start_is_a_stray_even_if_its_number_fits():
+    a, b = Reliable(0, TIMEOUT, tries=3), Reliable(1, TIMEOUT, tries=3)
+    held = a.send(Complete(1), 0).out[0]
+    answer = b.send(Complete(5), 0).out[0]
+    _, now = lost(a, b)
+    assert b.receive(held, now).up == []
+    assert a.receive(answer, now).up == []
+    assert (a.strays, b.strays) == (1, 1)
+    fresh = a.send(Complete(2), now).out[0]
+    assert fresh.sequence == held.sequence
+    assert numbers(b.receive(fresh, now).up) == [2]
+    assert a.receive(Datagram(ChannelAck(1), tag=held.tag), now).out == []
+    assert len(a.flight) == 1, "an acknowledgement of a former start acknowledges nothing"
+
+
+@pytest.mark.requirement("QS-CL-242")
+def test_old_questions_and_answers_to_old_questions_are_not_believed():
+    a, b = Reliable(0, TIMEOUT, tries=3, interval=1000), Reliable(1, TIMEOUT, tries=3)
+    a.start(0)
+    old = a.due(a.deadline).out[0]
+    stale = b.receive(old, 1).out[0]
+    question, now = lost(a, b)
+    assert b.receive(old, now).out == []
+    assert b.theirs == question.message.incarnation
+    a.up, a._asking = False, True
+    assert not a.receive(stale, now).found
+    assert a.strays == b.strays == 1
+
+
+@pytest.mark.requirement("QS-CL-242")
+def test_starts_wrap():
+    a = Reliable(0, TIMEOUT, incarnation=(1 << 32) - 1)
+    b = Reliable(1, TIMEOUT, theirs=(1 << 32) - 1)
+    step = b.receive(Datagram(Keepalive(0, 3), wanted=True, tag=Tag(3, 0)), 0)
+    assert step.lost
+    assert b.theirs == 3
+    assert a.receive(Datagram(ChannelAck(0), tag=Tag(0, 5)), 0).up == []
+    assert a.strays == 1
+
+
+@pytest.mark.requirement("QS-CL-242")
+@pytest.mark.parametrize("message", [Complete(7), ChannelAck(3), Keepalive(1, 2)])
+def test_tags_travel_as_bytes(message):
+    data = tagged(message, 9, ACK_WANTED | CHECKED, Tag(3, (1 << 32) - 1))
+    assert tag_of(data) == Tag(3, (1 << 32) - 1)
+    assert decode(data) == message
+    assert header(data).sequence == 9
+    assert tag_of(encode(message, 9, CHECKED)) is None
+    dump = hexdump(data)
+    assert "channel tag" in dump
+    assert "ffffffff" in dump
 
 
 @pytest.mark.requirement("QS-CL-009")

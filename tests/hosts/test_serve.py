@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -43,6 +44,25 @@ def test_three_processes_deliver_pairs(network):
     assert not net.events("laboratory", "refused"), "no qubit was used twice or leaked to a stranger"
 
 
+@pytest.mark.parametrize("app", ["teleport", "chsh"])
+def test_three_processes_keep_a_session_in_bad_weather(app, network):
+    net = network(12)
+    path = net.folder / "scenario.yaml"
+    data = json.loads(path.read_text())
+    data["flows"][0]["app"] = app
+    data["run"]["tier"] = "exact"
+    data["network"]["channel"] = {"use": "lossy", "loss": 0.05, "duplicate": 0.05}
+    data["faults"] = [{"message": "Add", "from": "n0", "to": "n1", "nth": 1, "action": "drop"}]
+    path.write_text(json.dumps(data))
+    net.start("laboratory", *NODES)
+    for name in ("n0", "n2"):
+        net.wait(name, "Finished", **DELIVERED)
+    head, tail = consumed(net, "n0"), consumed(net, "n2")
+    assert len(head.keys() & tail.keys()) >= 12
+    assert set(net.stop().values()) == {0}
+    assert not net.events("laboratory", "refused")
+
+
 def test_a_second_process_at_the_same_port_is_refused(network):
     net = network()
     net.start("laboratory", *NODES)
@@ -64,4 +84,4 @@ def test_without_a_laboratory_there_is_no_node(network):
     net.wait("n0", "listening")
     net.kill("laboratory")
     assert net.running.pop("n0").wait(30) == 1
-    assert "the laboratory is gone" in net.errors("n0")
+    assert f"the laboratory at {net.addresses['laboratory']} is gone" in net.errors("n0")

@@ -18,7 +18,7 @@ from qstack.hosts.plain import INDICATIONS, LONGEST, REQUESTS, line, noun_of
 from qstack.hosts.ports import Identity, Limits, Port
 from qstack.hosts.sockets import NodeHost
 from qstack.hosts.wall import Timers, Wall
-from qstack.services.device import Free, Herald, Swap, Trigger
+from qstack.services.device import Bits, Free, Herald, Swap, Trigger
 from qstack.wire import encode
 from qstack.wire.network import Complete, Forward, Track
 
@@ -210,9 +210,10 @@ def test_the_laboratory_refuses_what_cannot_be(calm, identities):
             line(Trigger(1, 99, 1, 0, keep=True, bases=())),
             line(Herald(1, 0, 1, 0, 0, 5, 0, -1, -1)),
         )
-        assert greeting["laboratory"] == 1
+        assert greeting["laboratory"] == 2
         assert greeting["node"] == 0
-        assert all(list(answer) == ["error"] for answer in answers)
+        assert all(next(iter(answer)) == "error" for answer in answers)
+        assert answers[3]["request"] == {"noun": "Free", "qubit": 12345}
         assert "holds no qubit 12345" in answers[3]["error"]
         assert "expected int" in answers[4]["error"]
         assert "Did you mean 'Free'" in answers[6]["error"]
@@ -262,7 +263,13 @@ def test_a_device_forgets_a_node_that_leaves(calm, identities):
 
 
 @pytest.mark.parametrize(
-    "noun", [Swap(4, 7), Herald(1, 0, 5, 9, 2, 77, 1 << 61, -1, -1), Trigger(1, 0, 3, 0, keep=False, bases=(0, 1))]
+    "noun",
+    [
+        Swap(4, 7),
+        Bits(3, 8192, (1 << 8191) + 5),
+        Herald(1, 0, 5, 9, 2, 77, 1 << 61, -1, -1),
+        Trigger(1, 0, 3, 0, keep=False, bases=(0, 1)),
+    ],
 )
 def test_lines_come_back(noun):
     assert noun_of(line(noun), {**REQUESTS, **INDICATIONS}) == noun
@@ -279,11 +286,13 @@ def test_lines_come_back(noun):
         b'{"noun":"Swap","left":true,"right":1}',
         b'{"noun":"Swap","left":1e400,"right":1}',
         b"\xff",
+        b'{"noun":"Bits","purpose":1,"number":8,"value":255}',
+        b'{"noun":"Bits","purpose":1,"number":8,"value":"xyz"}',
     ],
 )
 def test_lines_that_are_none_raise_wire_errors(data):
     with pytest.raises(WireError):
-        noun_of(data, REQUESTS)
+        noun_of(data, {**REQUESTS, **INDICATIONS})
 
 
 @timer

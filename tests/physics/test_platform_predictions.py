@@ -10,7 +10,8 @@ import pytest
 
 from qstack.core.errors import ConfigError
 from qstack.study.inputs import Inputs, spread
-from qstack.study.laboratory import BY_ID, BY_PROTOCOL, _delivered
+from qstack.study.laboratory import BY_ID, BY_PROTOCOL
+from qstack.study.laboratory_nv import delivered
 from qstack.study.predictions import predict_file
 
 DOCS = Path(__file__).parents[2] / "docs" / "validation"
@@ -76,7 +77,7 @@ def test_deterministic_delivery_by_counting_attempts():
         kept = exp(-(clock - n * period) / coherence)
         total += chance * (1 + 0.9 + (0.8 + 0.7) * kept) / 4
     failed = (1 - p) ** 300
-    assert _delivered(p, state, period, clock, coherence) == pytest.approx(total + failed / 4, rel=5e-3)
+    assert delivered(p, state, period, clock, coherence) == pytest.approx(total + failed / 4, rel=5e-3)
 
 
 def test_another_experiment_of_a_known_protocol(tmp_path):
