@@ -197,21 +197,7 @@ class CapabilityTests(Benches):
     @requirement("QS-L1-014")
     def test_states_agree_with_the_outcomes(self, make: Any) -> None:
         """How often each index is announced, and the correlations of the bits of both ends."""
-        bench = self.bench(make).measuring(lambda number: number % 3).attempt().rounds(3000)
-        told = [herald.bell for _, herald in bench.heralds(1)]
-        for outcome in bench.sheet.heralds[FEW].outcomes:
-            share = sum(o.share for o in bench.sheet.heralds[FEW].outcomes if o.bell == outcome.bell)
-            agrees(
-                f"share of index {outcome.bell}",
-                len(told),
-                told.count(outcome.bell) / len(told),
-                share,
-                share * (1 - share),
-            )
-        declared = states(bench)
-        for (bell, basis), (number, mean) in bench.correlators().items():
-            expected = declared[bell][basis] * sign(bell, basis)
-            agrees(f"index {bell}, both in {Basis(basis).name}", number, mean, expected, 1 - expected**2)
+        tomography(self.bench(make).measuring(lambda number: number % 3).attempt().rounds(3000))
 
 
 def first(bench: Bench) -> Any:
@@ -242,6 +228,25 @@ def states(bench: Bench) -> dict[int, dict[int, float]]:
         x, y, z = (sum(o.share * o.correlators[k] for o in outcomes) / total for k in range(3))
         found[bell] = {Basis.X: x, Basis.Y: y, Basis.Z: z}
     return found
+
+
+def tomography(bench: Bench) -> None:
+    """Compare announced indices, and bits that both ends measured, with the declared outcomes.
+
+    Raises
+    ------
+    AssertionError
+        If they do not agree.
+    """
+    told = [herald.bell for _, herald in bench.heralds(1)]
+    for outcome in bench.sheet.heralds[FEW].outcomes:
+        share = sum(o.share for o in bench.sheet.heralds[FEW].outcomes if o.bell == outcome.bell)
+        seen = told.count(outcome.bell) / max(1, len(told))
+        agrees(f"share of index {outcome.bell}", len(told), seen, share, share * (1 - share))
+    declared = states(bench)
+    for (bell, basis), (number, mean) in bench.correlators().items():
+        expected = declared[bell][basis] * sign(bell, basis)
+        agrees(f"index {bell}, both in {Basis(basis).name}", number, mean, expected, 1 - expected**2)
 
 
 def waits(bench: Bench) -> list[int]:

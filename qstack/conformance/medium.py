@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from math import exp, sqrt
 
-from qstack.conformance.device import DeviceSuite, sign, waits
+from qstack.conformance.device import DeviceSuite, sign, tomography, waits
 from qstack.conformance.device_talk import (
     FEW,
     MANY,
@@ -137,6 +137,12 @@ class ChanceTests:
         assert abs(means[0] - means[1]) < 4 * error, (
             f"attempts until a success: {means[0]:.3f} skipped, {means[1]:.3f} made"
         )
+
+    @requirement("QS-L1-014")
+    def test_states_of_single_attempts_agree_with_the_outcomes(self, make: MakeMedium) -> None:
+        """Where every attempt is made and asks the midpoint."""
+        bench = pair_bench(make, attempts="each").measuring(lambda number: number % 3)
+        tomography(bench.attempt().rounds(1500))
 
 
 class SwapTests:
