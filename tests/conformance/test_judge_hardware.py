@@ -93,7 +93,7 @@ class Resurrects(Memory):
     """Loses all coherence, and has some again later."""
 
     def decay(self, age_s):
-        dead = 0.01 <= age_s < 0.1
+        dead = 0.005 <= age_s < 0.05
         return Decay(0.0 if dead else exp(-age_s / self.coherence_s), exp(-age_s), 1 - exp(-age_s))
 
 

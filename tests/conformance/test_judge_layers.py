@@ -7,16 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from qstack import api
 from qstack.conformance.judge import failed, judge
+from qstack.conformance.node import NodeSuite
+from qstack.conformance.offers import nodes
 from qstack.conformance.physical import PhysicalSuite
 from qstack.conformance.specification import load
 from qstack.conformance.transport import TransportSuite
 from qstack.core.errors import ProtocolError
 from qstack.core.layer import Layer
 from qstack.core.nouns import Send
+from qstack.network.circuit import Uninstall
 from qstack.physical.layer import PhysicalLayer
-from qstack.services.device import Apply, BellMeasure, BellMeasured, Free, Herald, Missed, Trigger
+from qstack.services.device import Apply, BellMeasure, BellMeasured, Free, Herald, Missed, Swap, Swapped, Trigger
 from qstack.services.l1_physical import Attempt, Heralded, Renumber, Skipped
+from qstack.services.l2_link import Ok
 from qstack.services.l3_network import Connect, Connected, Disconnect, Disconnected, Pair
 from qstack.services.l4_transport import (
     Close,
@@ -33,6 +38,7 @@ from qstack.services.l4_transport import (
 from qstack.services.reasons import Reason
 from qstack.transport.layer import TransportLayer
 from qstack.transport.session import AnswerDue
+from qstack.wire.signalling import Teardown
 from qstack.wire.transport import (
     Acknowledgement,
     Correction,
@@ -42,6 +48,7 @@ from qstack.wire.transport import (
     SessionReset,
 )
 
+NODES = nodes(api.manager())
 SPECIFICATION = load(Path(__file__).parents[2] / "specs")
 
 
@@ -297,6 +304,47 @@ TRANSPORT = {
     "hides what it knows of a pair": ("QS-L5-005", (Pair,), lambda: edit(Delivery, lambda d: replace(d, estimate=1.0))),
 }
 
+
+def node(site):
+    return NODES["reference"](site)
+
+
+def pile(kinds, spoil):
+    """Return whole nodes of which the layer that handles these kinds is spoilt."""
+
+    def make(site):
+        return tuple(
+            Spoilt(layer, [kind for kind in kinds if kind in layer.handlers()], spoil)
+            if any(kind in layer.handlers() for kind in kinds)
+            else layer
+            for layer in node(site)
+        )
+
+    return make
+
+
+def eager(answers, noun, ctx):
+    return [Attempt(1, 0, 3, 0, keep=True, bases=())]
+
+
+WHOLE = {
+    "has two layers for one noun": ("QS-CV-281", lambda: lambda site: (*node(site), transport(site))),
+    "attempts at once": ("QS-CV-282", lambda: pile((Open,), more(eager))),
+    "delivers under the link's index": (
+        "QS-CV-283",
+        lambda: pile((Pair,), edit(Delivery, lambda d: replace(d, bell=1))),
+    ),
+    "does not swap": ("QS-CV-284", lambda: pile((Ok,), without(Swap))),
+    "tells the user of a swap": (
+        "QS-CV-284",
+        lambda: pile((Swapped,), more(lambda a, noun, ctx: [Delivery(5, 0, 0, noun.left, 0.9, -1)])),
+    ),
+    "keeps halves": ("QS-CV-285", lambda: pile((Close, Disconnect, Teardown, Uninstall), without(Free))),
+    "says nothing of a lost neighbour": ("QS-CV-286", lambda: pile((Disconnected,), without(Closed))),
+    "tells of a lost neighbour twice": ("QS-CV-286", lambda: pile((Disconnected,), twice(Closed))),
+}
+
+
 CASES = [
     (suite, layer, name, table)
     for suite, layer, table in ((PhysicalSuite, physical, PHYSICAL), (TransportSuite, transport, TRANSPORT))
@@ -306,6 +354,18 @@ CASES = [
 
 def failures(suite, make):
     return {verdict.id for verdict in failed(judge(suite, make, SPECIFICATION), strict=True)}
+
+
+@pytest.mark.requirement("QS-CF-008")
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_broken_node_fails_what_it_breaks(name):
+    number, make = WHOLE[name]
+    assert failures(NodeSuite, make()) == {number}
+
+
+def test_the_reference_is_a_whole_node():
+    assert failures(NodeSuite, node) == set()
+    assert {verdict.id for verdict in judge(NodeSuite, node, SPECIFICATION)} == {number for number, _ in WHOLE.values()}
 
 
 class TestPhysical(PhysicalSuite):
