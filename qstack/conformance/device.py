@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from qstack.conformance.device_talk import FEW, Bench, agrees
 from qstack.conformance.marks import Unsupported, requirement
@@ -28,7 +28,15 @@ CLEAR = 30.0
 
 
 class Benches:
-    """How the tests of a suite come to a bench."""
+    """How the tests of a suite come to a bench.
+
+    Attributes
+    ----------
+    effort
+        Factor on the number of pairs that statistics are made of: a thorough judge sets a larger one.
+    """
+
+    effort: ClassVar[int] = 1
 
     def bench(self, make: Any, seed: int = 1) -> Bench:
         """Return two devices with a link."""
@@ -194,12 +202,12 @@ class CapabilityTests(Benches):
     @requirement("QS-L1-014")
     def test_times_agree_with_the_probability(self, make: Any) -> None:
         """Attempts until a success are geometric: their mean, and the shares of 1, 2 and 3 of them."""
-        waits(self.bench(make).freeing().attempt().rounds(1500))
+        waits(self.bench(make).freeing().attempt().rounds(1500 * self.effort))
 
     @requirement("QS-L1-014")
     def test_states_agree_with_the_outcomes(self, make: Any) -> None:
         """How often each index is announced, and the correlations of the bits of both ends."""
-        tomography(self.bench(make).measuring(lambda number: number % 3).attempt().rounds(1800))
+        tomography(self.bench(make).measuring(lambda number: number % 3).attempt().rounds(1800 * self.effort))
 
 
 def first(bench: Bench) -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from math import exp, sqrt
 
-from qstack.conformance.device import DeviceSuite, intervals, sign, tomography
+from qstack.conformance.device import Benches, DeviceSuite, intervals, sign, tomography
 from qstack.conformance.device_talk import (
     FEW,
     MANY,
@@ -69,7 +69,7 @@ def pair_bench(make: MakeMedium, seed: int = 1, attempts: str = "skip", coherenc
     return Bench(partial(network, make, ((1, 2),), attempts, coherence_s), seed)
 
 
-class AgeTests:
+class AgeTests(Benches):
     """Waiting in memories."""
 
     @requirement("QS-L1-032")
@@ -85,13 +85,13 @@ class AgeTests:
                 bench.ask(node, Apply(qubit, 3))
 
             bench.measuring(lambda number: Basis.X, after, touch if touched else None)
-            faded(bench.attempt(row=MANY).wait(1000 * (after + SHEET.kept_cycle)), 70e-6, after)
+            faded(bench.attempt(row=MANY).wait(1000 * self.effort * (after + SHEET.kept_cycle)), 70e-6, after)
 
     @requirement("QS-L1-286")
     def test_a_half_ages_from_its_emission(self, make: MakeMedium) -> None:
         """Not from its herald: light's way counts."""
         bench = pair_bench(make, coherence_s=1.6e-6).measuring(lambda number: Basis.X).attempt(row=MANY)
-        faded(bench.wait(1000 * SHEET.kept_cycle), 1.6e-6, 0)
+        faded(bench.wait(1000 * self.effort * SHEET.kept_cycle), 1.6e-6, 0)
 
 
 def faded(bench: Bench, coherence_s: float, after: int) -> None:
@@ -110,7 +110,7 @@ def faded(bench: Bench, coherence_s: float, after: int) -> None:
         agrees(f"index {bell}, {after} ps after the herald", number, mean, expected, 1 - expected**2)
 
 
-class ChanceTests:
+class ChanceTests(Benches):
     """Where chance comes from."""
 
     @requirement("QS-L1-012")
@@ -129,7 +129,7 @@ class ChanceTests:
     def test_skipped_attempts_cost_nothing(self, make: MakeMedium) -> None:
         """Made one by one, attempts give successes after the same times."""
         skipped, made = (
-            intervals(pair_bench(make, attempts=attempts).freeing().attempt().rounds(1000))
+            intervals(pair_bench(make, attempts=attempts).freeing().attempt().rounds(600 * self.effort))
             for attempts in ("skip", "each")
         )
         means = [sum(found) / len(found) for found in (skipped, made)]
@@ -143,7 +143,7 @@ class ChanceTests:
     def test_states_of_single_attempts_agree_with_the_outcomes(self, make: MakeMedium) -> None:
         """Where every attempt is made and asks the midpoint."""
         bench = pair_bench(make, attempts="each").measuring(lambda number: number % 3)
-        tomography(bench.attempt().rounds(1500))
+        tomography(bench.attempt().rounds(700 * self.effort))
 
 
 class SwapTests:

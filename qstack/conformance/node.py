@@ -145,23 +145,22 @@ class NodeSuite:
 
     @requirement("QS-CV-285")
     def test_after_the_end_nothing_is_left(self, make: Make) -> None:
-        """No qubit and no attempt, when the user closes and when the path is torn down."""
-        for user in (True, False):
+        """No qubit and no attempt: the user closes, the path is torn down, a neighbour is lost."""
+        for end in (Close, Teardown, NeighbourLost):
             node = head(make, number=0)
             node.herald(1, 7, bell=1)
             circuit = node.t.last(SetupReq).circuit
-            node.t.from_(1) >> (Close(SESSION) if user else Teardown(circuit, Reason.NORES))
+            ends = {Close: Close(SESSION), Teardown: Teardown(circuit, Reason.NORES), NeighbourLost: NeighbourLost(1)}
+            node.t.from_(1) >> ends[end]
             node.t.wait(10 * ROUND_TRIP)
             expect(node.t, 7 in node.freed(), "the half freed")
             expect(node.t, node.attempting(1) < 0, "no attempts any more")
 
     @requirement("QS-CV-286")
     def test_a_lost_neighbour_is_told(self, make: Make) -> None:
-        """To the user, with the reason; and nothing is left."""
+        """To the user, with the reason."""
         node = head(make, number=0)
         node.herald(1, 7, bell=1)
         node.t >> NeighbourLost(1)
         node.t.wait(10 * ROUND_TRIP)
         expect(node.t, node.t.all(Closed) == [Closed(SESSION, Reason.LOST_PEER)], "Closed with LOST_PEER, once")
-        expect(node.t, 7 in node.freed(), "the half freed")
-        expect(node.t, node.attempting(1) < 0, "no attempts any more")

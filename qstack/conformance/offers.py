@@ -69,7 +69,7 @@ LEVELS = ("physical", "link", "network", "transport")
 
 
 def nodes(manager: Manager) -> Subjects:
-    """Return whole nodes by name: of every level the layer of that name, or the reference where there is none."""
+    """Return whole nodes by name: the reference, and what comes of it when one plugin's layers take their places in it."""
 
     def make(name: str, site: Any) -> Any:
         layers: list[Any] = []
@@ -80,5 +80,7 @@ def nodes(manager: Manager) -> Subjects:
             layers += made if isinstance(made, tuple) else (made,)
         return tuple(layers)
 
-    names = sorted({name for level in LEVELS for name in manager.offers("layers", level)})
-    return {name: partial(make, name) for name in names}
+    names = {name for level in LEVELS for name in manager.offers("layers", level)} - {"reference"}
+    return {"reference": partial(make, "reference")} | {
+        f"{name}+reference": partial(make, name) for name in sorted(names)
+    }

@@ -27,9 +27,9 @@ from qstack.quantum.bounds import binary_entropy
 
 Bits = NDArray[np.uint8]
 MakeReconciler = Callable[[], Any]
-LENGTH = 2048
+LENGTH = 1024
 RATES = (0.01, 0.03, 0.06, 0.1)
-ROUNDS = 6
+ROUNDS = 4
 """Blocks for each rate."""
 FAILURE = 0.01
 """Probability that a block stays wrong, for a scheme whose `failure` does not say it."""

@@ -425,12 +425,9 @@ CHANNELS = {
 
 
 def tired(policy):
-    """Give another answer every other time."""
-
-    def asked(*arguments):
-        return policy(*arguments) if next(ticks) % 5 else 0
-
-    return asked
+    """Give another answer every seventh time."""
+    asked = count()
+    return lambda *arguments: 0 if next(asked) % 7 == 3 else policy(*arguments)
 
 
 SCHEDULERS = {
