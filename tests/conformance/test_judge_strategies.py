@@ -425,9 +425,9 @@ CHANNELS = {
 
 
 def tired(policy):
-    """Give another answer every seventh time."""
+    """Give another answer every thirteenth time."""
     asked = count()
-    return lambda *arguments: 0 if next(asked) % 7 == 3 else policy(*arguments)
+    return lambda *arguments: 0 if next(asked) % 13 == 3 else policy(*arguments)
 
 
 SCHEDULERS = {
