@@ -13,7 +13,7 @@ Ages, fibres and stations are the suite's; no state is looked at that the model 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isclose
+from math import isclose, log
 
 from qstack.conformance.marks import Unsupported, requirement
 from qstack.core.errors import PhysicsError
@@ -52,6 +52,16 @@ def links(make: Platform) -> Iterator[tuple[tuple[Arm, Arm], tuple[Herald, ...]]
         raise Unsupported("links between two of a kind over fibres of 0.1 to 75 km")
 
 
+def _times(age: float, decay: Decay) -> str:
+    """Say that T2 exceeds 2 T1 if that is what is wrong with a decay; empty if it is not."""
+    if not (age > 0 and 0 < decay.xy < 1 and 0 < decay.z < 1):
+        return ""
+    t1, t2 = -age / log(decay.z), -age / log(decay.xy)
+    if t2 <= 2 * t1:
+        return ""
+    return f"T2 exceeds 2 T1: the coherence falls with T2 = {t2:g} s, the population with T1 = {t1:g} s. "
+
+
 class MemoryTests:
     """How a stored qubit decays."""
 
@@ -68,7 +78,7 @@ class MemoryTests:
             try:
                 decay.check()
             except PhysicsError as error:
-                raise AssertionError(f"after {age:g} s: {error}") from error
+                raise AssertionError(f"after {age:g} s: {_times(age, decay)}{error}") from error
 
     @requirement("QS-L1-040")
     def test_layers_are_told_the_decay(self, make: Platform) -> None:

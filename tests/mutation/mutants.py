@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
-import datetime
+import datetime as dt
 import importlib.abc
 import importlib.util
 import os
@@ -170,7 +170,7 @@ def run(names: Sequence[str], sample: int, seed: int, *, survivors: bool) -> Ite
         forget(target.package)
         every = list(mutants(target))
         if sample:
-            every = random.Random(seed).sample(every, min(sample, len(every)))  # noqa: S311 - a sample, no secret
+            every = random.Random(seed).sample(every, min(sample, len(every)))
         counts: dict[Path, list[int]] = {}
         alive: list[str] = []
         for path, mutant in sorted(every, key=lambda one: (str(one[0]), one[1].number)):
@@ -208,10 +208,11 @@ def main() -> None:
     names = [given.layer] if given.layer else sorted(TARGETS)
     lines = []
     for line in run(names, given.sample, given.seed, survivors=given.survivors):
-        print(line, flush=True)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
         lines.append(line)
     if given.write:
-        today = datetime.datetime.now(tz=datetime.UTC).date()
+        today = dt.datetime.now(tz=dt.UTC).date()
         which = f"a sample of {given.sample} of each layer, seed {given.seed}" if given.sample else "every mutant"
         given.write.write_text("\n".join([f"{today}, {which}", "", *lines[:-1]]) + "\n")
 

@@ -92,8 +92,6 @@ def _skipped(module: ast.Module) -> Iterator[ast.AST]:
             parts = [*node.decorator_list]
         elif isinstance(node, ast.Assert | ast.Import | ast.ImportFrom | ast.JoinedStr):
             parts = [node]
-        elif isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "T" for t in node.targets):
-            parts = [node]
         for part in parts:
             if part is not None:
                 yield from ast.walk(part)
@@ -101,31 +99,33 @@ def _skipped(module: ast.Module) -> Iterator[ast.AST]:
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     """Return what may be done to one node: words, and what stands in its place."""
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS:
-        other = COMPARISONS[type(node.ops[0])]
-        yield f"{_word(node.ops[0])} -> {_word(other())}", ast.Compare(node.left, [other()], node.comparators)
-    elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
-        other_op = ARITHMETIC[type(node.op)]
-        yield f"{_word(node.op)} -> {_word(other_op())}", ast.BinOp(node.left, other_op(), node.right)
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield "condition -> not", _with(node, ast.UnaryOp(ast.Not(), node.test))
+    elif isinstance(node, ast.stmt):
+        yield from _statement(node)
+    elif isinstance(node, ast.Constant):
+        yield from _constant(node)
     elif isinstance(node, ast.BoolOp):
         swapped = ast.Or() if isinstance(node.op, ast.And) else ast.And()
         yield f"{_word(node.op)} -> {_word(swapped)}", ast.BoolOp(swapped, node.values)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield "not x -> x", node.operand
-    elif isinstance(node, ast.Constant):
-        yield from _constant(node)
-    elif isinstance(node, ast.If | ast.While | ast.IfExp):
-        yield "condition -> not", _with(node, ast.UnaryOp(ast.Not(), node.test))
-    elif isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
-        yield f"without {ast.unparse(node)[:60]}", ast.Pass()
-    elif isinstance(node, ast.AugAssign | ast.Delete) or (
-        isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name | ast.Tuple)
-    ):
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS:
+        other = COMPARISONS[type(node.ops[0])]
+        yield f"{_word(node.ops[0])} -> {_word(other())}", ast.Compare(node.left, [other()], node.comparators)
+    elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
+        other_op = ARITHMETIC[type(node.op)]
+        yield f"{_word(node.op)} -> {_word(other_op())}", ast.BinOp(node.left, other_op(), node.right)
+
+
+def _statement(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    """Return what may be done to a statement: it is left out, or returns nothing; names stay bound."""
+    said = isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+    bound = isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name | ast.Tuple)
+    if said or bound or isinstance(node, ast.AugAssign | ast.Delete | ast.Continue | ast.Break):
         yield f"without {ast.unparse(node)[:60]}", ast.Pass()
     elif isinstance(node, ast.Return) and node.value is not None and ast.unparse(node.value) != "()":
         yield "returns nothing", ast.Return(ast.Tuple([], ast.Load()))
-    elif isinstance(node, ast.Continue | ast.Break):
-        yield f"without {ast.unparse(node)}", ast.Pass()
 
 
 def _with(node: ast.If | ast.While | ast.IfExp, test: ast.expr) -> ast.AST:
