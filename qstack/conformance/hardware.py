@@ -59,7 +59,7 @@ def _times(age: float, decay: Decay) -> str:
     t1, t2 = -age / log(decay.z), -age / log(decay.xy)
     if t2 <= 2 * t1:
         return ""
-    return f"T2 exceeds 2 T1: the coherence falls with T2 = {t2:g} s, the population with T1 = {t1:g} s. "
+    return f"T2 exceeds 2 T1: the coherence falls with T2 = {t2:g} s, the population with T1 = {t1:g} s."
 
 
 class MemoryTests:
@@ -78,7 +78,7 @@ class MemoryTests:
             try:
                 decay.check()
             except PhysicsError as error:
-                raise AssertionError(f"after {age:g} s: {_times(age, decay)}{error}") from error
+                raise AssertionError(f"after {age:g} s: {_times(age, decay) or error}") from error
 
     @requirement("QS-L1-040")
     def test_layers_are_told_the_decay(self, make: Platform) -> None:
