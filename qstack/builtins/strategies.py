@@ -50,7 +50,7 @@ def qstack_swap_policies() -> list[Offer]:
 class FixedCutoff(Options):
     """A half waits this long and no longer."""
 
-    after: PositiveDuration
+    after: PositiveDuration = Field(examples=["1 s"])
 
 
 class KeepingCutoff(Options):

@@ -108,32 +108,32 @@ class Ideal:
 class Lossy(Conditions):
     """Conditions whose loss has to be said."""
 
-    loss: Chance
+    loss: Chance = Field(examples=[0.1])
 
 
 class Delayed(Conditions):
     """Conditions whose added delay has to be said."""
 
-    delay: Duration
+    delay: Duration = Field(examples=["1 ms"])
 
 
 class Jittered(Conditions):
     """Conditions whose jitter has to be said."""
 
-    jitter: Duration
+    jitter: Duration = Field(examples=["100 us"])
 
 
 class Reordered(Conditions):
     """Conditions whose reordering has to be said."""
 
-    reorder: Chance
-    held: PositiveDuration
+    reorder: Chance = Field(examples=[0.1])
+    held: PositiveDuration = Field(examples=["1 ms"])
 
 
 class RateLimited(Conditions):
     """Conditions whose rate has to be said."""
 
-    rate: Annotated[float, Field(gt=0)]
+    rate: Annotated[float, Field(gt=0)] = Field(examples=[1e9])
 
 
 def ideal(options: Options, delay: int) -> ClassicalChannel:

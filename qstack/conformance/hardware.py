@@ -13,7 +13,11 @@ Ages, fibres and stations are the suite's; no state is looked at that the model 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import isclose, log
+
+import numpy as np
+from pydantic import ValidationError
 
 from qstack.conformance.marks import Unsupported, requirement
 from qstack.core.errors import PhysicsError
@@ -25,11 +29,22 @@ FIBRES = tuple(
     Fibre(length, 0.2 * length, 2e5, station) for length in (0.1, 2.0, 25.0, 75.0) for station in (0.5, 0.25, 1.0)
 )
 ROUNDING = 1e-9
+EXACT = 1e-6
+ALIVE = 1e-6
+"""Factors below this say too little of the time after."""
 
 
 def decays(make: Platform) -> Iterator[tuple[float, Decay]]:
     """Return what is left at every age [s]."""
     return ((age, make.memory.decay(age)) for age in AGES_S)
+
+
+def choi(decay: Decay) -> float:
+    """Return the least eigenvalue of a decay's Choi matrix: negative if it is not completely positive (Choi 1975)."""
+    xy, z, shift = decay.xy, decay.z, decay.shift
+    matrix = np.diag([1 + z + shift, 1 - z - shift, 1 - z + shift, 1 + z - shift]) / 2
+    matrix[0, 3] = matrix[3, 0] = xy
+    return float(np.linalg.eigvalsh(matrix)[0])
 
 
 def links(make: Platform) -> Iterator[tuple[tuple[Arm, Arm], tuple[Herald, ...]]]:
@@ -73,12 +88,46 @@ class MemoryTests:
 
     @requirement("QS-L1-031")
     def test_decay_is_a_channel_at_every_age(self, make: Platform) -> None:
-        """|z| + |shift| <= 1 and 4 xy^2 + shift^2 <= (1 + z)^2."""
+        """Its Choi matrix has no negative eigenvalue; its trace is kept by what a decay can say."""
         for age, decay in decays(make):
-            try:
-                decay.check()
-            except PhysicsError as error:
-                raise AssertionError(f"after {age:g} s: {_times(age, decay) or error}") from error
+            least = choi(decay)
+            why = _times(age, decay) or f"{decay} is no channel: Choi eigenvalue {least:g}"
+            assert least >= -ROUNDING, f"after {age:g} s: {why}"
+
+    @requirement("QS-L1-033")
+    def test_coherence_does_not_outlive_relaxation(self, make: Platform) -> None:
+        """T2 above 2 T1 is refused, in words that name both."""
+        model = type(make.memory)
+        if not {"relaxation_time", "coherence_time"} <= set(model.model_fields):
+            raise Unsupported("a relaxation_time and a coherence_time")
+        sheet = make.memory.model_dump(mode="json") | {"relaxation_time": "1 s", "coherence_time": "2.1 s"}
+        try:
+            model.model_validate(sheet)
+        except ValidationError as error:
+            words = str(error)
+            assert "T1" in words, f"T2 above 2 T1 is refused without naming T1: {words}"
+            assert "T2" in words, f"T2 above 2 T1 is refused without naming T2: {words}"
+        else:
+            raise AssertionError("a memory with T1 = 1 s and T2 = 2.1 s is taken")
+
+    @requirement("QS-L1-287")
+    def test_nothing_comes_back(self, make: Platform) -> None:
+        """A factor that is 0 stays 0: what is left between two ages is a ratio of factors."""
+        for (before, early), (after, late) in pairwise(decays(make)):
+            for name, was, now in (("xy", early.xy, late.xy), ("z", early.z, late.z)):
+                assert was or not now, f"{name} is 0 after {before:g} s and {now:g} after {after:g} s"
+
+    @requirement("QS-L1-288")
+    def test_decay_is_a_channel_between_two_ages(self, make: Platform) -> None:
+        """The ratio of the factors, and what the shift grows by."""
+        for (before, early), (after, late) in pairwise(decays(make)):
+            if min(abs(early.xy), abs(early.z)) > ALIVE:
+                z = late.z / early.z
+                between = Decay(late.xy / early.xy, z, late.shift - early.shift * z)
+                least = choi(between)
+                assert least >= -EXACT, (
+                    f"from {before:g} s to {after:g} s {between} is no channel: Choi eigenvalue {least:g}"
+                )
 
     @requirement("QS-L1-040")
     def test_layers_are_told_the_decay(self, make: Platform) -> None:

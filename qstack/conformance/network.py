@@ -26,12 +26,12 @@ from qstack.conformance.network_talk import (
     head,
     middle,
     passed,
-    refuses,
     setup,
     swapped,
     tail,
     track,
 )
+from qstack.conformance.refusals import refuses
 from qstack.conformance.stand import DELAY, Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.nouns import Send

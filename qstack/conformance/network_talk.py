@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from qstack.conformance.stand import Make, talk
 from qstack.conformance.transcript import Transcript
-from qstack.core.errors import RemoteProtocolError
-from qstack.core.nouns import Message
 from qstack.services.device import Swapped
 from qstack.services.l2_link import Ok
 from qstack.services.l3_network import Connect
@@ -83,21 +81,6 @@ def track(stand: Stand, sequence: int, *, from_head: bool = True, bell: int = 1)
     """Let a TRACK ask a node for its pair on the side where it comes from."""
     origin, sender = (0, stand.t.context.node - 1) if from_head else (2, stand.t.context.node + 1)
     return stand.t.from_(sender) >> Track(stand.circuit, origin, 40, sequence, bell, 1, 60_000, 0)
-
-
-def refuses(t: Transcript, message: Message) -> None:
-    """Expect that a message is the error of its sender.
-
-    Raises
-    ------
-    TranscriptError
-        If there is none.
-    """
-    try:
-        t >> message
-    except RemoteProtocolError:
-        return
-    raise t.mismatch("- a RemoteProtocolError")
 
 
 def passed(told: Track, link_pair: int, bell: int) -> Track:

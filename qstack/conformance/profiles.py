@@ -8,10 +8,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from qstack.conformance.channel import ChannelSuite
+from qstack.conformance.code import CodeSuite
+from qstack.conformance.device import DeviceSuite
+from qstack.conformance.distillation import DistillationSuite
 from qstack.conformance.hardware import HardwareSuite
 from qstack.conformance.link import LinkSuite
+from qstack.conformance.medium import MediumSuite
 from qstack.conformance.network import NetworkSuite
+from qstack.conformance.offers import devices, media, offered
+from qstack.conformance.physical import PhysicalSuite
+from qstack.conformance.policies import CutoffSuite, SchedulerSuite, SwapPolicySuite
+from qstack.conformance.reconciliation import ReconciliationSuite
 from qstack.conformance.router import RouterSuite
+from qstack.conformance.transport import TransportSuite
 from qstack.core.errors import ConfigError
 from qstack.plugin.manager import Manager
 from qstack.plugin.offers import Offer
@@ -60,10 +70,21 @@ def _factory(manager: Manager, offer: Offer, given: str) -> Callable[[Any], Any]
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
+        Profile("channel", ChannelSuite, offered("channels", "delay")),
+        Profile("code", CodeSuite, offered("codes")),
+        Profile("cutoff", CutoffSuite, offered("cutoffs")),
+        Profile("device", DeviceSuite, devices),
+        Profile("distillation", DistillationSuite, offered("distillation", "gate_noise", "readout_error")),
         Profile("hardware", HardwareSuite, lambda manager: manager.platforms),
         Profile("link", LinkSuite, _made("layers", "site", "link")),
+        Profile("medium", MediumSuite, media),
         Profile("network", NetworkSuite, _made("layers", "site", "network")),
+        Profile("physical", PhysicalSuite, offered("layers", "site", level="physical")),
+        Profile("reconciliation", ReconciliationSuite, offered("reconciliation")),
         Profile("router", RouterSuite, _made("routers", "view")),
+        Profile("scheduler", SchedulerSuite, offered("schedulers")),
+        Profile("swap-policy", SwapPolicySuite, offered("swap_policies")),
+        Profile("transport", TransportSuite, offered("layers", "site", level="transport")),
     )
 }
 

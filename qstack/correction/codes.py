@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations, product
 from math import comb
 from typing import TypeAlias
 
@@ -57,6 +58,15 @@ class StabilizerCode:
     def qubits(self) -> int:
         """Number of data qubits."""
         return len(self.logical_x)
+
+    @property
+    def distance(self) -> int:
+        """Least weight of an error that no generator sees and that changes the logical qubit."""
+        return next(weight for weight in range(1, self.qubits + 1) if class_counts(self)[0, 1:, weight].any())
+
+    def decode(self, syndrome: int) -> str:
+        """Return a recovery of least weight for a syndrome, whose bit k says that generator k was turned."""
+        return recoveries(self)[syndrome]
 
 
 def masks(pauli: str) -> Masks:
@@ -132,6 +142,23 @@ def _weights(values: Array) -> Array:
         total += values & 1
         values = values >> 1
     return total
+
+
+@lru_cache(maxsize=8)
+def recoveries(code: StabilizerCode) -> tuple[str, ...]:
+    """Return the first Pauli of least weight of every syndrome, by syndrome."""
+    n, checks = code.qubits, [masks(row) for row in code.stabilizers]
+    found: dict[int, str] = {}
+    for weight in range(n + 1):
+        for places in combinations(range(n), weight):
+            for letters in product("XYZ", repeat=weight):
+                chosen = dict(zip(places, letters, strict=True))
+                pauli = "".join(chosen.get(k, "I") for k in range(n))
+                error = masks(pauli)
+                found.setdefault(sum(anticommute(check, error) << k for k, check in enumerate(checks)), pauli)
+        if len(found) == 1 << len(checks):
+            break
+    return tuple(found[syndrome] for syndrome in range(1 << len(checks)))
 
 
 def logical_error(code: StabilizerCode, p: float) -> float:

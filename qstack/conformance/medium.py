@@ -1,0 +1,198 @@
+"""The suite for media: the owner of all quantum state of a network, judged as its nodes see it.
+
+A vendor writes one fixture::
+
+    class TestMine(MediumSuite):
+        @pytest.fixture
+        def make(self):
+            return lambda clock, seed, attempts: MyMedium(clock=clock, seed=seed, shot=0, attempts=attempts)
+
+Platforms and links are the suite's, so what has to come of them is known.  All that is asked of a device is asked of a
+medium too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import exp, sqrt
+
+from qstack.conformance.device import DeviceSuite, sign, tomography, waits
+from qstack.conformance.device_talk import (
+    FEW,
+    MANY,
+    SHEET,
+    Bench,
+    Equipment,
+    Feed,
+    agrees,
+    platform,
+)
+from qstack.conformance.marks import requirement
+from qstack.core.clock import Clock
+from qstack.core.nouns import Noun
+from qstack.plugin.contracts import Medium
+from qstack.services.bell import Basis
+from qstack.services.device import Apply, Herald, Measure, Measured, Swap, Swapped, Trigger
+
+MakeMedium = Callable[[Clock, int, str], Medium]
+SWAPS = 40
+SECOND = 1e12
+
+
+def network(
+    make: MakeMedium,
+    links: tuple[tuple[int, int], ...],
+    attempts: str,
+    coherence_s: float,
+    clock: Clock,
+    feed: Feed,
+    seed: int,
+) -> Equipment:
+    """Return the devices of a network on one medium."""
+    medium = make(clock, seed, attempts)
+    tables = {}
+    for number in sorted({node for link in links for node in link}):
+        tables[number] = medium.place(number, f"n{number}", platform(coherence_s))
+        medium.connect(number, partial(_hear, feed, number))
+    for a, b in links:
+        medium.join((a, b), f"n{a}--n{b}", SHEET)
+    return Equipment(tables, SHEET)
+
+
+def _hear(feed: Feed, node: int, noun: Noun, now: int) -> None:
+    feed(node, noun, now)
+
+
+def pair_bench(make: MakeMedium, seed: int = 1, attempts: str = "skip", coherence_s: float = 0.0) -> Bench:
+    """Return two nodes with a link."""
+    return Bench(partial(network, make, ((1, 2),), attempts, coherence_s), seed)
+
+
+class AgeTests:
+    """Waiting in memories."""
+
+    @requirement("QS-L1-032")
+    def test_two_waits_are_one(self, make: MakeMedium) -> None:
+        """A law that is not exponential is read by total age, though somebody looks in between."""
+        after = 40_000_000
+        for touched in (False, True):
+            bench = pair_bench(make, coherence_s=70e-6)
+
+            def touch(node: int, qubit: int, bench: Bench = bench) -> None:
+                bench.ask(node, Apply(qubit, 0))
+                bench.ask(node, Apply(qubit, 3))
+                bench.ask(node, Apply(qubit, 3))
+
+            bench.measuring(lambda number: Basis.X, after, touch if touched else None)
+            faded(bench.attempt(row=MANY).wait(1500 * (after + SHEET.kept_cycle)), 70e-6, after)
+
+    @requirement("QS-L1-286")
+    def test_a_half_ages_from_its_emission(self, make: MakeMedium) -> None:
+        """Not from its herald: light's way counts."""
+        bench = pair_bench(make, coherence_s=1.6e-6).measuring(lambda number: Basis.X).attempt(row=MANY)
+        faded(bench.wait(1500 * SHEET.kept_cycle), 1.6e-6, 0)
+
+
+def faded(bench: Bench, coherence_s: float, after: int) -> None:
+    """Expect that the correlations in X are what a Gaussian law leaves of perfect pairs, at both halves' ages.
+
+    Raises
+    ------
+    AssertionError
+        If they are not.
+    """
+    left = 1.0
+    for emit, reply in zip(SHEET.emit, SHEET.reply, strict=True):
+        left *= exp(-((((reply + after - emit) / SECOND) / coherence_s) ** 2))
+    for (bell, basis), (number, mean) in bench.correlators().items():
+        expected = left * sign(bell, basis)
+        agrees(f"index {bell}, {after} ps after the herald", number, mean, expected, 1 - expected**2)
+
+
+class ChanceTests:
+    """Where chance comes from."""
+
+    @requirement("QS-L1-012")
+    def test_the_same_seed_gives_the_same(self, make: MakeMedium) -> None:
+        """Every indication, at the same time; another link changes nothing."""
+        first, again, wider = (
+            Bench(partial(network, make, links, "skip", 0.0), 5) for links in (((1, 2),), ((1, 2),), ((1, 2), (2, 3)))
+        )
+        for bench in (first, again, wider):
+            bench.measuring(lambda number: number % 2).attempt().rounds(200)
+        assert first.heard == again.heard, "two runs with the same seed differ"
+        told = [[(now, node, herald.bell) for now, node, herald in heralds(bench)] for bench in (first, wider)]
+        assert told[0] == told[1], "a link more changes the successes of another one"
+
+    @requirement("QS-L1-029")
+    def test_skipped_attempts_cost_nothing(self, make: MakeMedium) -> None:
+        """Made one by one, attempts give successes after the same times."""
+        skipped, made = (
+            waits(pair_bench(make, attempts=attempts).freeing().attempt().rounds(1000)) for attempts in ("skip", "each")
+        )
+        means = [sum(found) / len(found) for found in (skipped, made)]
+        p = SHEET.heralds[FEW].probability
+        error = sqrt((1 - p) / p**2 * (1 / len(skipped) + 1 / len(made)))
+        assert abs(means[0] - means[1]) < 4 * error, (
+            f"attempts until a success: {means[0]:.3f} skipped, {means[1]:.3f} made"
+        )
+
+    @requirement("QS-L1-014")
+    def test_states_of_single_attempts_agree_with_the_outcomes(self, make: MakeMedium) -> None:
+        """Where every attempt is made and asks the midpoint."""
+        bench = pair_bench(make, attempts="each").measuring(lambda number: number % 3)
+        tomography(bench.attempt().rounds(1500))
+
+
+class SwapTests:
+    """Joining pairs."""
+
+    @requirement("QS-L1-283")
+    def test_a_swap_composes_by_xor(self, make: MakeMedium) -> None:
+        """Of both indices and the outcome: perfect pairs leave one that reads like the index says, in X and in Z."""
+        for basis in (Basis.Z, Basis.X):
+            for seed in range(1, SWAPS // 2 + 1):
+                swapped(make, basis, seed)
+
+
+def swapped(make: MakeMedium, basis: Basis, seed: int) -> None:
+    """Swap two perfect pairs and compare the bits of the ends with the index.
+
+    Raises
+    ------
+    AssertionError
+        If they do not agree.
+    """
+    bench = Bench(partial(network, make, ((1, 2), (2, 3)), "skip", 0.0), seed)
+    for node, peer in ((1, 2), (2, 1), (2, 3), (3, 2)):
+        bench.ask(node, Trigger(peer, 0, 5, MANY, keep=True, bases=()))
+    bench.wait(2 * SHEET.kept_cycle)
+    held = {(node, herald.peer): herald for _, node, herald in heralds(bench)}
+    left, right = held[2, 1], held[2, 3]
+    bench.ask(2, Swap(left.qubit, right.qubit))
+    bench.wait(1)
+    (told,) = bench.all(Swapped, 2)
+    for node in (1, 3):
+        bench.ask(node, Measure(held[node, 2].qubit, basis, 0))
+    bench.wait(1)
+    a, b = (one.outcome for one in bench.all(Measured))
+    index = left.bell ^ right.bell ^ told.outcome
+    assert 1 - 2 * (a ^ b) == sign(index, basis), (
+        f"pairs {left.bell} and {right.bell}, outcome {told.outcome}: bits {a} and {b} in {basis.name} are not those of {index}"
+    )
+
+
+def heralds(bench: Bench) -> list[tuple[int, int, Herald]]:
+    """Return time, node and herald of every success."""
+    return [(now, node, noun) for now, node, noun in bench.heard if isinstance(noun, Herald)]
+
+
+class MediumSuite(AgeTests, ChanceTests, SwapTests, DeviceSuite):
+    """Everything that a medium is held to."""
+
+    profile = "medium"
+
+    def bench(self, make: MakeMedium, seed: int = 1) -> Bench:
+        """Return two nodes with a link on one medium."""
+        return pair_bench(make, seed)
