@@ -19,7 +19,7 @@ PLUGINS = {
     **{kind: (kind,) for kind in KINDS_OF_PLUGIN if kind != "layer"},
     **{level: ("layer", "--level", level) for level in LEVELS},
 }
-HONEST = {"link", "network"}
+HONEST = {"link", "network", "transport", "physical"}
 """Layers that refuse everything as generated: their suite fails until handlers are written."""
 
 
@@ -74,7 +74,7 @@ def test_every_kind_is_found_judged_and_tested(kind, make, capsys):
     code, out, _ = said(capsys, *command.split()[1:])
     if kind in HONEST:
         assert code == 1
-        assert re.search(r"^my-\w+: [1-9]\d* passed, [1-9]\d* failed", out, re.MULTILINE)
+        assert re.search(r"^my-\w+: \d+ passed, [1-9]\d* failed", out, re.MULTILINE)
         assert "no exception, but" not in out
     else:
         assert code == 0
@@ -122,11 +122,9 @@ def test_the_promise_to_vendors(make, capsys):
     assert pasted != sheet.read_text()
     sheet.write_text(pasted)
     code, _, err = said(capsys, "conform", "my-memory")
-    assert (code, err) == (
-        3,
-        "plugin 'my-memory' 0.1.0: my-memory.yaml is not a platform: memory: T2 exceeds 2 T1: "
-        "T2 = 25 s is more than twice T1 = 10 s, which no qubit can have.\n",
-    )
+    assert code == 3
+    assert err.startswith("plugin 'my-memory' 0.1.0: my-memory.yaml is not a platform: memory: T2 exceeds 2 T1: ")
+    assert err.endswith("25 s is more than twice 10 s, which no qubit can have.\n")
 
     plugin = root / "src" / "my_memory" / "plugin.py"
     lenient = plugin.read_text().replace("if t2 > 2 * t1:", "if t2 < 0:")
