@@ -88,6 +88,7 @@ class Line:
     heard: dict[int, tuple[Add, Message]] = field(default_factory=dict)  # by number: what was answered to what
     dropped: dict[int, int] = field(default_factory=dict)  # by purpose: number of the peer's last Drop
     told: dict[int, Job] = field(default_factory=dict)  # by pair number
+    void: dict[int, None] = field(default_factory=dict)  # pair numbers that were expired before they came
     latest: dict[int, int] = field(default_factory=dict)  # by lane: number of its last pair
     standing: dict[int, tuple[int, int]] = field(default_factory=dict)  # by lane: what the device was told
     clock: int = 0
@@ -275,8 +276,9 @@ class TableLink(Layer):
         ended = [aid for aid, job in line.jobs.items() if not job.left]
         for aid in ended[: -REMEMBERED // 4]:
             del line.jobs[aid]
-        for sequence in list(line.told)[:-REMEMBERED]:
-            del line.told[sequence]
+        for table in (line.told, line.void):
+            for sequence in list(table)[:-REMEMBERED]:
+                del table[sequence]
 
     def ack(self, line: Line, msg: AddAck, ctx: Context) -> Iterator[Noun]:
         """The neighbour holds the request too."""
@@ -307,7 +309,8 @@ class TableLink(Layer):
         if not alive:
             line.latest[ind.lane] = ind.sequence
         line.expected = (ind.sequence + 1) % SEQUENCES
-        if job is None or not job.left or alive:
+        if job is None or not job.left or alive or ind.sequence in line.void:
+            line.void.pop(ind.sequence, None)
             if ind.qubit >= 0:
                 yield Free(ind.qubit)
             if job is not None:
@@ -342,6 +345,8 @@ class TableLink(Layer):
         if msg.low == msg.high and job is not None and not job.mine and job.add.create_id == msg.create_id:
             del line.jobs[msg.aid]
         span = (msg.high - msg.low) % SEQUENCES
+        ahead = [(msg.low + n) % SEQUENCES for n in range(min(span, REMEMBERED))]
+        line.void |= dict.fromkeys(s for s in ahead if (s - line.expected) % SEQUENCES < SEQUENCES // 2)
         for sequence in [s for s in line.told if (s - msg.low) % SEQUENCES < span]:
             owner = line.told.pop(sequence)
             owner.left += 1
@@ -393,7 +398,19 @@ class TableLink(Layer):
     def lost(self, line: Line, ind: NeighbourLost, ctx: Context) -> Iterator[Noun]:
         """Forget everything that was agreed; the device and the host still hold their last answers."""
         fresh = Line(line.to, line.even, standing=line.standing, alarm=line.alarm)
-        for name in ("waiting", "jobs", "letters", "heard", "dropped", "told", "latest", "clock", "number", "expected"):
+        for name in (
+            "waiting",
+            "jobs",
+            "letters",
+            "heard",
+            "dropped",
+            "told",
+            "void",
+            "latest",
+            "clock",
+            "number",
+            "expected",
+        ):
             setattr(line, name, getattr(fresh, name))
         yield Renumber(ind.peer)
         yield Unreachable(ind.peer)
