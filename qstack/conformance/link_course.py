@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from qstack.conformance.bench import Bench
 from qstack.conformance.link_talk import CREATE, LONG, agree, answerer, asker, claims, herald, incoming, standing
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.marks import Unsupported, course, requirement
 from qstack.conformance.stand import LANES, PERIOD, ROUND_TRIP, ROWS, Make, expect, talk
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.nouns import Send
@@ -18,7 +18,7 @@ from qstack.services.l2_link import Accepted, Err, Ok, Receive, StopReceive, Unr
 from qstack.services.reasons import Reason
 from qstack.wire.link import Add, AddAck, AddRej, Drop, LinkExpire, LinkExpireAck
 
-GROUPS = 12
+GROUPS = 22
 """Groups of requests, one after the other: more messages than there are numbers."""
 
 
@@ -58,6 +58,7 @@ def loses(*numbers: int) -> Callable[[int], bool]:
 class CourseTests:
     """Both ends over time."""
 
+    @course
     @requirement("QS-L2-050")
     def test_both_ends_serve_the_same(self, make: Make) -> None:
         """Whatever has been asked for, once the messages have arrived; at every cycle."""
@@ -77,9 +78,10 @@ class CourseTests:
         balanced(bench, {4: 13, 5: 7, 6: 7, 7: 7, 8: 7, **dict.fromkeys(range(14, 19), 5)})
         quiet(bench)
 
+    @course
     @requirement("QS-L2-043")
     def test_numbers_wrap(self, make: Make) -> None:
-        """Three hundred requests, each of which is served."""
+        """More requests of either end than there are numbers of messages, each of which is served."""
         bench = Bench(make)
         for group in range(GROUPS):
             for purpose in range(25):
@@ -88,6 +90,7 @@ class CourseTests:
         balanced(bench, dict.fromkeys(range(25), GROUPS))
         quiet(bench)
 
+    @course
     @requirement("QS-L2-041")
     def test_requests_that_wait_are_served_too(self, make: Make) -> None:
         """More than may be unanswered at a time, in one instant."""
@@ -98,6 +101,7 @@ class CourseTests:
         balanced(bench, dict.fromkeys(range(150), 1))
         quiet(bench)
 
+    @course
     @requirement("QS-L2-010", "QS-L2-014")
     def test_losses_while_both_ask(self, make: Make) -> None:
         """Any two messages that follow each other, with and without a success of which one end is not told."""
@@ -110,6 +114,7 @@ class CourseTests:
                 balanced(bench, {4: 4, 5: 4})
                 quiet(bench)
 
+    @course
     @requirement("QS-L2-037", "QS-L2-045")
     def test_losses_of_a_withdrawal(self, make: Make) -> None:
         """Until the other end has heard, and nobody else is disturbed."""
@@ -127,6 +132,7 @@ class CourseTests:
             bench.run(2 * LONG)
             balanced(bench, {4: before + 2, 5: 9})
 
+    @course
     @requirement("QS-L2-055")
     def test_the_other_end_gives_a_request_up(self, make: Make) -> None:
         """One Err, and no attempt; the other requests go on."""
@@ -139,6 +145,7 @@ class CourseTests:
         t.never(Err, more_than=1)
         expect(t, set(standing(t).values()) == {other}, "attempts for the request that is left, on every lane")
 
+    @course
     @requirement("QS-L2-054")
     def test_a_late_drop_hits_nothing_new(self, make: Make) -> None:
         """It has been answered before."""
@@ -152,6 +159,7 @@ class CourseTests:
         expect(t, set(standing(t).values()) == {2}, "attempts for the later request")
         t.never(Err)
 
+    @course
     @requirement("QS-L2-056")
     def test_a_lost_neighbour(self, make: Make) -> None:
         """Nothing is attempted, asked or delivered any more; what is asked for afterwards is served."""
@@ -180,6 +188,7 @@ class CourseTests:
 class ExpiredTests:
     """What is taken back, and what comes instead."""
 
+    @course
     @requirement("QS-L2-014", "QS-L2-005")
     def test_a_request_that_was_done_goes_on(self, make: Make) -> None:
         """Its last pair is taken back."""
@@ -197,6 +206,7 @@ class ExpiredTests:
             t.wait(LONG)
             expect(t, not t.timers, "no timer after the last pair")
 
+    @course
     @requirement("QS-L2-013")
     def test_a_pair_that_was_expired_before_it_came(self, make: Make) -> None:
         """Is not delivered; the next one is."""
@@ -211,6 +221,7 @@ class ExpiredTests:
         herald(t, 2)
         expect(t, t.last(Ok).sequence == 2, "the pair after it")
 
+    @course
     @requirement("QS-L2-015")
     def test_exactly_the_pairs_of_the_range(self, make: Make) -> None:
         """Of those that were told, the middle ones."""
@@ -226,6 +237,7 @@ class ExpiredTests:
         t.never(Ok, more_than=11)
         expect(t, len(t.all(Ok)) == 11 and set(standing(t).values()) == {-1}, "nine pairs that are valid, and the end")
 
+    @course
     @requirement("QS-L2-053")
     def test_only_what_was_answered_is_silent(self, make: Make) -> None:
         """Two ranges, one answer."""
@@ -246,6 +258,7 @@ class ExpiredTests:
             "the range without an answer again, and no other",
         )
 
+    @course
     @requirement("QS-L2-038")
     def test_a_pair_too_many_is_let_go(self, make: Make) -> None:
         """Under way when its request was withdrawn."""
@@ -255,6 +268,7 @@ class ExpiredTests:
         t >> Heralded(2, 1, aid, 0, 0, 21, t.context.now, -1, -1)
         t << Free(21)
 
+    @course
     @requirement("QS-L2-018")
     def test_a_collected_pair_is_taken_back(self, make: Make) -> None:
         """Nobody was told of it; another one is waited for."""
@@ -279,6 +293,7 @@ class AdmissionTests:
 
     DATED = replace(CREATE, max_time=50 * ROUND_TRIP)
 
+    @course
     @requirement("QS-L2-301")
     def test_numbers_of_requests_differ(self, make: Make) -> None:
         """Of those that live at one end."""
@@ -289,6 +304,7 @@ class AdmissionTests:
         expect(t, len(set(numbers)) == len(numbers) == 10, "ten numbers that differ")
         expect(t, all(0 <= number < 1 << 16 for number in numbers), "numbers that fit their field")
 
+    @course
     @requirement("QS-L2-024")
     def test_purposes_come_and_go(self, make: Make) -> None:
         """What is no longer received is refused again."""
@@ -302,6 +318,7 @@ class AdmissionTests:
         t >> StopReceive(1, 4)
         t >> incoming(cseq=3, aid=3) << Send(1, AddRej(3, Reason.REJECTED, ANY, ANY))
 
+    @course
     @requirement("QS-L2-029")
     def test_a_deadline_before_the_answer(self, make: Make) -> None:
         """TIMEOUT once, and a late answer starts nothing."""
@@ -314,6 +331,7 @@ class AdmissionTests:
         t.wait(LONG).never(Err, more_than=1)
         expect(t, set(standing(t).values()) == {-1}, "no attempt after the deadline")
 
+    @course
     @requirement("QS-L2-029")
     def test_a_deadline_in_the_backlog(self, make: Make) -> None:
         """Of requests that have not even been asked for."""
@@ -326,6 +344,7 @@ class AdmissionTests:
         expect(t, sorted(late) == list(range(80)), "an Err of reason TIMEOUT for each of 80 requests")
         t.wait(LONG).never(Err, more_than=80)
 
+    @course
     @requirement("QS-L2-030")
     def test_the_least_time(self, make: Make) -> None:
         """What leaves room for an attempt per pair on every lane is accepted, a cycle less is not."""
@@ -334,6 +353,7 @@ class AdmissionTests:
             t = talk(make, 1, 2) >> replace(CREATE, number=5 * LANES, max_time=time)
             expect(t, bool(t.all(Accepted)) is accepted, f"{'an' if accepted else 'no'} Accepted for {time} ps")
 
+    @course
     @requirement("QS-L2-033")
     def test_the_answering_end_measures_too(self, make: Make) -> None:
         """In the bases of the request, and tells no qubit."""
@@ -345,6 +365,7 @@ class AdmissionTests:
         )
         herald(t, 0, qubit=-1, basis=2) << Ok(1, 4, ANY, 0, 2, ANY, ANY, -1, True, 2, 1)  # noqa: FBT003 - as the neighbour asked
 
+    @course
     @requirement("QS-L2-023")
     def test_goodness_and_its_time(self, make: Make) -> None:
         """Of the setting that serves the request, from the emission on."""
@@ -362,6 +383,7 @@ class AdmissionTests:
                     f"goodness {row.fidelity} since {emitted}",
                 )
 
+    @course
     @requirement("QS-L2-034")
     def test_a_refusal_leaves_nothing(self, make: Make) -> None:
         """Not at the asking end, whose other requests go on."""
