@@ -23,6 +23,8 @@ from qstack.services.device import Apply, Bits, DrawBits, Free, Measure, Measure
 
 SEQUENCES = 1 << 16
 BITS = 8192
+CLEAR = 30.0
+"""Pairs times square of their correlation, above which its sign is beyond doubt: more than five standard deviations."""
 
 
 class Benches:
@@ -92,10 +94,10 @@ class QubitTests(Benches):
             bench.measuring(lambda number: number % 2, 2, touch).attempt().rounds(400)
             declared = states(bench)
             for (bell, basis), (number, mean) in bench.correlators().items():
-                expected = declared[bell][basis] * sign(bell ^ pauli, basis)
-                agrees(
-                    f"after Pauli {pauli}, index {bell}, {Basis(basis).name}", number, mean, expected, 1 - expected**2
-                )
+                if number * declared[bell][basis] ** 2 > CLEAR:
+                    assert mean * sign(bell ^ pauli, basis) > 0, (
+                        f"announced as {bell}, Pauli {pauli} applied: {mean:+.2f} in {Basis(basis).name} is not of {bell ^ pauli}"
+                    )
 
     @requirement("QS-L1-285")
     def test_random_bits_are_random(self, make: Any) -> None:
@@ -197,7 +199,7 @@ class CapabilityTests(Benches):
     @requirement("QS-L1-014")
     def test_states_agree_with_the_outcomes(self, make: Any) -> None:
         """How often each index is announced, and the correlations of the bits of both ends."""
-        tomography(self.bench(make).measuring(lambda number: number % 3).attempt().rounds(3000))
+        tomography(self.bench(make).measuring(lambda number: number % 3).attempt().rounds(1800))
 
 
 def first(bench: Bench) -> Any:
@@ -249,27 +251,38 @@ def tomography(bench: Bench) -> None:
         agrees(f"index {bell}, both in {Basis(basis).name}", number, mean, expected, 1 - expected**2)
 
 
-def waits(bench: Bench) -> list[int]:
-    """Return how many attempts each success took, and compare them with the declared probability.
+def intervals(bench: Bench) -> list[int]:
+    """Return how many attempts each success took.
 
     Raises
     ------
     AssertionError
-        If they do not agree.
+        If it is no whole number, or none at all.
     """
     begun = [herald.emitted for _, herald in bench.heralds(1)]
-    cycle, p = bench.sheet.kept_cycle, bench.sheet.heralds[FEW].probability
+    cycle = bench.sheet.kept_cycle
     found = []
     for one, after in pairwise(begun):
         attempts, rest = divmod(after - one, cycle)
         assert rest == 0, f"emissions at {one} and {after} ps are no whole number of cycles of {cycle} ps apart"
         assert attempts > 0, f"two successes of one lane were emitted at {one} ps"
         found.append(attempts)
+    return found
+
+
+def waits(bench: Bench) -> None:
+    """Compare how many attempts each success took with the declared probability.
+
+    Raises
+    ------
+    AssertionError
+        If they do not agree.
+    """
+    found, p = intervals(bench), bench.sheet.heralds[FEW].probability
     agrees("attempts until a success", len(found), sum(found) / max(1, len(found)), 1 / p, (1 - p) / p**2)
     for k in (1, 2, 3):
         share = p * (1 - p) ** (k - 1)
         agrees(f"successes after {k} attempts", len(found), found.count(k) / len(found), share, share * (1 - share))
-    return found
 
 
 class DeviceSuite(QubitTests, HeraldTests, CapabilityTests):

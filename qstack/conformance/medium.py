@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from math import exp, sqrt
 
-from qstack.conformance.device import DeviceSuite, sign, tomography, waits
+from qstack.conformance.device import DeviceSuite, intervals, sign, tomography
 from qstack.conformance.device_talk import (
     FEW,
     MANY,
@@ -36,7 +36,7 @@ from qstack.services.bell import Basis
 from qstack.services.device import Apply, Herald, Measure, Measured, Swap, Swapped, Trigger
 
 MakeMedium = Callable[[Clock, int, str], Medium]
-SWAPS = 40
+SWAPS = 24
 SECOND = 1e12
 
 
@@ -85,13 +85,13 @@ class AgeTests:
                 bench.ask(node, Apply(qubit, 3))
 
             bench.measuring(lambda number: Basis.X, after, touch if touched else None)
-            faded(bench.attempt(row=MANY).wait(1500 * (after + SHEET.kept_cycle)), 70e-6, after)
+            faded(bench.attempt(row=MANY).wait(1000 * (after + SHEET.kept_cycle)), 70e-6, after)
 
     @requirement("QS-L1-286")
     def test_a_half_ages_from_its_emission(self, make: MakeMedium) -> None:
         """Not from its herald: light's way counts."""
         bench = pair_bench(make, coherence_s=1.6e-6).measuring(lambda number: Basis.X).attempt(row=MANY)
-        faded(bench.wait(1500 * SHEET.kept_cycle), 1.6e-6, 0)
+        faded(bench.wait(1000 * SHEET.kept_cycle), 1.6e-6, 0)
 
 
 def faded(bench: Bench, coherence_s: float, after: int) -> None:
@@ -129,7 +129,8 @@ class ChanceTests:
     def test_skipped_attempts_cost_nothing(self, make: MakeMedium) -> None:
         """Made one by one, attempts give successes after the same times."""
         skipped, made = (
-            waits(pair_bench(make, attempts=attempts).freeing().attempt().rounds(1000)) for attempts in ("skip", "each")
+            intervals(pair_bench(make, attempts=attempts).freeing().attempt().rounds(1000))
+            for attempts in ("skip", "each")
         )
         means = [sum(found) / len(found) for found in (skipped, made)]
         p = SHEET.heralds[FEW].probability

@@ -62,3 +62,23 @@ def media(manager: Manager) -> Subjects:
 def devices(manager: Manager) -> Subjects:
     """Return two devices of every owner of quantum state, as the device suite takes them."""
     return {name: partial(network, make, ((1, 2),), "skip", 0.0) for name, make in media(manager).items()}
+
+
+LEVELS = ("physical", "link", "network", "transport")
+"""What a whole node is piled of, lowest first."""
+
+
+def nodes(manager: Manager) -> Subjects:
+    """Return whole nodes by name: of every level the layer of that name, or the reference where there is none."""
+
+    def make(name: str, site: Any) -> Any:
+        layers: list[Any] = []
+        for level in LEVELS:
+            offers = manager.offers("layers", level)
+            offer = offers.get(name, offers["reference"])
+            made = offer.make(options_of(manager, offer), site=site)
+            layers += made if isinstance(made, tuple) else (made,)
+        return tuple(layers)
+
+    names = sorted({name for level in LEVELS for name in manager.offers("layers", level)})
+    return {name: partial(make, name) for name in names}

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from qstack.conformance.application import ApplicationSuite, FrontEndSuite
 from qstack.conformance.channel import ChannelSuite
 from qstack.conformance.code import CodeSuite
 from qstack.conformance.device import DeviceSuite
@@ -16,7 +17,8 @@ from qstack.conformance.hardware import HardwareSuite
 from qstack.conformance.link import LinkSuite
 from qstack.conformance.medium import MediumSuite
 from qstack.conformance.network import NetworkSuite
-from qstack.conformance.offers import devices, media, offered
+from qstack.conformance.node import NodeSuite
+from qstack.conformance.offers import devices, media, nodes, offered
 from qstack.conformance.physical import PhysicalSuite
 from qstack.conformance.policies import CutoffSuite, SchedulerSuite, SwapPolicySuite
 from qstack.conformance.reconciliation import ReconciliationSuite
@@ -70,15 +72,18 @@ def _factory(manager: Manager, offer: Offer, given: str) -> Callable[[Any], Any]
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
+        Profile("application", ApplicationSuite, offered("applications", "end")),
         Profile("channel", ChannelSuite, offered("channels", "delay")),
         Profile("code", CodeSuite, offered("codes")),
         Profile("cutoff", CutoffSuite, offered("cutoffs")),
         Profile("device", DeviceSuite, devices),
         Profile("distillation", DistillationSuite, offered("distillation", "gate_noise", "readout_error")),
+        Profile("front-end", FrontEndSuite, offered("layers", "site", level="application")),
         Profile("hardware", HardwareSuite, lambda manager: manager.platforms),
         Profile("link", LinkSuite, _made("layers", "site", "link")),
         Profile("medium", MediumSuite, media),
         Profile("network", NetworkSuite, _made("layers", "site", "network")),
+        Profile("node", NodeSuite, nodes),
         Profile("physical", PhysicalSuite, offered("layers", "site", level="physical")),
         Profile("reconciliation", ReconciliationSuite, offered("reconciliation")),
         Profile("router", RouterSuite, _made("routers", "view")),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 import pytest
-from pydantic import PlainSerializer
+from pydantic import PlainSerializer, model_validator
 
 from qstack import api
 from qstack.conformance.hardware import HardwareSuite
@@ -16,6 +16,7 @@ from qstack.conformance.judge import failed, judge
 from qstack.conformance.specification import load
 from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Decay, Herald, InterfaceModel, MemoryModel, Outcome, Platform
+from qstack.plugin.units import Duration
 
 SPECIFICATION = load(Path(__file__).parents[2] / "specs")
 
@@ -70,6 +71,32 @@ class Rounds(Memory):
     coherence_s: Annotated[float, PlainSerializer(round)] = 0.6
 
 
+class Unbounded(Memory):
+    relaxation_time: Duration = 0
+    coherence_time: Duration = 0
+
+
+class Mute(Memory):
+    """Refuses what cannot be and does not say why."""
+
+    relaxation_time: Duration = 0
+    coherence_time: Duration = 0
+
+    @model_validator(mode="after")
+    def _physical(self):
+        if self.coherence_time > 2 * self.relaxation_time:
+            raise ValueError("impossible.")
+        return self
+
+
+class Resurrects(Memory):
+    """Loses all coherence, and has some again later."""
+
+    def decay(self, age_s):
+        dead = 0.005 <= age_s < 0.05
+        return Decay(0.0 if dead else exp(-age_s / self.coherence_s), exp(-age_s), 1 - exp(-age_s))
+
+
 class Certain(Interface):
     probability: ClassVar[float] = 1.2
 
@@ -109,6 +136,9 @@ class Prophetic(Interface):
 BROKEN = {
     LosesAtOnce: "QS-L1-030",
     OutlivesRelaxation: "QS-L1-031",
+    Unbounded: "QS-L1-033",
+    Mute: "QS-L1-033",
+    Resurrects: "QS-L1-287",
     Tires: "QS-L1-038",
     Rounds: "QS-L1-039",
     Flatters: "QS-L1-040",
@@ -150,7 +180,7 @@ def test_a_broken_model_fails_what_it_breaks(part):
 def test_a_memory_that_revives_is_reported_and_counts_only_where_asked():
     found = verdicts(platform(Revives))
     assert failed(found) == []
-    assert {v.id for v in failed(found, strict=True)} == {"QS-L1-042"}
+    assert {v.id for v in failed(found, strict=True)} == {"QS-L1-042", "QS-L1-288"}
 
 
 @pytest.mark.parametrize("name", sorted(api.manager().platforms))
@@ -159,7 +189,7 @@ def test_every_installed_platform_conforms(name):
 
 
 def test_every_requirement_of_the_suite_has_a_model_that_breaks_it():
-    assert {v.id for v in verdicts(platform())} == {*BROKEN.values(), "QS-L1-042"}
+    assert {v.id for v in verdicts(platform())} == {*BROKEN.values(), "QS-L1-042", "QS-L1-288"}
 
 
 class Shy(Interface):
@@ -170,6 +200,6 @@ class Shy(Interface):
 def test_an_interface_that_makes_no_link_with_its_like_is_not_judged_as_one():
     words = {v.id: v.verdict for v in verdicts(platform(Shy))}
     assert {number for number, word in words.items() if word == "unsupported"} == {
-        f"QS-L1-{number:03d}" for number in (6, 34, 35, 36, 37, 38, 41)
+        f"QS-L1-{number:03d}" for number in (6, 33, 34, 35, 36, 37, 38, 41)
     }
     assert "fail" not in words.values()
