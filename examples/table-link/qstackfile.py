@@ -90,6 +90,7 @@ class Line:
     told: dict[int, Job] = field(default_factory=dict)  # by pair number
     void: dict[int, None] = field(default_factory=dict)  # pair numbers that were expired before they came
     latest: dict[int, int] = field(default_factory=dict)  # by lane: number of its last pair
+    turns: dict[int, int] = field(default_factory=dict)  # by lane: the same, as both ends know it
     standing: dict[int, tuple[int, int]] = field(default_factory=dict)  # by lane: what the device was told
     clock: int = 0
     number: int = 0
@@ -168,7 +169,7 @@ class TableLink(Layer):
         turns = list(heads.values())
         lanes = dict.fromkeys(heads, 0)
         for lane in range(line.to.lanes):
-            job = turns[line.latest.get(lane, lane) % len(turns)] if turns else None
+            job = turns[line.turns.get(lane, lane) % len(turns)] if turns else None
             if job is None or lanes[job.add.purpose] >= job.left:
                 yield IDLE
                 continue
@@ -306,6 +307,7 @@ class TableLink(Layer):
         """Deliver the pair if its request wants it; let it go if not, and tell the neighbour, who may have it."""
         job = line.jobs.get(ind.aid)
         alive = any(number == ind.sequence for lane, number in line.latest.items() if lane != ind.lane)
+        line.turns[ind.lane] = ind.sequence
         if not alive:
             line.latest[ind.lane] = ind.sequence
         line.expected = (ind.sequence + 1) % SEQUENCES
@@ -327,8 +329,14 @@ class TableLink(Layer):
     def skipped(self, line: Line, ind: Skipped, ctx: Context) -> Iterator[Noun]:
         """Pairs of which only the neighbour knows are not valid."""
         line.expected = ind.high
-        aid = next((aid for aid, _ in line.standing.values() if aid >= 0), UNASSIGNED)
-        yield from self.gone(line, line.jobs[aid].add if aid in line.jobs else None, ind.low, ind.high, ctx)
+        self.align(line, ind.high)
+        yield from self.gone(line, None, ind.low, ind.high, ctx)
+
+    def align(self, line: Line, high: int) -> None:
+        """Take turns alike again: nobody but the neighbour knows which lanes had the successes that were lost."""
+        for lane in range(line.to.lanes):
+            if (line.turns.get(lane, lane) - high) % SEQUENCES >= SEQUENCES // 4:
+                line.turns[lane] = (high - 1) % SEQUENCES
 
     def gone(self, line: Line, add: Add | None, low: int, high: int, ctx: Context) -> Iterator[Noun]:
         """Say that this end does not have these pairs."""
@@ -341,6 +349,8 @@ class TableLink(Layer):
     def expire(self, line: Line, msg: LinkExpire, ctx: Context) -> Iterator[Noun]:
         """Take back what the neighbour does not have; the request gets other pairs instead."""
         yield Send(ctx.sender, LinkExpireAck(msg.aid, line.expected, msg.low, msg.high))
+        if msg.aid == UNASSIGNED:
+            self.align(line, msg.high)
         job = line.jobs.get(msg.aid)
         if msg.low == msg.high and job is not None and not job.mine and job.add.create_id == msg.create_id:
             del line.jobs[msg.aid]

@@ -115,6 +115,21 @@ class CourseTests:
                 quiet(bench)
 
     @course
+    @requirement("QS-L2-014")
+    def test_a_success_that_one_end_misses(self, make: Make) -> None:
+        """At any place of a course with several purposes."""
+        for deaf in (1, 2):
+            for missed in range(12):
+                bench = Bench(make, missed={deaf: missed})
+                for purpose in (4, 5, 6):
+                    bench.ask(1, replace(CREATE, purpose=purpose, number=6))
+                bench.ask(1, replace(CREATE, purpose=5, number=3))
+                bench.ask(2, replace(CREATE, peer=1, purpose=7, number=6))
+                bench.run(LONG)
+                balanced(bench, {4: 6, 5: 9, 6: 6, 7: 6})
+                quiet(bench)
+
+    @course
     @requirement("QS-L2-037", "QS-L2-045")
     def test_losses_of_a_withdrawal(self, make: Make) -> None:
         """Until the other end has heard, and nobody else is disturbed."""
@@ -303,6 +318,26 @@ class AdmissionTests:
         numbers = [told.create_id for told in t.all(Accepted)]
         expect(t, len(set(numbers)) == len(numbers) == 10, "ten numbers that differ")
         expect(t, all(0 <= number < 1 << 16 for number in numbers), "numbers that fit their field")
+
+    @course
+    @requirement("QS-L2-032")
+    def test_a_request_is_taken_back(self, make: Make) -> None:
+        """At the end that answered: an empty range ends this request and no other, and is confirmed."""
+        t = answerer(make, incoming(aid=2))
+        t >> incoming(cseq=2, aid=4, purpose=6, create_id=3, start=t.context.now)
+        t >> LinkExpire(2, 1, 1, 0, 0)
+        t << Send(1, LinkExpireAck(2, ANY, 0, 0))
+        expect(t, set(standing(t).values()) == {4}, "attempts for the request that is left, and no other")
+        herald(t, 0, aid=2, qubit=9)
+        t.never(Ok)
+        expect(t, Free(9) in t.answers, "the qubit of the request that was taken back freed")
+
+    @course
+    @requirement("QS-L2-028")
+    def test_a_refused_request_has_no_number(self, make: Make) -> None:
+        """It was never accepted."""
+        t = talk(make, 1, 2) >> replace(CREATE, min_fidelity=0.95)
+        expect(t, t.last(Err).create_id == -1, "the number -1")
 
     @course
     @requirement("QS-L2-024")

@@ -107,6 +107,6 @@ def test_link_layer(console):
     plugin.write_text(source[:begin] + blocks("A link layer", "python")[0] + "\n" + source[end:])
     assert console(second) == [0]
     finished = (ROOT / "examples" / "table-link" / "qstackfile.py").read_text()
-    assert len(finished.splitlines()) < 430
+    assert len(finished.splitlines()) < 450
     plugin.write_text(finished.replace('Offer("table"', 'Offer("my-link"'))
     assert console(third) == [0]

@@ -36,8 +36,8 @@ from qstack.routing.shortest import ShortestPath
 
 ROOT = Path(__file__).parents[2]
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
-LIMIT_S = 5
-"""Time that a suite may take on a mutant; on the unchanged layer it takes a fiftieth of it."""
+LIMIT_S = 3
+"""Time that a suite may take on a mutant; on the unchanged layer it takes a tenth of it."""
 CAUGHT, SURVIVED = 0, 1
 
 
