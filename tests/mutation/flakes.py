@@ -24,7 +24,7 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 
 
-def once(seed: int) -> str:
+def once(seed: int, chosen: list[str]) -> str:
     """Judge everything in an order that depends on the seed; return all verdicts as text, in an order that does not."""
     from qstack import api  # noqa: PLC0415 - only the child processes need it
     from qstack.conformance import judge, profiles  # noqa: PLC0415 - only the child processes need it
@@ -42,7 +42,8 @@ def once(seed: int) -> str:
 
     judge.tests_of = shuffled
     specification = load(ROOT / "specs")
-    subjects = list(profiles.everything(api.manager()))
+    every = profiles.everything(api.manager())
+    subjects = [one for one in every if not chosen or one.profile.name in chosen]
     draw.shuffle(subjects)
     found = sorted(
         (subject.profile.name, subject.name, verdict.id, verdict.verdict)
@@ -57,14 +58,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--once", type=int, help="one run, with this seed")
+    parser.add_argument("--profile", action="append", default=[], help="only these kinds of subjects; all if none")
     parser.add_argument("--write", type=Path, help="write the result here, with the date")
     given = parser.parse_args()
     if given.once is not None:
-        sys.stdout.write(once(given.once))
+        sys.stdout.write(once(given.once, given.profile))
         return
+    chosen = [word for name in given.profile for word in ("--profile", name)]
     answers: collections.Counter[str] = collections.Counter()
     for seed in range(given.runs):
-        command = [sys.executable, __file__, "--once", str(seed)]
+        command = [sys.executable, __file__, "--once", str(seed), *chosen]
         environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
         done = subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
         answers[done.stdout if done.returncode == 0 else done.stderr] += 1
@@ -72,6 +75,7 @@ def main() -> None:
     words = collections.Counter(verdict for *_, verdict in verdicts)
     lines = [
         f"{dt.datetime.now(tz=dt.UTC).date()}, {given.runs} runs, seeds 0 to {given.runs - 1}",
+        f"profiles: {', '.join(given.profile) or 'all'}",
         f"different results: {len(answers)}",
         *(
             f"sha256 {hashlib.sha256(answer.encode()).hexdigest()[:16]}: {number} runs"
