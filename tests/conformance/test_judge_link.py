@@ -221,6 +221,7 @@ def any_number():
 
 STOP = edit(Attempt, lambda attempt: attempt if attempt.aid >= 0 else None)
 
+
 def drops_again():
     """A repeated Drop counts as a new one."""
     seen = set()
