@@ -34,7 +34,23 @@ def commands() -> list[click.Command]:
         validate,
     )
 
-    parts = (run, replay, check, demo, trace, validate, hardware, cost, keys, new, conform, spec, schema, serve, plugins)
+    parts = (
+        run,
+        replay,
+        check,
+        demo,
+        trace,
+        validate,
+        hardware,
+        cost,
+        keys,
+        new,
+        conform,
+        spec,
+        schema,
+        serve,
+        plugins,
+    )
     return [module.command for module in parts]
 
 
