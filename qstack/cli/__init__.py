@@ -23,6 +23,7 @@ def commands() -> list[click.Command]:
         demo,
         hardware,
         keys,
+        new,
         plugins,
         replay,
         run,
@@ -33,7 +34,23 @@ def commands() -> list[click.Command]:
         validate,
     )
 
-    parts = (run, replay, check, demo, trace, validate, hardware, cost, keys, conform, spec, schema, serve, plugins)
+    parts = (
+        run,
+        replay,
+        check,
+        demo,
+        trace,
+        validate,
+        hardware,
+        cost,
+        keys,
+        new,
+        conform,
+        spec,
+        schema,
+        serve,
+        plugins,
+    )
     return [module.command for module in parts]
 
 

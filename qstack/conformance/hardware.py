@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from math import isclose
+from math import isclose, log
 
 import numpy as np
 from pydantic import ValidationError
@@ -67,6 +67,16 @@ def links(make: Platform) -> Iterator[tuple[tuple[Arm, Arm], tuple[Herald, ...]]
         raise Unsupported("links between two of a kind over fibres of 0.1 to 75 km")
 
 
+def _times(age: float, decay: Decay) -> str:
+    """Say that T2 exceeds 2 T1 if that is what is wrong with a decay; empty if it is not."""
+    if not (age > 0 and 0 < decay.xy < 1 and 0 < decay.z < 1):
+        return ""
+    t1, t2 = -age / log(decay.z), -age / log(decay.xy)
+    if t2 <= 2 * t1:
+        return ""
+    return f"T2 exceeds 2 T1: the coherence falls with T2 = {t2:g} s, the population with T1 = {t1:g} s."
+
+
 class MemoryTests:
     """How a stored qubit decays."""
 
@@ -81,9 +91,8 @@ class MemoryTests:
         """Its Choi matrix has no negative eigenvalue; its trace is kept by what a decay can say."""
         for age, decay in decays(make):
             least = choi(decay)
-            assert least >= -ROUNDING, f"after {age:g} s {decay} is no channel: Choi eigenvalue {least:g}" + (
-                " (is T2 above 2 T1?)" if abs(decay.z) <= 1 else ""
-            )
+            why = _times(age, decay) or f"{decay} is no channel: Choi eigenvalue {least:g}"
+            assert least >= -ROUNDING, f"after {age:g} s: {why}"
 
     @requirement("QS-L1-033")
     def test_coherence_does_not_outlive_relaxation(self, make: Platform) -> None:

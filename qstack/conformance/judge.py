@@ -13,6 +13,7 @@ from qstack.core.errors import QstackError
 Word = Literal["pass", "fail", "unsupported", "not run"]
 RANK: Sequence[Word] = ("fail", "pass", "unsupported", "not run")
 """Of several tests of one requirement the first of these counts."""
+NOT_YET: tuple[Word, str] = ("not run", "judged on a subject that fails nothing simpler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,17 @@ def judge(suite: type, make: Any, specification: Specification, only: str = "") 
     if only:
         specification.find(only)
     results: dict[str, list[tuple[Word, str, str]]] = {}
-    for name, numbers in tests_of(suite).items():
+    failed_before = False
+    tests = sorted(tests_of(suite).items(), key=lambda test: hasattr(getattr(suite, test[0]), "course"))
+    for name, numbers in tests:
         if only and only not in numbers:
             continue
-        word, detail = _run(getattr(suite(), name), make)
+        test = getattr(suite(), name)
+        if failed_before and hasattr(test, "course"):
+            word, detail = NOT_YET
+        else:
+            word, detail = _run(test, make)
+        failed_before |= word == "fail" and not hasattr(test, "course")
         for number in numbers:
             results.setdefault(number, []).append((word, name, detail))
     if only and not results:

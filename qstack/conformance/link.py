@@ -15,10 +15,20 @@ subject's own.
 from __future__ import annotations
 
 from qstack.conformance.link_agreement import AgreementTests, RequestTests
+from qstack.conformance.link_course import AdmissionTests, CourseTests, ExpiredTests
 from qstack.conformance.link_pairs import DeliveryTests, EndingTests, ExpiryTests
 
 
-class LinkSuite(RequestTests, AgreementTests, DeliveryTests, ExpiryTests, EndingTests):
+class LinkSuite(
+    RequestTests,
+    AgreementTests,
+    DeliveryTests,
+    ExpiryTests,
+    EndingTests,
+    CourseTests,
+    ExpiredTests,
+    AdmissionTests,
+):
     """Everything that a link layer is held to."""
 
     profile = "link"

@@ -14,6 +14,7 @@ of parts nor which labels and circuit numbers it chooses.
 from __future__ import annotations
 
 from qstack.conformance.marks import requirement
+from qstack.conformance.network_course import CourseTests
 from qstack.conformance.network_talk import (
     CIRCUIT,
     CUTOFF,
@@ -352,7 +353,7 @@ class EndTests:
         stand.t.silent()
 
 
-class NetworkSuite(SignallingTests, PairTests, TrackTests, EndTests):
+class NetworkSuite(SignallingTests, PairTests, TrackTests, EndTests, CourseTests):
     """Everything that a network layer is held to."""
 
     profile = "network"

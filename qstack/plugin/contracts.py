@@ -321,7 +321,7 @@ def _first(error: ValidationError, prefix: str = "") -> str:
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, NestedErrors):
         return _first(cause.error, f"{where}.")
-    return f"{where}: {cause or found['msg']}".lstrip(": ")
+    return f"{where.rstrip('.')}: {cause or found['msg']}".lstrip(": ")
 
 
 class Medium(Protocol):

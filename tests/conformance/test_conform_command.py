@@ -161,16 +161,17 @@ def test_a_failure_shows_words_dialogue_and_place(run, tmp_path):
         "QS-L2-001 (MUST)      fail         test_accepted_once_and_before_any_pair",
     ]
     assert lines[2].strip() == ">> Create(peer=2, purpose=4, number=3, min_fidelity=0.8)"
-    assert lines[-8:] == [
+    begin = next(place for place, line in enumerate(lines) if "at most 1 Accepted" in line)
+    assert lines[begin : begin + 6] == [
         "    - at most 1 Accepted",
         "    + << Accepted(peer=2, purpose=4, create_id=1)",
         "    + << Accepted(peer=2, purpose=4, create_id=1)",
         "A request that is accepted MUST be answered by exactly one Accepted, before any pair of it is delivered.",
         'specs/link/link.md, section "Service"',
         "",
-        "eager: 38 passed, 1 failed",
-        "38 passed, 1 failed",
     ]
+    assert " passed, 1 failed" in lines[-1]
+    assert lines[-2] == f"eager: {lines[-1]}"
 
 
 @pytest.mark.requirement("QS-CF-013")

@@ -25,9 +25,10 @@ from qstack.link.endings import Remind, Repeat
 from qstack.link.layer import LinkLayer, Serve
 from qstack.link.queue import Link
 from qstack.plugin.discovery import inline
+from qstack.services.classical import NeighbourLost
 from qstack.services.device import Free
 from qstack.services.l1_physical import Attempt, Heralded, Skipped
-from qstack.services.l2_link import Accepted, Create, Err, Ok, Receive, Withdraw
+from qstack.services.l2_link import Accepted, Create, Err, Ok, Receive, Unreachable, Withdraw
 from qstack.services.reasons import Reason
 from qstack.wire.link import Add, AddAck, AddRej, Drop, DropAck, LinkExpire, LinkExpireAck
 
@@ -220,7 +221,64 @@ def any_number():
 
 STOP = edit(Attempt, lambda attempt: attempt if attempt.aid >= 0 else None)
 
+
+def drops_again():
+    """A repeated Drop counts as a new one."""
+    seen = set()
+
+    def spoil(inner, noun, ctx):
+        again = noun.cseq in seen
+        seen.add(noun.cseq)
+        for answer in inner(replace(noun, cseq=noun.cseq + 100) if again else noun, ctx):
+            acked = isinstance(answer, Send) and isinstance(answer.message, DropAck)
+            yield Send(answer.peer, replace(answer.message, cseq=noun.cseq)) if acked else answer
+
+    return spoil
+
+
+def rests_alone():
+    """One end lets its lanes rest, once it was asked for five pairs of purpose 14, while the other end attempts."""
+    asked = set()
+
+    def spoil(inner, noun, ctx):
+        if isinstance(noun, Create):
+            asked.add((noun.purpose, noun.number))
+            return list(inner(noun, ctx))
+        rests = (14, 5) in asked and 15 < noun.sequence < 25
+        return [replace(a, aid=-1) if rests and isinstance(a, Attempt) else a for a in inner(noun, ctx)]
+
+    return spoil
+
+
 BROKEN = {
+    "tells a goodness of its own": (
+        "QS-L2-023",
+        (Heralded,),
+        lambda: edit(Ok, lambda ok: replace(ok, goodness=1.0)),
+    ),
+    "is deaf to a number": (
+        "QS-L2-043",
+        (AddAck,),
+        lambda: lambda inner, noun, ctx: () if noun.cseq == 200 else inner(noun, ctx),
+    ),
+    "rests alone": ("QS-L2-050", (Create, Heralded), rests_alone),
+    "measures in another basis": (
+        "QS-L2-033",
+        (Add, Serve),
+        lambda: edit(Attempt, lambda attempt: replace(attempt, bases=(0,)) if attempt.bases == (1, 2) else attempt),
+    ),
+    "drops again": ("QS-L2-054", (Drop,), drops_again),
+    "gives up in silence": ("QS-L2-055", (Drop,), lambda: edit(Err, lambda err: None)),
+    "holds on to a lost neighbour": (
+        "QS-L2-056",
+        (NeighbourLost,),
+        lambda: lambda inner, noun, ctx: [Unreachable(noun.peer)],
+    ),
+    "uses a number twice": (
+        "QS-L2-301",
+        (Create,),
+        lambda: edit(Accepted, lambda told: replace(told, create_id=7) if told.purpose in {8, 9} else told),
+    ),
     "accepts twice": ("QS-L2-001", (Create,), lambda: twice(Accepted)),
     "calls both ends the asker": ("QS-L2-002", (Heralded,), lambda: edit(Ok, lambda ok: replace(ok, remote=False))),
     "uses numbers of living pairs": ("QS-L2-003", (Heralded,), any_number),
@@ -417,7 +475,8 @@ class Crashing(Layer):
 @pytest.mark.requirement("QS-CF-009")
 def test_a_layer_that_crashes_gets_a_verdict():
     verdicts = judge(LinkSuite, lambda site: Crashing(), SPECIFICATION)
-    assert {v.id for v in verdicts if v.verdict != "fail"} == {"QS-L2-024"}
+    assert {v.verdict for v in verdicts} == {"fail", "unsupported", "not run"}
+    assert {v.id for v in verdicts if v.verdict == "unsupported"} == {"QS-L2-024"}
     details = {v.id: v.detail for v in verdicts}
     assert "no exception, but ZeroDivisionError: division by zero" in details["QS-L2-001"]
     assert "fewer than 20000 answers" in details["QS-L2-011"]

@@ -1,0 +1,52 @@
+"""A correct layer that is built otherwise passes too: the suite forbids what its texts forbid and nothing more."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import qstack
+from qstack import api
+from qstack.conformance import profiles
+from qstack.conformance.judge import judge
+from qstack.conformance.specification import load
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "table-link"
+
+
+@pytest.mark.requirement("QS-CF-007")
+def test_it_passes_and_claims_no_more_than_it_has():
+    subject = profiles.find(api.manager(EXAMPLE), "table", "link")
+    verdicts = judge(subject.profile.suite, subject.make, load(ROOT / "specs"))
+    assert {v.id: v.detail for v in verdicts if v.verdict == "fail"} == {}
+    assert {v.detail for v in verdicts if v.verdict == "unsupported"} <= {
+        "deadlines",
+        "atomic requests",
+        "pairs of type M",
+        "purposes that a node was told to accept",
+    }
+    assert sum(v.verdict == "pass" for v in verdicts) >= 34
+
+
+def test_it_shares_nothing_with_the_reference():
+    source = (EXAMPLE / "qstackfile.py").read_text()
+    assert re.findall(r"qstack\.link\b", source) == []
+    assert not re.search(r"^from qstack\.(link|physical|network)", source, re.MULTILINE)
+
+
+@pytest.mark.requirement("QS-PL-014")
+@pytest.mark.parametrize("channel", ["ideal", {"use": "lossy", "loss": "10 %"}])
+def test_it_delivers_between_nodes_of_itself(channel):
+    plain = qstack.load(EXAMPLE / "table.yaml").run()
+    assert [flow.delivered for flow in plain.flows] == [50, 50]
+    changed = qstack.load(EXAMPLE / "table.yaml", settings=[f"network.channel={_text(channel)}"]).run()
+    assert [flow.delivered for flow in changed.flows] == [50, 50]
+
+
+def _text(channel):
+    if isinstance(channel, str):
+        return channel
+    return "{" + ", ".join(f"{key}: {value}" for key, value in channel.items()) + "}"
