@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,35 +37,101 @@ command.add_command(keys.conform, "etsi014")
 
 @command.command("subject")
 @click.argument("name", required=False)
-@click.option("--profile", help="What it is judged as: hardware, link, network or router.")
+@click.option("--profile", help="What it is judged as; `--profile ?` lists all.")
 @click.option("--all", "everything", is_flag=True, help="Judge everything that is installed.")
-@click.option("-k", "only", default="", metavar="ID", help="Judge one requirement only, such as QS-L2-011.")
+@click.option("--exec", "program", metavar="COMMAND", help="Judge a program that speaks JSON lines on its pipes.")
+@click.option(
+    "-k", "only", multiple=True, metavar="ID", help="Judge these requirements only: QS-L2-011, 'QS-L2-*', or @FILE."
+)
 @click.option("--strict", is_flag=True, help="Count a SHOULD that fails.")
 @click.option("--whole", is_flag=True, help="Show passes too, and dialogues at their full length.")
-def subject(name: str | None, profile: str | None, only: str, *, everything: bool, strict: bool, whole: bool) -> None:
-    """Judge an installed layer, router or hardware platform by its name."""
+@click.option("--thorough", is_flag=True, help="Take many more samples where statistics decide.")
+@click.option(
+    "--timeout",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(0.01, 3600),
+    help="Seconds that a test, or an answer of a program, may take.",
+)
+@click.option(
+    "--report",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a report too: .yaml, .xml (JUnit), .html, or .svg (badge).",
+)
+def subject(
+    name: str | None,
+    profile: str | None,
+    program: str | None,
+    only: tuple[str, ...],
+    files: tuple[Path, ...],
+    timeout: float,
+    *,
+    everything: bool,
+    strict: bool,
+    whole: bool,
+    thorough: bool,
+) -> None:
+    """Judge an installed layer, model or scheme by its name, an object as MODULE:NAME, or a program on a pipe.
+
+    Exit codes: 0 nothing failed; 1 something did; 2 no such subject, profile or requirement.
+    """
     from qstack.cli.spec import reference  # noqa: PLC0415 - only where used
-    from qstack.conformance import profiles, report  # noqa: PLC0415 - only where used
+    from qstack.conformance import exam, profiles, report, reports  # noqa: PLC0415 - only where used
     from qstack.conformance.judge import failed, judge  # noqa: PLC0415 - only where used
 
-    if (name is None) == (not everything):
-        raise ConfigError("whom? Write the name of a subject, or --all.")
-    manager = api.manager(Path())
-    if name is None:
-        chosen = [one for one in profiles.everything(manager) if profile in {None, one.profile.name}]
-        if not chosen:
-            raise profiles.no_profile(str(profile))
-    else:
-        chosen = [profiles.find(manager, name, profile)]
+    if profile == "?":
+        click.echo("\n".join(profiles.PROFILES))
+        return
+    if (name is not None) + everything + (program is not None) != 1:
+        raise ConfigError("whom? Write the name of a subject, --all, or --exec COMMAND.")
+    for file in files:
+        reports.check(file)
     specification = reference()
+    asked = exam.numbers(only, specification)
     verdicts: list[Any] = []
-    for one in chosen:
-        found = judge(one.profile.suite, one.make, specification, only)
-        verdicts += found
-        for line in report.text(one.name, one.profile.name, found, whole=whole):
-            click.echo(line)
-    if len(chosen) > 1:
-        click.echo(f"\n{len(chosen)} subjects")
+    judged: list[reports.Judged] = []
+    with profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout) as subjects:
+        for one in subjects:
+            suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
+            found = judge(suite, one.make, specification, exam.of_suite(asked, only, suite), seconds=timeout)
+            verdicts += found
+            judged.append(reports.Judged(one.name, one.profile.name, tuple(found)))
+            for line in report.text(one.name, one.profile.name, found, whole=whole):
+                click.echo(line)
+    if len(judged) > 1:
+        click.echo(f"\n{len(judged)} subjects")
+    if any(word.startswith("@") for word in only):
+        click.echo(exam.score(verdicts))
     click.echo(report.summary(verdicts))
+    for file in files:
+        reports.write(file, judged, specification)
     if failed(verdicts, strict=strict):
+        raise SystemExit(1)
+
+
+@command.command("pipe")
+@click.argument("name")
+@click.option("--profile", help="What it is judged as, where its name does not say.")
+def pipe(name: str, profile: str | None) -> None:
+    """Be a program on a pipe: answer the judge's lines with an installed subject, as `--exec` wants it."""
+    from qstack.conformance import profiles  # noqa: PLC0415 - only where used
+    from qstack.conformance.pipe import serve  # noqa: PLC0415 - only where used
+
+    one = profiles.find(api.manager(Path()), name, profile)
+    serve(one.make, sys.stdin.buffer, sys.stdout.buffer)
+
+
+@command.command("compare")
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+def compare(old: Path, new: Path) -> None:
+    """Compare two YAML reports: what was gained, what was lost. Exit code 1 if something that passed passes no more."""
+    from qstack.conformance import reports  # noqa: PLC0415 - only where used
+
+    lines, lost = reports.compare(old, new)
+    for line in lines:
+        click.echo(line)
+    if lost:
         raise SystemExit(1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import signal
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +16,9 @@ from qstack.core.errors import QstackError
 Word = Literal["pass", "fail", "unsupported", "not run"]
 RANK: Sequence[Word] = ("fail", "pass", "unsupported", "not run")
 """Of several tests of one requirement the first of these counts."""
+PATIENCE = 3
+"""Tests that may run out of time before the rest is left out."""
+HUNG = " - no end of the test within"
 NOT_YET: tuple[Word, str] = ("not run", "judged on a subject that fails nothing simpler")
 
 
@@ -51,7 +57,9 @@ def tests_of(suite: type) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def judge(suite: type, make: Any, specification: Specification, only: str = "") -> list[Verdict]:
+def judge(
+    suite: type, make: Any, specification: Specification, only: Collection[str] = (), *, seconds: float = 0.0
+) -> list[Verdict]:
     """Return a verdict on every requirement of a suite.
 
     Parameters
@@ -63,31 +71,36 @@ def judge(suite: type, make: Any, specification: Specification, only: str = "") 
     specification
         Where the texts stand.
     only
-        Number of the one requirement to judge; all if empty.
+        Numbers of the requirements to judge; all if empty.
+    seconds
+        Longest time for one test [s]; 0 waits for ever.
 
     Raises
     ------
     ConfigError
         If `only` is not a requirement, or a test cites one that is not.
     """
-    if only:
-        specification.find(only)
+    for number in only:
+        specification.find(number)
     results: dict[str, list[tuple[Word, str, str]]] = {}
-    failed_before = False
+    failed_before, hung = False, 0
     tests = sorted(tests_of(suite).items(), key=lambda test: hasattr(getattr(suite, test[0]), "course"))
     for name, numbers in tests:
-        if only and only not in numbers:
+        if only and not set(only) & set(numbers):
             continue
         test = getattr(suite(), name)
         if failed_before and hasattr(test, "course"):
             word, detail = NOT_YET
+        elif hung >= PATIENCE:
+            word, detail = "not run", f"{PATIENCE} tests before it ran out of time"
         else:
-            word, detail = _run(test, make)
+            word, detail = _run(test, make, seconds)
+            hung += detail.startswith(HUNG)
         failed_before |= word == "fail" and not hasattr(test, "course")
-        for number in numbers:
+        for number in numbers if not only else sorted(set(only) & set(numbers)):
             results.setdefault(number, []).append((word, name, detail))
-    if only and not results:
-        results[only] = [("not run", "", f"{suite.__name__} has no test of it")]
+    for number in sorted(set(only) - results.keys()):
+        results[number] = [("not run", "", f"{suite.__name__} has no test of it")]
     return sorted(_verdicts(results, specification), key=lambda verdict: verdict.id)
 
 
@@ -99,10 +112,42 @@ def _verdicts(results: dict[str, list[tuple[Word, str, str]]], specification: Sp
         yield Verdict(number, one.level, one.text, place, word, test, detail if word != "pass" else "")
 
 
-def _run(test: Any, make: Any) -> tuple[Word, str]:
-    """Run one test; whatever the subject raises is a verdict."""
+class OutOfTime(BaseException):
+    """A test takes too long; no `Exception`, so that nobody on the way takes it for the subject's."""
+
+
+@contextmanager
+def limit(seconds: float) -> Iterator[None]:
+    """Raise `OutOfTime` in what takes longer; without effect where a system or a thread has no alarms.
+
+    Parameters
+    ----------
+    seconds
+        Longest time [s]; 0 waits for ever.
+    """
+    if not seconds or not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        test(make)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _run(test: Any, make: Any, seconds: float) -> tuple[Word, str]:
+    """Run one test; whatever the subject raises is a verdict, and so is silence."""
+    try:
+        with limit(seconds):
+            test(make)
+    except OutOfTime:
+        return "fail", f"{HUNG} {seconds:g} s"
     except Unsupported as error:
         return "unsupported", str(error)
     except AssertionError as error:

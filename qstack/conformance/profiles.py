@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +24,7 @@ from qstack.conformance.node import NodeSuite
 from qstack.conformance.offers import devices, media, nodes, offered
 from qstack.conformance.physical import PhysicalSuite
 from qstack.conformance.policies import CutoffSuite, SchedulerSuite, SwapPolicySuite
+from qstack.conformance.program import Program
 from qstack.conformance.reconciliation import ReconciliationSuite
 from qstack.conformance.router import RouterSuite
 from qstack.conformance.transport import TransportSuite
@@ -126,3 +130,72 @@ def find(manager: Manager, name: str, profile: str | None) -> Subject:
         profiles = " or ".join(f"--profile {subject.profile.name}" for subject in found)
         raise ConfigError(f"there are several '{name}'; say {profiles}.")
     return found[0]
+
+
+PIPED: Mapping[str, str] = {
+    "link": "layer",
+    "network": "layer",
+    "physical": "layer",
+    "router": "router",
+    "transport": "layer",
+}
+"""Profiles of which a program can be a subject, and how it is asked."""
+
+
+@contextmanager
+def chosen(
+    manager: Callable[[], Manager], name: str | None, profile: str | None, program: str | None, patience: float
+) -> Iterator[Iterable[Subject]]:
+    """Give whom a user asks for: a program, an object, an installed subject, or everything.
+
+    Parameters
+    ----------
+    manager
+        Where to look for what is installed.
+    name
+        Of an installed subject, or ``module:attribute``; everything if None, unless there is a program.
+    profile
+        What they are judged as.
+    program
+        Command that runs a program on a pipe.
+    patience
+        Longest time for an answer of the program [s].
+
+    Raises
+    ------
+    ConfigError
+        If there is no such subject or profile.
+    """
+    if profile is not None and profile not in PROFILES:
+        raise no_profile(profile)
+    if program is not None:
+        if profile is None or profile not in PIPED:
+            raise ConfigError(f"a program is judged as one of {', '.join(PIPED)}; choose with --profile.")
+        piped = Program(program, profile, patience)
+        try:
+            yield [Subject(program, PROFILES[profile], getattr(piped, PIPED[profile]))]
+        finally:
+            piped.close()
+    elif name is None:
+        yield [one for one in everything(manager()) if profile in {None, one.profile.name}]
+    elif ":" in name:
+        if profile is None:
+            raise ConfigError(f"as what is '{name}' judged? Choose with --profile: {', '.join(PROFILES)}.")
+        yield [Subject(name, PROFILES[profile], _object(name))]
+    else:
+        yield [find(manager(), name, profile)]
+
+
+def _object(name: str) -> Any:
+    """Return what ``module:attribute`` names; the working directory is looked through too."""
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, "")
+    try:
+        found: Any = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"'{name}' cannot be had: {error}.") from error
+    finally:
+        sys.path.remove("")
+    return found

@@ -190,7 +190,7 @@ def test_a_failure_shows_words_dialogue_and_place(run, tmp_path):
             "'lnk' is not a profile; allowed: ",
         ),
         (("--all", "--profile", "lnk"), 2, "'lnk' is not a profile"),
-        (("--all", "reference"), 2, "whom? Write the name of a subject, or --all."),
+        (("--all", "reference"), 2, "whom? Write the name of a subject, --all, or --exec COMMAND."),
         (("eager", "-k", ABSENT), 2, f"'{ABSENT}' is not a requirement"),
     ],
 )

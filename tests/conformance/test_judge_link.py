@@ -487,7 +487,7 @@ def test_a_subject_that_cannot_be_made_gets_a_verdict():
     def make(site):
         raise RuntimeError("no such device")
 
-    verdicts = judge(LinkSuite, make, SPECIFICATION, only="QS-L2-001")
+    verdicts = judge(LinkSuite, make, SPECIFICATION, only=["QS-L2-001"])
     assert [(v.verdict, v.detail) for v in verdicts] == [("fail", " - no exception, but RuntimeError: no such device")]
 
 

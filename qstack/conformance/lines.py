@@ -1,0 +1,168 @@
+r"""Nouns as JSON: how a subject that runs as a program of its own is spoken to.
+
+A noun is an object with ``noun``, its module and its name, and its fields by name.  Times are decimal strings of
+picoseconds, because 2**53 ps is only 2.5 hours; sequences are lists; everything else is what it is.  A field that has a
+default may be left out.
+
+>>> from qstack.wire.link import AddAck
+>>> plain(AddAck(cseq=1, aid=2))
+{'noun': 'link.AddAck', 'cseq': 1, 'aid': 2, 'ack': 0}
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from importlib import import_module
+from typing import Any, cast
+
+import qstack.services
+import qstack.wire
+from qstack.core.errors import QstackError
+from qstack.core.nouns import Cancel, Note, Noun, Send, Set, Timer, timer
+from qstack.plugin.spelling import nearest
+
+TIMES = frozenset(
+    {"asked", "at", "cutoff", "deadline", "delay", "emitted", "max_time", "now", "period", "since", "start"}
+)
+"""Fields that are times."""
+
+
+class LineError(QstackError):
+    """What came over the pipe is not what may come."""
+
+
+@timer
+class Named(Timer):
+    """A timer of a program, which alone knows what it means."""
+
+    name: str
+
+
+STEERING: Mapping[str, type[Noun]] = {"Send": Send, "Set": Set, "Cancel": Cancel, "Note": Note}
+"""Nouns that steer the host; they belong to no module of the standard."""
+
+
+@cache
+def kinds() -> Mapping[str, type]:
+    """Return every noun of the standard by its name on a line."""
+    found: dict[str, type] = {}
+    for package in (qstack.services, qstack.wire):
+        for module in pkgutil.iter_modules(package.__path__):
+            content = import_module(f"{package.__name__}.{module.name}")
+            for name, kind in vars(content).items():
+                if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == content.__name__:
+                    found[f"{module.name}.{name}"] = kind
+    return found
+
+
+@cache
+def name_of(kind: type) -> str:
+    """Return what a noun is called on a line."""
+    if kind.__name__ in STEERING and STEERING[kind.__name__] is kind:
+        return kind.__name__
+    return f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+
+
+def plain(value: Any, name: str = "") -> Any:
+    """Return a value as JSON has it; `name` is the field that it stands in."""
+    if isinstance(value, Timer):
+        return value.name if isinstance(value, Named) else repr(value)
+    if isinstance(value, Enum):
+        value = value.value
+    if is_dataclass(value):
+        content = {f.name: plain(getattr(value, f.name), f.name) for f in fields(value)}
+        return {"noun": name_of(cast("type", type(value))), **content}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if name in TIMES and isinstance(value, int):
+        return str(value)
+    return value
+
+
+def noun_of(content: Any) -> Noun:
+    """Return the noun that an object is.
+
+    Raises
+    ------
+    LineError
+        If it is none, or a field is missing, unknown or of the wrong kind.
+    """
+    if not isinstance(content, dict) or not isinstance(content.get("noun"), str):
+        raise LineError(f"{_short(content)} is not an object with 'noun'")
+    name = content["noun"]
+    known = {**kinds(), **STEERING}
+    if name not in known:
+        raise LineError(f"{name!r} is not a noun of the standard.{nearest(name, known)}")
+    wanted = {f.name: str(f.type) for f in fields(cast("Any", known[name]))}
+    needed = {f.name for f in fields(cast("Any", known[name])) if f.default is MISSING}
+    given = {key: value for key, value in content.items() if key != "noun"}
+    if not needed <= given.keys() <= wanted.keys():
+        raise LineError(f"{name} has the fields {', '.join(wanted)}, not {', '.join(given)}")
+    found: Noun = known[name](**{key: _value(name, key, value, wanted[key]) for key, value in given.items()})
+    return found
+
+
+def _value(noun: str, key: str, value: Any, kind: str) -> Any:
+    """Return a field's value, checked."""
+    words = f"{noun}.{key} = {_short(value)}"
+    if kind == "Timer":
+        if not isinstance(value, str):
+            raise LineError(f"{words}: expected the name of a timer")
+        return Named(value)
+    if kind == "int" and key in TIMES:
+        return time_of(value, words)
+    if isinstance(value, dict):
+        return noun_of(value)
+    if isinstance(value, list):
+        return tuple(noun_of(one) if isinstance(one, dict) else one for one in value)
+    if kind in PLAIN and (not isinstance(value, PLAIN[kind]) or (isinstance(value, bool) and kind != "bool")):
+        raise LineError(f"{words}: expected {kind}")
+    return value
+
+
+PLAIN: Mapping[str, Any] = {"int": int, "bool": bool, "str": str, "float": (int, float)}
+
+
+def time_of(value: Any, words: str) -> int:
+    """Return a time that was written as a decimal string [ps].
+
+    Raises
+    ------
+    LineError
+        If it is not written so.
+    """
+    if not isinstance(value, str) or not value.removeprefix("-").isdecimal() or len(value) > 20:
+        raise LineError(f"{words}: expected a decimal string of picoseconds")
+    return int(value)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, default=repr)
+    return text if len(text) <= 60 else text[:56] + " ..."
+
+
+def line(content: Mapping[str, Any]) -> bytes:
+    """Return an object as a line."""
+    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def object_of(data: bytes) -> dict[str, Any]:
+    """Return the object that a line is.
+
+    Raises
+    ------
+    LineError
+        If it is none.
+    """
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise LineError(f"not a line of JSON: {data[:60]!r}") from error
+    if not isinstance(content, dict):
+        raise LineError(f"not an object: {data[:60]!r}")
+    return content

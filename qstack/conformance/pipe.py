@@ -1,0 +1,129 @@
+"""The other end of the pipe: any installed subject as a program that answers the judge's lines.
+
+It is the example that a program in another language is compared with; what is asked stands in
+``specs/conformance/conformance.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import isinf
+from types import SimpleNamespace
+from typing import IO, Any
+
+from qstack.conformance import lines
+from qstack.conformance.program import PROTOCOL, storage_of
+from qstack.core.errors import ConfigError, LocalProtocolError, ProtocolError
+from qstack.core.layer import Context, Layer
+from qstack.core.nouns import Noun, Set
+from qstack.plugin.sites import Neighbour, NetworkView, Site
+from qstack.services.strategies import Edge, NoRoute, Row
+
+
+class Answerer:
+    """Answers one line after the other; `make` is what the suites of the profile take."""
+
+    def __init__(self, make: Any) -> None:
+        self.make = make
+        self.layers: dict[int, tuple[Mapping[Any, Any], Context]] = {}
+        self.routers: dict[int, Any] = {}
+        self.timers: dict[str, Noun] = {}
+
+    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer to one question.
+
+        Raises
+        ------
+        lines.LineError
+            If it is none of the pipe's questions.
+        """
+        do = question.get("do")
+        asked: Callable[[Any], dict[str, Any]] | None = getattr(self, f"do_{do}", None)
+        if asked is None:
+            raise lines.LineError(f"{do!r} is no question of this pipe")
+        try:
+            return asked(SimpleNamespace(**question))
+        except ProtocolError as error:
+            return {"refused": "local" if isinstance(error, LocalProtocolError) else "remote", "why": str(error)}
+
+    def do_hello(self, question: Any) -> dict[str, Any]:
+        """Say which version is spoken; no feature is claimed beforehand."""
+        return {"protocol": PROTOCOL, "features": [], "asked": question.features}
+
+    def do_layer(self, question: Any) -> dict[str, Any]:
+        """Make a layer, or several that belong together."""
+        site = site_of(question.site)
+        made = self.make(site)
+        table: dict[Any, Any] = {}
+        for layer in made if isinstance(made, tuple) else (made,):
+            if not isinstance(layer, Layer):
+                raise ConfigError(f"{layer!r} is not a layer.")
+            table |= layer.handlers()
+        self.layers[question.layer] = table, Context(site.number)
+        known = set(lines.kinds().values())
+        return {"handles": sorted(lines.name_of(kind) for kind in table if kind in known)}
+
+    def do_give(self, question: Any) -> dict[str, Any]:
+        """Give a layer a noun, or a timer that it has set."""
+        table, context = self.layers[question.layer]
+        context.now, context.sender = int(question.now), question.sender
+        first = self.timers[question.timer] if hasattr(question, "timer") else lines.noun_of(question.noun)
+        waiting: list[Noun] = [first]
+        out: list[Noun] = []
+        for noun in waiting:  # grows while it is read
+            for answer in table[type(noun)](noun, context):
+                (waiting if type(answer) in table else out).append(answer)
+        self.timers |= {repr(noun.timer): noun.timer for noun in out if isinstance(noun, Set)}
+        return {"out": [lines.plain(noun) for noun in out]}
+
+    def do_router(self, question: Any) -> dict[str, Any]:
+        """Make a router."""
+        self.routers[question.router] = self.make(view_of(question.view))
+        return {}
+
+    def do_route(self, question: Any) -> dict[str, Any]:
+        """Ask a router."""
+        found = self.routers[question.router](question.source, question.target, question.min_fidelity)
+        if isinstance(found, NoRoute):
+            return {"no_route": found.why, "path": list(found.path)}
+        answer = {"path": list(found.path), "fidelities": list(found.fidelities), "expected": found.expected}
+        return answer if isinf(found.rate) else {**answer, "rate": found.rate}
+
+
+def serve(make: Any, questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer until the questions end."""
+    answerer = Answerer(make)
+    for data in questions:
+        question = lines.object_of(data)
+        answers.write(lines.line({"re": question.get("re"), **answerer.answer(question)}))
+        answers.flush()
+
+
+def view_of(content: Mapping[str, Any]) -> NetworkView:
+    """Return the network that JSON describes."""
+    edges = tuple(
+        Edge(e["a"], e["b"], tuple(Row(*row) for row in e["rows"]), e["lanes"], int(e["delay"]))
+        for e in content["edges"]
+    )
+    storage = tuple(storage_of(samples) for samples in content["storage"])
+    return NetworkView(tuple(content["names"]), edges, tuple(content["swap_factors"]), storage, int(content["cutoff"]))
+
+
+def site_of(content: Mapping[str, Any]) -> Site:
+    """Return the place that JSON describes."""
+    neighbours = {
+        n["number"]: Neighbour(
+            n["number"], n["lanes"], int(n["delay"]), tuple(Row(*row) for row in n["rows"]), int(n["period"])
+        )
+        for n in content["neighbours"]
+    }
+    return Site(
+        content["number"],
+        content["name"],
+        neighbours,
+        storage_of(content["storage"]),
+        content["swap_factor"],
+        view_of(content["view"]),
+        content["gate_noise"],
+        content["readout_error"],
+    )

@@ -1,0 +1,303 @@
+"""A subject that is a program: the judge's end of the pipe.
+
+Every line to the program is an object with ``re``, a number, and ``do``, what is asked; every line back has the same
+``re``.  ``specs/conformance/conformance.md`` holds the table of what is asked.  Whatever the program does wrong becomes
+a `Trouble`, which is a verdict; the next test speaks to a fresh process.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shlex
+import shutil
+import subprocess
+import tempfile
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from math import exp, log
+from time import monotonic
+from typing import IO, Any, cast
+
+from qstack.conformance import lines
+from qstack.core.errors import ConfigError, LocalProtocolError, RemoteProtocolError
+from qstack.core.layer import Context, Layer
+from qstack.core.nouns import Noun
+from qstack.plugin.sites import NetworkView, Site
+from qstack.plugin.spelling import nearest
+from qstack.services.strategies import NoRoute, Route, Storage
+
+PROTOCOL = 1
+"""Version of what is spoken on the pipe."""
+LONGEST = 1 << 20
+"""Longest line that is read [byte]."""
+NONSENSE = "time-travel"
+"""A feature that nobody has; asked for before anything else."""
+AGES = tuple(10**k for k in range(15))
+"""Ages at which a program is told what is left of a pair [ps]; between two of them log(factor) is linear."""
+REFUSALS: Mapping[str, type[Exception]] = {"local": LocalProtocolError, "remote": RemoteProtocolError}
+
+
+class Trouble(AssertionError):
+    """The program does not keep to the protocol of the pipe."""
+
+
+class Program:
+    """A subject on a pipe; its process begins with the first question, and anew after trouble.
+
+    Parameters
+    ----------
+    command
+        What to run, as for a shell; no shell is used.
+    profile
+        What it is judged as.
+    patience
+        Longest time for one answer [s].
+
+    Raises
+    ------
+    ConfigError
+        If there is no such command.
+    """
+
+    def __init__(self, command: str, profile: str, patience: float) -> None:
+        self.command = shlex.split(command)
+        if not self.command:
+            raise ConfigError("--exec needs a command.")
+        if shutil.which(self.command[0]) is None:
+            raise ConfigError(f"--exec {self.command[0]}  cannot be run: there is no such program.")
+        self.profile = profile
+        self.patience = patience
+        self.asked = 0
+        self.made = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read = b""
+
+    def ask(self, do: str, **content: Any) -> dict[str, Any]:
+        """Ask one question and return the answer.
+
+        Raises
+        ------
+        Trouble
+            If there is none in time, or it is not an answer to this question.
+        LocalProtocolError, RemoteProtocolError
+            If the program says that the question is an error of its user, or of a neighbour.
+        """
+        return self._ask(self._process or self._begin(), do, content)
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the user names the program to judge
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
+            )
+        except OSError as error:
+            self._errors.close()
+            raise ConfigError(f"--exec {self.command[0]}  cannot be run: {error.strerror}.") from error
+        self._read = b""
+        answer = self._ask(
+            self._process, "hello", {"protocol": PROTOCOL, "profile": self.profile, "features": [NONSENSE]}
+        )
+        if answer.get("protocol") != PROTOCOL:
+            raise self._trouble(f"it speaks version {answer.get('protocol')!r} of the pipe, the judge {PROTOCOL}")
+        if answer.get("features") != []:
+            raise self._trouble(f"it claims the feature '{NONSENSE}', which nobody has: its claims are not believed")
+        return self._process
+
+    def _ask(self, process: subprocess.Popen[bytes], do: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        self.asked += 1
+        if self._read:
+            raise self._trouble(f"it answered twice, or unasked: {self._read[:60]!r}")
+        try:
+            cast("IO[bytes]", process.stdin).write(lines.line({"re": self.asked, "do": do, **content}))
+        except OSError:
+            raise self._trouble(f"it is gone, and '{do}' was not read{self._end(process)}") from None
+        data = self._line(process, do)
+        try:
+            answer = lines.object_of(data)
+        except lines.LineError as error:
+            raise self._trouble(f"the answer to '{do}' is {error}") from error
+        if answer.pop("re", None) != self.asked:
+            raise self._trouble(f"the answer to '{do}', question {self.asked}, is for another one: {data[:60]!r}")
+        refused = answer.get("refused")
+        if refused is not None:
+            if refused not in REFUSALS:
+                raise self._trouble(f"it refuses '{do}' as {refused!r}; allowed: {', '.join(REFUSALS)}")
+            raise REFUSALS[refused](str(answer.get("why", "")))
+        return answer
+
+    def _line(self, process: subprocess.Popen[bytes], do: str) -> bytes:
+        source, end = cast("IO[bytes]", process.stdout).fileno(), monotonic() + self.patience
+        with selectors.DefaultSelector() as ready:
+            ready.register(source, selectors.EVENT_READ)
+            while b"\n" not in self._read:
+                if len(self._read) > LONGEST:
+                    raise self._trouble(f"the answer to '{do}' is longer than {LONGEST} bytes")
+                if not ready.select(max(0.0, end - monotonic())):
+                    half = f", only half a line: {self._read[:60]!r}" if self._read else ""
+                    raise self._trouble(f"no answer to '{do}' within {self.patience:g} s{half}")
+                data = os.read(source, 1 << 16)
+                if not data:
+                    half = f" in the middle of a line, {self._read[:60]!r}," if self._read else ""
+                    raise self._trouble(f"it ended{half} before it answered '{do}'{self._end(process)}")
+                self._read += data
+        found, _, self._read = self._read.partition(b"\n")
+        return found
+
+    def _end(self, process: subprocess.Popen[bytes]) -> str:
+        """Return how the process ended, in words, with the last line of its complaints."""
+        try:
+            code = process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return ""
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f" (exit code {code}{': ' + said[-1][:200] if said else ''})"
+
+    def _trouble(self, words: str) -> Trouble:
+        self.close()
+        return Trouble(f" - the program on the pipe: {words}")
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._errors.close()
+
+    # -- what the suites take -----------------------------------------------------------------------------------------
+
+    def layer(self, site: Site) -> Layer:
+        """Make a layer at a place."""
+        self.made += 1
+        answer = self.ask("layer", layer=self.made, site=site_as_data(site))
+        names = answer.get("handles")
+        known = lines.kinds()
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise self._trouble(f"'handles' is {names!r}; expected a list of nouns")
+        strange = [name for name in names if name not in known]
+        if strange:
+            raise self._trouble(
+                f"it handles '{strange[0]}', which is no noun of the standard.{nearest(strange[0], known)}"
+            )
+        return PipedLayer(self, self.made, [known[name] for name in names])
+
+    def router(self, view: NetworkView) -> Callable[[int, int, float], Route | NoRoute]:
+        """Make a router for a network."""
+        self.made += 1
+        number = self.made
+        self.ask("router", router=number, view=view_as_data(view))
+
+        def route(source: int, target: int, min_fidelity: float) -> Route | NoRoute:
+            asked = {"source": source, "target": target, "min_fidelity": min_fidelity}
+            answer = self.ask("route", router=number, **asked)
+            try:
+                if "no_route" in answer:
+                    return NoRoute(str(answer["no_route"]), tuple(answer.get("path", ())))
+                found = Route(
+                    tuple(answer["path"]), tuple(answer["fidelities"]), float(answer["expected"]), *_rate(answer)
+                )
+            except (KeyError, TypeError, ValueError) as error:
+                raise self._trouble(f"'route' was answered by neither a route nor 'no_route': {answer}") from error
+            return found
+
+        return route
+
+    def answers(self, layer: int, noun: Noun, ctx: Context) -> list[Noun]:
+        """Return what a layer answers to a noun."""
+        sent = {"timer": noun.name} if isinstance(noun, lines.Named) else {"noun": lines.plain(noun)}
+        answer = self.ask("give", layer=layer, now=str(ctx.now), sender=ctx.sender, **sent)
+        out = answer.get("out")
+        if not isinstance(out, list):
+            raise self._trouble(f"'out' is {out!r}; expected a list of nouns")
+        try:
+            return [lines.noun_of(one) for one in out]
+        except lines.LineError as error:
+            raise self._trouble(str(error)) from error
+
+
+def _rate(answer: Mapping[str, Any]) -> tuple[float, ...]:
+    return (float(answer["rate"]),) if "rate" in answer else ()
+
+
+class PipedLayer(Layer):
+    """A layer whose handlers are questions to a program."""
+
+    name = "program"
+
+    def __init__(self, program: Program, number: int, handles: Iterable[type[Noun]]) -> None:
+        self._program = program
+        self._number = number
+        self._handles: tuple[type[Noun], ...] = (*handles, lines.Named)
+
+    def handlers(self) -> dict[type[Noun], Callable[[Any, Context], list[Noun]]]:  # type: ignore[override]
+        """Return the same question for everything that the program handles."""
+        return dict.fromkeys(self._handles, self._ask)
+
+    def _ask(self, noun: Noun, ctx: Context) -> list[Noun]:
+        return self._program.answers(self._number, noun, ctx)
+
+
+# -- places as data ---------------------------------------------------------------------------------------------------
+
+
+def view_as_data(view: NetworkView) -> dict[str, Any]:
+    """Return a network as JSON has it."""
+    return {
+        "names": list(view.names),
+        "edges": [
+            {"a": e.a, "b": e.b, "rows": [_row(r) for r in e.rows], "lanes": e.lanes, "delay": str(e.delay)}
+            for e in view.edges
+        ],
+        "swap_factors": list(view.swap_factors),
+        "storage": [_samples(storage) for storage in view.storage],
+        "cutoff": str(view.cutoff),
+    }
+
+
+def site_as_data(site: Site) -> dict[str, Any]:
+    """Return a place as JSON has it."""
+    return {
+        "number": site.number,
+        "name": site.name,
+        "neighbours": [
+            {
+                "number": n.number,
+                "lanes": n.lanes,
+                "delay": str(n.delay),
+                "rows": [_row(r) for r in n.rows],
+                "period": str(n.period),
+            }
+            for n in site.neighbours.values()
+        ],
+        "storage": _samples(site.storage),
+        "swap_factor": site.swap_factor,
+        "gate_noise": site.gate_noise,
+        "readout_error": site.readout_error,
+        "view": view_as_data(site.view),
+    }
+
+
+def _row(row: Any) -> list[float]:
+    return [row.parameter, row.seconds_per_pair, row.fidelity]
+
+
+def _samples(storage: Storage) -> list[list[Any]]:
+    return [[str(age), storage(age)] for age in AGES]
+
+
+def storage_of(samples: list[list[Any]]) -> Storage:
+    """Return the factor after an age [ps] from samples; log(factor) is linear between two, and after the last."""
+    ages = [0, *(int(age) for age, _ in samples)]
+    logs = [0.0, *(log(max(factor, 1e-300)) for _, factor in samples)]
+
+    def kept(age: int) -> float:
+        k = min(max(1, bisect_left(ages, age)), len(ages) - 1)
+        return exp(logs[k - 1] + (logs[k] - logs[k - 1]) * (age - ages[k - 1]) / (ages[k] - ages[k - 1]))
+
+    return kept

@@ -1,0 +1,176 @@
+"""Reports as files, comparing two of them, exams, and what is refused before the judge begins."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from qstack.cli import invoke
+from qstack.conformance import exam, reports
+from qstack.conformance.judge import Verdict
+from qstack.conformance.reconciliation import ReconciliationSuite
+from qstack.conformance.specification import load
+
+ROOT = Path(__file__).parents[2]
+SPECIFICATION = load(ROOT / "specs")
+ABSENT = "QS-L3-" + "999"
+GOOD, BAD, OTHER = "QS-L3-020", "QS-L3-050", "QS-L3-051"
+
+
+def verdict(number, word, detail=""):
+    return Verdict(number, "MUST", f"A router MUST <{number}>.", "specs", word, "test_it", detail)
+
+
+def judged(*words):
+    found = zip((GOOD, BAD, OTHER), words, strict=True)
+    return [
+        reports.Judged("mine", "router", tuple(verdict(n, w, "a < b & \x01" if w == "fail" else "") for n, w in found))
+    ]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        try:
+            code = invoke(arguments)
+        except SystemExit as error:
+            code = error.code
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return call
+
+
+@pytest.mark.requirement("QS-CF-271")
+@pytest.mark.parametrize("suffix", reports.WRITERS)
+def test_the_same_judgement_gives_the_same_bytes(suffix, run):
+    for name in ("one", "two"):
+        code, _ = run("conform", "shortest", "--profile", "router", "--report", name + suffix)
+        assert code == 0
+    assert Path("one" + suffix).read_bytes() == Path("two" + suffix).read_bytes() != b""
+
+
+def test_yaml_says_who_was_judged_by_what_and_how_to_do_it_again():
+    content = YAML(typ="safe").load(reports.as_yaml(judged("pass", "fail", "unsupported"), SPECIFICATION))
+    assert content["specification"]["digest"] == SPECIFICATION.digest
+    (one,) = content["subjects"]
+    assert one["reproduce"] == "qstack conform mine --profile router"
+    assert {n: r["verdict"] for n, r in one["results"].items()} == {GOOD: "pass", BAD: "fail", OTHER: "unsupported"}
+    assert one["results"][BAD]["detail"] == "a < b & \x01"
+    assert content["summary"] == "1 passed, 1 failed, 1 unsupported"
+
+
+def test_the_command_that_reproduces_a_program_holds_it():
+    one = reports.Judged("node router.mjs", "router", ())
+    assert one.reproduce == "qstack conform --exec 'node router.mjs' --profile router"
+
+
+def test_junit_counts_failures_and_skips():
+    root = ET.fromstring(reports.as_junit(judged("pass", "fail", "not run"), SPECIFICATION).split("\n", 1)[1])
+    (suite,) = root
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    assert [[child.tag for child in case] for case in suite] == [[], ["failure"], ["skipped"]]
+    assert suite[1][0].text == "a < b & \\x01"
+
+
+def test_the_page_escapes_and_puts_failures_first():
+    page = reports.as_html(judged("pass", "fail", "pass"), SPECIFICATION)
+    assert "a &lt; b &amp;" in page
+    assert "<QS-" not in page
+    assert page.index(f'id="{BAD}"') < page.index(f'id="{GOOD}"')
+    assert "http" not in page
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "colour"),
+    [
+        (("pass", "pass", "unsupported"), ">2 passed<", reports.COLOURS["pass"]),
+        (("pass", "fail", "pass"), ">2 passed, 1 failed<", reports.COLOURS["fail"]),
+    ],
+)
+def test_the_badge_says_how_many(words, text, colour):
+    badge = reports.as_badge(judged(*words), SPECIFICATION)
+    assert ET.fromstring(badge).tag.endswith("svg")
+    assert text in badge
+    assert colour in badge
+
+
+@pytest.mark.requirement("QS-CF-272")
+def test_a_comparison_names_what_was_lost(run):
+    Path("old.yaml").write_text(reports.as_yaml(judged("pass", "fail", "pass"), SPECIFICATION), encoding="utf-8")
+    Path("new.yaml").write_text(reports.as_yaml(judged("fail", "pass", "pass"), SPECIFICATION), encoding="utf-8")
+    code, out = run("conform", "compare", "old.yaml", "new.yaml")
+    assert code == 1
+    assert out.splitlines() == [
+        f"lost     {GOOD}  mine as router: pass -> fail",
+        f"gained   {BAD}  mine as router: fail -> pass",
+        "1 gained, 1 lost, 0 changed",
+    ]
+    assert run("conform", "compare", "old.yaml", "old.yaml") == (0, "0 gained, 0 lost, 0 changed\n")
+    text = Path("old.yaml").read_text(encoding="utf-8").replace(SPECIFICATION.digest, "f" * 64)
+    Path("other.yaml").write_text(text.replace(f"{OTHER}:", f"{ABSENT}:"), encoding="utf-8")
+    code, out = run("conform", "compare", "old.yaml", "other.yaml")
+    assert code == 1
+    assert f"specification {SPECIFICATION.digest[:12]} -> ffffffffffff" in out
+    assert f"lost     {OTHER}  mine as router: pass -> absent" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("conform", "--all", "--report", "out.yml"), "'.yml' is no report; allowed: .html, .svg, .xml, .yaml."),
+        (("conform", "--all", "--report", "nowhere/out.yaml"), "there is no folder nowhere"),
+        (("conform", "shortest", "-k", "QS-L3-0*", "-k", "QS-XX-*"), "-k QS-XX-*  fits no requirement"),
+        (("conform", "shortest", "-k", ABSENT), ABSENT),
+        (("conform", "shortest", "-k", "@nothing.txt"), "-k @nothing.txt  cannot be read: No such file or directory"),
+        (("conform", "shortest", "-k", "@empty.txt"), "-k @empty.txt  asks for nothing"),
+        (("conform", "shortest", "--timeout", "0"), "--timeout"),
+        (("conform", "compare", "gone.yaml", "gone.yaml"), "gone.yaml  cannot be read"),
+        (("conform", "compare", "empty.txt", "empty.txt"), "empty.txt  is not a report"),
+    ],
+)
+def test_bad_input_is_told_before_the_judge_begins(arguments, words, run):
+    Path("empty.txt").write_text("# nothing\n", encoding="utf-8")
+    code, said = run(*arguments)
+    assert code == 2
+    assert words in said
+    assert "passed" not in said
+
+
+def test_an_exam_is_a_file_of_numbers_and_ends_in_a_score(run):
+    Path("exam.txt").write_text("# routing\nQS-L3-02*\nQS-L3-050  # words\n", encoding="utf-8")
+    code, out = run("conform", "shortest", "--profile", "router", "-k", "@exam.txt", "--whole")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines() if line.startswith("QS-")] == ["QS-L3-020", "QS-L3-050"]
+    assert "score 2 of 2 (100 %)" in out
+
+
+def test_what_a_subject_cannot_be_asked_is_not_run(run):
+    code, out = run("conform", "shortest", "--profile", "router", "-k", "QS-L2-001", "-k", "QS-L3-050")
+    assert code == 0
+    assert "QS-L2-001 (MUST)      not run" in out
+    assert "score" not in out
+
+
+def test_profiles_are_listed(run):
+    code, out = run("conform", "--profile", "?")
+    assert code == 0
+    assert {"link", "hardware", "node", "reconciliation"} <= set(out.split())
+
+
+def test_thorough_takes_more_samples():
+    suite = exam.thorough(ReconciliationSuite)
+    before = getattr(ReconciliationSuite, "effort", None)
+    assert suite is ReconciliationSuite if before is None else suite.effort == exam.MORE * before
+    assert any(hasattr(one, "effort") for one in (_suites()))
+
+
+def _suites():
+    from qstack.conformance.profiles import PROFILES  # noqa: PLC0415 - one of these tests only
+
+    return [profile.suite for profile in PROFILES.values()]
