@@ -60,6 +60,9 @@ def main(checkout: Path, folder: Path) -> None:
     assert "0 failed" in call(scripts / "qstack", "validate", vectors, cwd=elsewhere)
     assert "checked as packaged: 0 problems" in call(scripts / "qstack", "spec", "check", cwd=elsewhere)
     assert call(scripts / "qstack", "conform", "--all", cwd=elsewhere).endswith(" passed, 0 failed\n")
+    call(scripts / "qstack", "new", "hardware", "acme-memory", cwd=elsewhere)
+    call(scripts / "python", "-m", "pip", "install", "--quiet", "--no-deps", elsewhere / "acme-memory", cwd=elsewhere)
+    assert call(scripts / "qstack", "conform", "acme-memory", cwd=elsewhere).endswith(" passed, 0 failed\n")
 
 
 if __name__ == "__main__":
