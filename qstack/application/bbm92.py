@@ -3,7 +3,8 @@
     pair    --Delivery/Consumed, Measure--> MEASURING --Measured--> MEASURED
     block   responder   FILLING --full or Closed/Have--> ANNOUNCED --Bases/Bases--> SIFTED --Reveal/Sifted, Kept, Reveal-->
             initiator   --Have/Bases--> ASKED --Bases/Reveal--> TESTED --Reveal/Sifted, Kept-->
-    flow    OPEN --Closed, and the last block done/Finished--> done
+    flow    OPEN --Closed/Set--> LAST --last block done/Finished--> done
+                                      --GiveUp/Finished(LOST_PEER)--> done
 
 Each end draws its basis alone, from its device's entropy, and measures a pair as soon as it is delivered.  Bases are
 told only after both results exist.  Of the pairs with equal bases every one in X and a random sample in Z is revealed:
@@ -16,15 +17,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from qstack.application.entropy import Entropy
-from qstack.application.layer import Application
+from qstack.application.layer import PATIENCE, Application, GiveUp
 from qstack.application.pairs import Wish
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
-from qstack.core.nouns import Noun, Send
+from qstack.core.nouns import Cancel, Noun, Send, Set
 from qstack.services.bell import Basis, flip
 from qstack.services.device import Bits, Measure, Measured
 from qstack.services.l4_transport import Closed, Delivery, Open, Opened
 from qstack.services.l5_application import Consumed, Finished, Kept, Sifted, Start
+from qstack.services.reasons import Reason
 from qstack.wire.application import Bases, Have, Reveal
 
 BLOCK = 16
@@ -83,6 +85,7 @@ class Bbm92(Application):
         self.last_block = -1
         self.next_block = 0
         self.stands = False
+        self.gone = False
         self.closed: Closed | None = None
         self.postponed: Have | None = None
         self.key: dict[int, int] = {}
@@ -103,14 +106,24 @@ class Bbm92(Application):
 
     @on(Closed)
     def closed_(self, ind: Closed, ctx: Context) -> Outputs:
-        """Finish what both ends have measured."""
+        """Finish what both ends have measured; the other end may fall silent before that."""
         self.closed = ind
         if not self.stands:  # the other end may not even know
             return (Finished(self.flow, ind.reason),)
-        return () if self.initiator else self._flush()
+        patience = Set(GiveUp(self.flow), ctx.now + PATIENCE)
+        return (patience,) if self.initiator else (patience, *self._flush())
+
+    @on(GiveUp)
+    def give_up(self, due: GiveUp, ctx: Context) -> Outputs:
+        """Do not wait any longer; what was not sifted by both ends is no key."""
+        self.gone = True
+        self.blocks.clear()
+        self.results.clear()
+        return (Finished(self.flow, Reason.LOST_PEER),)
 
     def _finish(self, block: int) -> Iterator[Noun]:
         if block == self.last_block and self.closed is not None:
+            yield Cancel(GiveUp(self.flow))
             yield Finished(self.flow, self.closed.reason)
 
     # -- measuring ----------------------------------------------------------------------------------------------------
@@ -164,6 +177,8 @@ class Bbm92(Application):
     def have(self, msg: Have, ctx: Context) -> Outputs:
         """Tell my bases of pairs that both ends have measured; the last block waits for my last result."""
         self._expect(ctx, initiator=True)
+        if self.gone:
+            return ()
         if msg.last and self._busy:
             self.postponed = msg
             return ()
@@ -182,6 +197,8 @@ class Bbm92(Application):
     def bases(self, msg: Bases, ctx: Context) -> Outputs:
         """Compare bases; the responder tells its own, the initiator chooses what is revealed."""
         self._expect(ctx)
+        if self.gone:
+            return
         if len(msg.pairs) != len(msg.bases) or not self.results.keys() >= set(msg.pairs):
             raise RemoteProtocolError(f"bases of pairs that were not measured: {msg.pairs}")
         theirs = dict(zip(msg.pairs, msg.bases, strict=True))
@@ -218,6 +235,8 @@ class Bbm92(Application):
     def reveal(self, msg: Reveal, ctx: Context) -> Outputs:
         """Count errors among the revealed bits and keep the others."""
         self._expect(ctx)
+        if self.gone:
+            return
         sifted = self.blocks.pop(msg.block, None)
         if sifted is None or len(msg.pairs) != len(msg.bits) or not sifted.keys() >= set(msg.pairs):
             raise RemoteProtocolError(f"bits of pairs that were not sifted in block {msg.block}: {msg.pairs}")

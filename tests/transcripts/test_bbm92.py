@@ -9,7 +9,7 @@ import pytest
 from qstack.application.bbm92 import BLOCK, Bbm92
 from qstack.application.entropy import BLOCK as ENTROPY
 from qstack.application.entropy import LOW
-from qstack.application.layer import ApplicationLayer
+from qstack.application.layer import PATIENCE, ApplicationLayer
 from qstack.application.pairs import Wish
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
@@ -221,3 +221,28 @@ def test_a_whole_exchange_between_two_ends():
     assert a.all(Sifted) == b.all(Sifted) == [Sifted(FLOW, 0, Z, 0), Sifted(FLOW, 3, X, 0)]
     assert app(a).key == app(b).key == {}
     assert b.last(Have) == Have(FLOW, 0, last=True, pairs=ANY)
+
+
+@pytest.mark.requirement("QS-L5-221")
+@pytest.mark.parametrize("initiator", [True, False])
+def test_an_end_that_hears_nothing_more_gives_up(initiator):
+    t = end(initiator=initiator)
+    give(t, 0, 1)
+    t >> Closed(FLOW, Reason.NONE)
+    t.never(Finished)
+    t.wait(PATIENCE) << Finished(FLOW, Reason.LOST_PEER)
+    assert not app(t).results
+    late = [Bases(FLOW, 0, (0,), (Z,)), Reveal(FLOW, 0, (0,), (1,))] + [
+        Have(FLOW, 0, last=True, pairs=(0,))
+    ] * initiator
+    for message in late:
+        t >> message
+        t.silent()
+    t.never(Finished, more_than=1)
+
+
+def test_who_has_finished_does_not_give_up():
+    t = end(initiator=False)
+    t >> Closed(FLOW, Reason.NONE) >> Bases(FLOW, 0, (), ()) >> Reveal(FLOW, 0, (), ()) << Finished(FLOW, Reason.NONE)
+    t.wait(2 * PATIENCE)
+    t.never(Finished, more_than=1)
