@@ -110,7 +110,8 @@ class Link:
     Attributes
     ----------
     turns
-        Number of the last success of each lane, which both ends know; before the first one the number of the lane.
+        Number of the last success of each lane, which both ends know; before the first one the number of the lane, a whole
+        turn of the numbers earlier.
     log
         The last pairs that were told: an expiry names them by number only.
     special
@@ -169,7 +170,7 @@ class Link:
 
     def __post_init__(self) -> None:
         self.standing = [-1] * self.lanes
-        self.turns = list(range(self.lanes))
+        self.turns = [lane - SEQUENCES for lane in range(self.lanes)]
         self.log = deque(maxlen=16 + 4 * self.lanes)
 
     def forget(self) -> None:
@@ -184,7 +185,7 @@ class Link:
         self.newest = -1
         self.wrapped = False
         self.exclusive = None
-        self.turns = list(range(self.lanes))
+        self.turns = [lane - SEQUENCES for lane in range(self.lanes)]
 
     # -- numbers ------------------------------------------------------------------------------------------------------
 
@@ -221,7 +222,8 @@ class Link:
 
         The lanes of lost successes are known to one end only; with equal turns both choose alike for every lane.
         """
-        self.turns = [t if (t - high) % SEQUENCES < SEQUENCES // 4 else (high - 1) % SEQUENCES for t in self.turns]
+        lost = (high - 1) % SEQUENCES
+        self.turns = [t if t >= 0 and (t - high) % SEQUENCES < SEQUENCES // 4 else lost for t in self.turns]
 
     def wrap(self, lane: int) -> None:
         """Guard the numbers of pairs that may still be alive when the numbers begin anew (QS-L2-003).
@@ -234,7 +236,7 @@ class Link:
         if self.wrapped:
             self.wary = True
             for k, number in enumerate(self.turns):
-                if k != lane:
+                if k != lane and number >= 0:
                     self.special.setdefault(number, False)
         self.wrapped = True
 
@@ -285,7 +287,7 @@ class Link:
         heads = self.heads
         if not heads:
             return None
-        item = heads[0] if len(heads) == 1 else heads[scheduler(heads, self.turns[lane])]
+        item = heads[0] if len(heads) == 1 else heads[scheduler(heads, self.turns[lane] % SEQUENCES)]
         few = item.remaining < self.lanes and item.following is not None and self.exact
         return self._spread(item, lane) if few else item
 
