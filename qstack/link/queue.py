@@ -80,12 +80,11 @@ class Wish:
 
 @dataclass(slots=True)
 class Proposal:
-    """An `Add` that waits for its answer; one that was withdrawn meanwhile is dropped when the answer comes."""
+    """An `Add` that waits for its answer."""
 
     add: Add
     bases: tuple[int, ...]
     tries: int = 1
-    withdrawn: bool = False
 
 
 @dataclass(slots=True)
@@ -130,6 +129,8 @@ class Link:
         Whether every success counts for its request: not where pairs are distilled first.
     vain
         How often unanswered `Drop` and `LinkExpire` messages were repeated since the last answer.
+    disowned
+        Numbers of the neighbour's requests that it has told not to hold, and when [ps].
     forgotten
         Numbers of `Add` messages that were under way when the neighbour was lost: an answer tells of an orphan there.
     accepts
@@ -166,6 +167,7 @@ class Link:
     expiring: dict[tuple[int, int, int], LinkExpire] = field(default_factory=dict)
     expired: dict[tuple[int, int, int], LinkExpireAck] = field(default_factory=dict)
     accepts: set[int] | None = None
+    disowned: dict[int, int] = field(default_factory=dict)
     forgotten: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -178,7 +180,7 @@ class Link:
         unanswered = set(self.adding)
         for agreed in (self.items, self.ended, self.heads, self.backlog, self.adding, self.answered, self.dropping):
             agreed.clear()
-        for heard in (self.log, self.special, self.expiring, self.expired):
+        for heard in (self.log, self.special, self.expiring, self.expired, self.disowned):
             heard.clear()
         self.forgotten.update(unanswered)
         self.last_order = self.last_cseq = self.vain = 0
@@ -215,7 +217,19 @@ class Link:
     def answer(self, message: Add | Drop, answer: AddAck | AddRej | DropAck) -> None:
         """Remember an answer until its number is half a turn old."""
         self.answered[message.cseq] = message, answer
-        self.answered.pop((message.cseq - CSEQ // 2) % CSEQ, None)
+        for age in range(CSEQ // 2, CSEQ // 2 + UNANSWERED):  # numbers may be skipped, but not so many
+            self.answered.pop((message.cseq - age) % CSEQ, None)
+
+    def gone(self, add: Add, now: int, patience: int) -> bool:
+        """Tell whether the sender of an `Add` has given the request up already.
+
+        It is so old (QS-L2-011), or a later `Drop` of its purpose or a `LinkExpire` of it has overtaken it (QS-L2-202).
+        """
+        heard = self.disowned.get(add.create_id)
+        if now > add.start + patience or (heard is not None and add.start <= heard + patience):
+            return True
+        dropped = [m.cseq for m, _ in self.answered.values() if type(m) is Drop and m.purpose == add.purpose]
+        return any(0 < (cseq - add.cseq) % CSEQ < CSEQ // 2 for cseq in dropped)
 
     def align(self, high: int) -> None:
         """Agree on the turns again after a loss: lanes without a success from this number on count as just before it.
