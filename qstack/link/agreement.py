@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
-from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
+from qstack.core.nouns import Cancel, Noun, Send, Set
 from qstack.link.distil import Distiller
-from qstack.link.endings import TRIES, Endings
+from qstack.link.endings import TRIES, AddDue, Endings
 from qstack.link.queue import QUEUE, UNANSWERED, Item, Link, Proposal, Wish
 from qstack.services.bell import Basis
 from qstack.services.l2_link import Accepted, Create, Err, Receive, StopReceive
@@ -35,14 +35,6 @@ PATIENCE = 3 * TRIES
 
 ROUNDING = 1e-9
 """By how much a fidelity may be missed: what a scheme turns forth and back comes out a little different."""
-
-
-@timer
-class AddDue(Timer):
-    """No answer to an `Add` has come."""
-
-    peer: int
-    cseq: int
 
 
 class Agreement(Endings):
@@ -161,17 +153,14 @@ class Agreement(Endings):
         proposal = link.adding.get(due.cseq) if link else None
         if link is None or proposal is None:
             return
-        if proposal.tries < TRIES and not proposal.withdrawn:
+        if proposal.tries < TRIES:
             proposal.tries += 1
             yield Send(due.peer, proposal.add)
             yield Set(due, ctx.now + 3 * link.round_trip)
             return
         yield from self._failed(link, due.cseq, Reason.NOTIME)
-        if not proposal.withdrawn:  # only the answers may have been lost
-            add = proposal.add
-            yield from self._expire(
-                link, LinkExpire(add.aid, add.create_id, ctx.node, add.create_id, add.create_id), ctx
-            )
+        add = proposal.add  # only the answers may have been lost
+        yield from self._expire(link, LinkExpire(add.aid, add.create_id, ctx.node, add.create_id, add.create_id), ctx)
         yield from self._propose(link, ctx)
         yield from self._plan(link, ctx)
 
@@ -193,8 +182,8 @@ class Agreement(Endings):
         reason = self._crowded(link, msg.purpose, keep=msg.keep and not msg.prepare)
         if link.accepts is not None and msg.purpose not in link.accepts:
             reason = Reason.REJECTED
-        elif ctx.now > msg.start + PATIENCE * max(link.round_trip, 1):
-            reason = Reason.NOTIME  # QS-L2-011: so late that its sender has given it up
+        elif link.gone(msg, ctx.now, PATIENCE * max(link.round_trip, 1)):
+            reason = Reason.NOTIME
         elif aid is None:
             reason = Reason.NORES
         elif not 0 <= aid < QUEUE or aid in link.items or _malformed(msg):
@@ -223,13 +212,10 @@ class Agreement(Endings):
             raise RemoteProtocolError(f"queue id {msg.aid} acknowledged for {add}", "QS-L2-008")
         del link.adding[msg.cseq]
         yield Cancel(AddDue(link.peer, msg.cseq))
-        if proposal.withdrawn:
-            yield from self._drop(link, add.purpose, ctx, anew=True)  # the `Add` may have come after a `Drop`
-        else:
-            if held is None:
-                held = _item(link, add, msg.aid, proposal.bases, remote=False)
-                link.insert(held)
-            held.ready = True  # QS-L2-012
+        if held is None:
+            held = _item(link, add, msg.aid, proposal.bases, remote=False)
+            link.insert(held)
+        held.ready = True  # QS-L2-012
         yield from self._propose(link, ctx)
         yield from self._plan(link, ctx)
 
@@ -243,12 +229,10 @@ class Agreement(Endings):
             yield from self._propose(link, ctx)
 
     def _failed(self, link: Link, cseq: int, reason: int) -> Iterator[Noun]:
-        """Forget a proposal that came to nothing, and tell the user unless it was withdrawn."""
-        proposal = link.adding.pop(cseq)
-        add = proposal.add
-        if not proposal.withdrawn:
-            link.items.pop(add.aid, None)
-            yield Err(link.peer, add.purpose, add.create_id, reason, remote=False)
+        """Forget a proposal that came to nothing, and tell the user."""
+        add = link.adding.pop(cseq).add
+        link.items.pop(add.aid, None)
+        yield Err(link.peer, add.purpose, add.create_id, reason, remote=False)
 
 
 def _malformed(req: Create | Add) -> bool:

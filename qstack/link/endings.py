@@ -42,6 +42,14 @@ SHORTEST = 1_000_000
 
 
 @timer
+class AddDue(Timer):
+    """No answer to an `Add` has come."""
+
+    peer: int
+    cseq: int
+
+
+@timer
 class Repeat(Timer):
     """No answer to a `Drop` or a `LinkExpire` has come."""
 
@@ -76,6 +84,10 @@ class Endings(Layer):
                 link.log = deque(maxlen=DISTILLED)
 
     @abstractmethod
+    def _propose(self, link: Link, ctx: Context) -> Iterator[Noun]:
+        """Ask the neighbour for what has waited, as far as there is room."""
+
+    @abstractmethod
     def _plan(self, link: Link, ctx: Context) -> Iterator[Noun]:
         """Act on a queue that has changed."""
 
@@ -94,26 +106,24 @@ class Endings(Layer):
 
     @on(Withdraw)
     def withdraw(self, req: Withdraw, ctx: Context) -> Outputs:
-        """Give up a purpose at both ends."""
-        link = self.links.get(req.peer)
+        """Give up a purpose at both ends; an `Add` of it that comes after this `Drop` is refused (QS-L2-202)."""
+        link, purpose = self.links.get(req.peer), req.purpose
         if link is None:
             raise LocalProtocolError(f"node {req.peer} is no neighbour", "QS-L2-026")
-        link.backlog = deque(w for w in link.backlog if w.request.purpose != req.purpose)
-        yield from self._drop(link, req.purpose, ctx)
-        yield from self._plan(link, ctx)
-
-    def _drop(self, link: Link, purpose: int, ctx: Context, *, anew: bool = False) -> Iterator[Noun]:
-        """Forget a purpose and tell the neighbour if it may hold something of it; `anew` if it surely does."""
-        shared = anew or purpose in link.purposes()
-        for proposal in link.adding.values():
-            if proposal.add.purpose == purpose:
-                proposal.withdrawn = shared = True
+        link.backlog = deque(w for w in link.backlog if w.request.purpose != purpose)
+        asked = [cseq for cseq, proposal in link.adding.items() if proposal.add.purpose == purpose]
+        shared = bool(asked) or purpose in link.purposes()
+        for cseq in asked:
+            del link.adding[cseq]
+            yield Cancel(AddDue(link.peer, cseq))
         for item in [item for item in link.items.values() if item.purpose == purpose]:
             yield from self._end(link, item)
-        if anew or (shared and purpose not in link.dropping):
+        if shared:
             link.dropping[purpose] = drop = Drop(purpose, link.next_cseq())
             yield Send(link.peer, drop)
             yield self._again(link, ctx)
+        yield from self._propose(link, ctx)
+        yield from self._plan(link, ctx)
 
     @on(Drop)
     def drop(self, msg: Drop, ctx: Context) -> Outputs:
@@ -187,15 +197,16 @@ class Endings(Layer):
             answer = LinkExpireAck(msg.aid, (link.newest + 1) % SEQUENCES, msg.low, msg.high)
             remember(link.expired, key, answer)
             if msg.low == msg.high:
-                yield from self._orphaned(link, msg)
+                yield from self._orphaned(link, msg, ctx.now)
             else:
                 yield from self._take_back(link, msg, ctx)
             yield from self._proceed(link, ctx)
             yield from self._plan(link, ctx)
         yield Send(link.peer, answer)
 
-    def _orphaned(self, link: Link, msg: LinkExpire) -> Iterator[Noun]:
-        """Give up a request that the neighbour does not hold (QS-L2-010)."""
+    def _orphaned(self, link: Link, msg: LinkExpire, now: int) -> Iterator[Noun]:
+        """Give up a request that the neighbour does not hold (QS-L2-010), also if it comes only now (QS-L2-202)."""
+        remember(link.disowned, msg.create_id, now)
         known = msg.aid != UNASSIGNED  # otherwise the request was never given a queue id that its asker has heard of
         for item in [i for i in link.items.values() if (i.aid == msg.aid if known else i.create_id == msg.create_id)]:
             if not item.remote:

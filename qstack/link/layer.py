@@ -23,9 +23,9 @@ from collections.abc import Iterator, Mapping
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Set, Timer, timer
-from qstack.link.agreement import AddDue, Agreement
+from qstack.link.agreement import Agreement
 from qstack.link.distil import Distiller
-from qstack.link.endings import SHORTEST, Remind, Repeat
+from qstack.link.endings import SHORTEST, AddDue, Remind, Repeat
 from qstack.link.queue import TEST, Item, Link
 from qstack.link.schedulers import weighted_fair
 from qstack.link.testing import BASES, Trials, is_due
@@ -106,7 +106,7 @@ class LinkLayer(Agreement):
         for proposal in [p for p in link.adding.values() if p.add.deadline and p.add.deadline <= ctx.now]:
             del link.adding[proposal.add.cseq]
             yield Cancel(AddDue(link.peer, proposal.add.cseq))
-            if not (link.master or proposal.withdrawn):  # the master's own stands in its queue already
+            if not link.master:  # the master's own stands in its queue already
                 yield Err(link.peer, proposal.add.purpose, proposal.add.create_id, Reason.TIMEOUT, remote=False)
         for wish in [w for w in link.backlog if w.deadline and w.deadline <= ctx.now]:
             link.backlog.remove(wish)

@@ -80,12 +80,11 @@ class Wish:
 
 @dataclass(slots=True)
 class Proposal:
-    """An `Add` that waits for its answer; one that was withdrawn meanwhile is dropped when the answer comes."""
+    """An `Add` that waits for its answer."""
 
     add: Add
     bases: tuple[int, ...]
     tries: int = 1
-    withdrawn: bool = False
 
 
 @dataclass(slots=True)
@@ -110,7 +109,8 @@ class Link:
     Attributes
     ----------
     turns
-        Number of the last success of each lane, which both ends know; before the first one the number of the lane.
+        Number of the last success of each lane, which both ends know; before the first one the number of the lane, a whole
+        turn of the numbers earlier.
     log
         The last pairs that were told: an expiry names them by number only.
     special
@@ -129,6 +129,8 @@ class Link:
         Whether every success counts for its request: not where pairs are distilled first.
     vain
         How often unanswered `Drop` and `LinkExpire` messages were repeated since the last answer.
+    disowned
+        Numbers of the neighbour's requests that it has told not to hold, and when [ps].
     forgotten
         Numbers of `Add` messages that were under way when the neighbour was lost: an answer tells of an orphan there.
     accepts
@@ -165,11 +167,12 @@ class Link:
     expiring: dict[tuple[int, int, int], LinkExpire] = field(default_factory=dict)
     expired: dict[tuple[int, int, int], LinkExpireAck] = field(default_factory=dict)
     accepts: set[int] | None = None
+    disowned: dict[int, int] = field(default_factory=dict)
     forgotten: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.standing = [-1] * self.lanes
-        self.turns = list(range(self.lanes))
+        self.turns = [lane - SEQUENCES for lane in range(self.lanes)]
         self.log = deque(maxlen=16 + 4 * self.lanes)
 
     def forget(self) -> None:
@@ -177,14 +180,14 @@ class Link:
         unanswered = set(self.adding)
         for agreed in (self.items, self.ended, self.heads, self.backlog, self.adding, self.answered, self.dropping):
             agreed.clear()
-        for heard in (self.log, self.special, self.expiring, self.expired):
+        for heard in (self.log, self.special, self.expiring, self.expired, self.disowned):
             heard.clear()
         self.forgotten.update(unanswered)
         self.last_order = self.last_cseq = self.vain = 0
         self.newest = -1
         self.wrapped = False
         self.exclusive = None
-        self.turns = list(range(self.lanes))
+        self.turns = [lane - SEQUENCES for lane in range(self.lanes)]
 
     # -- numbers ------------------------------------------------------------------------------------------------------
 
@@ -214,14 +217,27 @@ class Link:
     def answer(self, message: Add | Drop, answer: AddAck | AddRej | DropAck) -> None:
         """Remember an answer until its number is half a turn old."""
         self.answered[message.cseq] = message, answer
-        self.answered.pop((message.cseq - CSEQ // 2) % CSEQ, None)
+        for age in range(CSEQ // 2, CSEQ // 2 + UNANSWERED):  # numbers may be skipped, but not so many
+            self.answered.pop((message.cseq - age) % CSEQ, None)
+
+    def gone(self, add: Add, now: int, patience: int) -> bool:
+        """Tell whether the sender of an `Add` has given the request up already.
+
+        It is so old (QS-L2-011), or a later `Drop` of its purpose or a `LinkExpire` of it has overtaken it (QS-L2-202).
+        """
+        heard = self.disowned.get(add.create_id)
+        if now > add.start + patience or (heard is not None and add.start <= heard + patience):
+            return True
+        dropped = [m.cseq for m, _ in self.answered.values() if type(m) is Drop and m.purpose == add.purpose]
+        return any(0 < (cseq - add.cseq) % CSEQ < CSEQ // 2 for cseq in dropped)
 
     def align(self, high: int) -> None:
         """Agree on the turns again after a loss: lanes without a success from this number on count as just before it.
 
         The lanes of lost successes are known to one end only; with equal turns both choose alike for every lane.
         """
-        self.turns = [t if (t - high) % SEQUENCES < SEQUENCES // 4 else (high - 1) % SEQUENCES for t in self.turns]
+        lost = (high - 1) % SEQUENCES
+        self.turns = [t if t >= 0 and (t - high) % SEQUENCES < SEQUENCES // 4 else lost for t in self.turns]
 
     def wrap(self, lane: int) -> None:
         """Guard the numbers of pairs that may still be alive when the numbers begin anew (QS-L2-003).
@@ -234,7 +250,7 @@ class Link:
         if self.wrapped:
             self.wary = True
             for k, number in enumerate(self.turns):
-                if k != lane:
+                if k != lane and number >= 0:
                     self.special.setdefault(number, False)
         self.wrapped = True
 
@@ -285,7 +301,7 @@ class Link:
         heads = self.heads
         if not heads:
             return None
-        item = heads[0] if len(heads) == 1 else heads[scheduler(heads, self.turns[lane])]
+        item = heads[0] if len(heads) == 1 else heads[scheduler(heads, self.turns[lane] % SEQUENCES)]
         few = item.remaining < self.lanes and item.following is not None and self.exact
         return self._spread(item, lane) if few else item
 

@@ -60,4 +60,4 @@ class Trials:
 
 def is_due(link: Link, lane: int, period: int) -> bool:
     """Tell whether the next success of a lane is a test round: after every n-th success of the link."""
-    return period > 0 and link.newest >= 0 and link.turns[lane] % period == period - 1
+    return period > 0 and link.turns[lane] % period == period - 1 and link.turns[lane] >= 0

@@ -20,8 +20,7 @@ from qstack.conformance.stand import FAST, GOOD, ROUND_TRIP
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.layer import Layer
 from qstack.core.nouns import Send, Set
-from qstack.link.agreement import AddDue
-from qstack.link.endings import Remind, Repeat
+from qstack.link.endings import AddDue, Remind, Repeat
 from qstack.link.layer import LinkLayer, Serve
 from qstack.link.queue import Link
 from qstack.plugin.discovery import inline

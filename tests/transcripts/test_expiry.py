@@ -127,6 +127,26 @@ def test_after_an_expiry_both_ends_agree_on_the_turns_of_all_lanes():  # QS-L2-0
     assert a.layers[0].links[2].turns == b.layers[0].links[1].turns == [8, 5, 6, 7]
 
 
+@pytest.mark.requirement("QS-L2-201")
+@pytest.mark.parametrize("missed", range(4))
+def test_a_lane_without_a_success_counts_as_older_than_every_lost_one(missed):
+    """One end sees the first success of the last lane, the other does not; both must choose alike afterwards."""
+    a, b = alice(), bob()
+    a >> Create(2, 5, 100, 0.8) >> AddAck(2, 2)
+    b >> replace(ADD, cseq=2, aid=2, purpose=5, create_id=2, number=100)
+    a.wait(2 * RTT)
+    b.wait(2 * RTT)
+    for n in range(missed + 2):
+        b >> herald(n, peer=1, lane=3 if n == missed else n % 3)
+        if n != missed:
+            a >> Skipped(2, missed, missed + 1) if n > missed else a
+            a >> herald(n, lane=n % 3)
+    b >> LinkExpire(UNASSIGNED, 0, 1, missed, missed + 1)
+    mine, theirs = a.layers[0].links[2], b.layers[0].links[1]
+    assert mine.standing == theirs.standing
+    assert mine.turns[3] == theirs.turns[3] == missed
+
+
 def test_an_expiry_of_the_last_turn_of_the_numbers_is_no_repetition():
     t = bob(number=60_000)
     t >> LOST

@@ -459,13 +459,38 @@ def test_a_drop_of_my_own_request_is_told_to_its_user(alice):
 @pytest.mark.requirement("QS-L2-035")
 def test_withdrawal_of_an_unanswered_request_is_no_zombie(alice, bob):
     alice >> CREATE >> Withdraw(2, 4) << Send(2, Drop(4, 2))
-    alice >> DropAck(4, 2)
-    alice >> AddAck(1, 1) << Send(2, Drop(4, 3))  # the add came after the drop: drop it again
+    alice >> AddAck(1, 1) >> DropAck(4, 2)  # the answer to the add was on its way
     alice.wait(100 * RTT).never(Attempt)
     alice.never(Err)
+    assert len(alice.all(Add)) == 1
     bob >> replace(CREATE, peer=1) >> Withdraw(1, 4) << Send(1, Drop(4, 2))
-    bob >> AddAck(1, 1) << Send(1, Drop(4, 3))
+    bob >> AddAck(1, 1) >> DropAck(4, 2)
     bob.wait(100 * RTT).never(Attempt)
+
+
+@pytest.mark.requirement("QS-L2-202")
+@pytest.mark.parametrize("number", [2, 65, 128])
+def test_an_add_that_its_drop_has_overtaken_is_refused(bob, number):
+    bob >> Drop(4, number) << Send(1, DropAck(4, number))
+    bob >> add() << Send(1, AddRej(1, Reason.NOTIME))
+    bob.wait(100 * RTT).never(Attempt)
+    bob >> add(cseq=number + 1, aid=2, start=102 * RTT) << Send(1, AddAck(number + 1, 2))
+
+
+def test_a_drop_of_another_purpose_or_of_the_last_turn_overtakes_nothing(bob):
+    bob >> Drop(5, 2) << Send(1, DropAck(5, 2))
+    bob >> add() << Send(1, AddAck(1, 1))
+    bob >> Drop(4, 3) << Send(1, DropAck(4, 3))
+    bob >> add(cseq=131, aid=2, purpose=6) << Send(1, AddAck(131, 2))  # the number of the drop is half a turn old
+    bob >> add(cseq=251, aid=3) << Send(1, AddAck(251, 3))
+
+
+@pytest.mark.requirement("QS-L2-202")
+def test_an_add_that_comes_after_it_was_disowned_is_refused(bob):
+    bob >> LinkExpire(1, 1, 1, 1, 1) << Send(1, LinkExpireAck(1, 0, 1, 1))
+    bob >> add() << Send(1, AddRej(1, Reason.NOTIME))
+    bob.wait(100 * RTT).never(Attempt)
+    bob >> add(cseq=2, start=102 * RTT) << Send(1, AddAck(2, 1))  # a later request may have the same number again
 
 
 def test_withdrawal_of_what_nobody_asked_for_is_silent(alice):

@@ -6,7 +6,7 @@ import pytest
 
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.nouns import Cancel, Send
-from qstack.link.agreement import AddDue
+from qstack.link.endings import AddDue
 from qstack.link.layer import LinkLayer
 from qstack.link.queue import Link
 from qstack.network.circuit import Uninstall

@@ -194,6 +194,19 @@ def test_one_success_in_so_many_is_followed_by_a_test_round():
     assert len(t.all(Ok)) == 5
 
 
+@pytest.mark.requirement("QS-L2-203")
+def test_a_lane_without_a_success_makes_no_test_round_whatever_others_have_seen():
+    """One end has heard of the request before the first success, the other after it: both answer alike."""
+    early, late = (serving(replace(CREATE, number=100), lanes=6, test_period=5) for _ in range(2))
+    for n in range(5):
+        early >> herald(1, n)
+        late >> herald(1, n)
+    late >> replace(CREATE, purpose=5)
+    late >> AddAck(2, 2)  # all answers are planned anew
+    standing = [t.layers[0].links[2].standing for t in (early, late)]
+    assert standing[0] == standing[1] == [TEST, 1, 1, 1, 1, 1]
+
+
 def test_equal_bases_are_counted_and_the_interval_closes_on_the_truth():
     t = node(test_period=5)
     trials = t.layers[0].trials[2]
