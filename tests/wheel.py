@@ -59,10 +59,10 @@ def main(checkout: Path, folder: Path) -> None:
     vectors = Path(where) / "data" / "vectors" / "vectors.json"
     assert "0 failed" in call(scripts / "qstack", "validate", vectors, cwd=elsewhere)
     assert "checked as packaged: 0 problems" in call(scripts / "qstack", "spec", "check", cwd=elsewhere)
-    assert call(scripts / "qstack", "conform", "--all", cwd=elsewhere).endswith(" passed, 0 failed\n")
+    assert " passed, 0 failed" in call(scripts / "qstack", "conform", "--all", cwd=elsewhere).splitlines()[-1]
     call(scripts / "qstack", "new", "hardware", "acme-memory", cwd=elsewhere)
     call(scripts / "python", "-m", "pip", "install", "--quiet", "--no-deps", elsewhere / "acme-memory", cwd=elsewhere)
-    assert call(scripts / "qstack", "conform", "acme-memory", cwd=elsewhere).endswith(" passed, 0 failed\n")
+    assert " passed, 0 failed" in call(scripts / "qstack", "conform", "acme-memory", cwd=elsewhere).splitlines()[-1]
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ from qstack.scenario.problems import Faulty, Loc, Origin, Problem, from_validati
 from qstack.scenario.schema import MOST_NODES, FibreDefaults, Identifier, Network
 from qstack.scenario.yaml import read
 
+MOST_REPEATERS = 10_000
+"""On one fibre; a circuit over more of them would not be planned in a minute, and serves nobody."""
+
 
 class TopologyNode(Options):
     """A site."""
@@ -226,6 +229,10 @@ def _with_repeaters(
     """Cut every fibre that is longer than a link can be into equal parts, with a repeater at every cut."""
     place = ("network", "repeaters", "at_most")
     cuts = [math.ceil(fibre.length / most) - 1 for _, fibre in laid]
+    crowded = next((pair for (pair, _), cut in zip(laid, cuts, strict=True) if cut > MOST_REPEATERS), None)
+    if crowded is not None:
+        words = f"this makes more than {MOST_REPEATERS} repeaters on {' - '.join(crowded)}; choose a longer distance."
+        return Graph(tuple(nodes), {}), [*problems, Problem(place, words)]
     if len(nodes) + sum(cuts) > MOST_NODES:
         return Graph(tuple(nodes), {}), [*problems, Problem(place, f"this makes more than {MOST_NODES} nodes.")]
     known = set(nodes)
