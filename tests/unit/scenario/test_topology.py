@@ -64,7 +64,14 @@ def test_repeaters_may_be_ends_and_have_hardware_of_their_own():
     ("network", "words"),
     [
         ({"nodes": ["A", "B", "A-B-r1"], "links": [{"a": "A", "b": "B", "length": "60 km"}]}, "named like nodes"),
-        ({"nodes": ["A", "B"], "links": [{"a": "A", "b": "B", "length": "900000 km"}]}, "more than 100000 nodes"),
+        (
+            {"nodes": ["A", "B"], "links": [{"a": "A", "b": "B", "length": "10002 km"}]},
+            "more than 10000 repeaters on A - B",
+        ),
+        (
+            {"nodes": list("ABCDEFGHIJKL"), "links": [{"a": "A", "b": b, "length": "9900 km"} for b in "BCDEFGHIJKL"]},
+            "more than 100000 nodes",
+        ),
     ],
 )
 def test_repeaters_that_cannot_be(network, words):
