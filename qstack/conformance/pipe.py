@@ -7,15 +7,17 @@ It is the example that a program in another language is compared with; what is a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from math import isinf
 from types import SimpleNamespace
 from typing import IO, Any
 
 from qstack.conformance import lines
 from qstack.conformance.program import PROTOCOL, storage_of
-from qstack.core.errors import ConfigError, LocalProtocolError, ProtocolError
+from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, ProtocolError
 from qstack.core.layer import Context, Layer
 from qstack.core.nouns import Noun, Set
+from qstack.plugin.links import Arm
 from qstack.plugin.sites import Neighbour, NetworkView, Site
 from qstack.services.strategies import Edge, NoRoute, Row
 
@@ -43,6 +45,8 @@ class Answerer:
             raise lines.LineError(f"{do!r} is no question of this pipe")
         try:
             return asked(SimpleNamespace(**question))
+        except PhysicsError as error:
+            return {"refused": "physics", "why": str(error)}
         except ProtocolError as error:
             return {"refused": "local" if isinstance(error, LocalProtocolError) else "remote", "why": str(error)}
 
@@ -88,6 +92,36 @@ class Answerer:
             return {"no_route": found.why, "path": list(found.path)}
         answer = {"path": list(found.path), "fidelities": list(found.fidelities), "expected": found.expected}
         return answer if isinf(found.rate) else {**answer, "rate": found.rate}
+
+    def do_decay(self, question: Any) -> dict[str, Any]:
+        """Ask a memory."""
+        return asdict(self.make.memory.decay(question.age_s))
+
+    def do_survival(self, question: Any) -> dict[str, Any]:
+        """Ask what layers are told of a memory."""
+        return {"factor": self.make.memory.survival()(int(question.age))}
+
+    def do_herald(self, question: Any) -> dict[str, Any]:
+        """Ask for every setting of a link between two of a kind."""
+        interface = self.make.interface
+        return {"heralds": [asdict(herald) for herald in interface.herald(interface, _arms(question))]}
+
+    def do_period(self, question: Any) -> dict[str, Any]:
+        """Ask for the time between two attempts."""
+        return {"period": str(self.make.interface.period(_arms(question)))}
+
+    def do_emit(self, question: Any) -> dict[str, Any]:
+        """Ask when both ends emit."""
+        return {"times": [str(at) for at in self.make.interface.emit(_arms(question))]}
+
+    def do_reply(self, question: Any) -> dict[str, Any]:
+        """Ask when both ends hear the answer."""
+        return {"times": [str(at) for at in self.make.interface.reply(_arms(question))]}
+
+
+def _arms(question: Any) -> tuple[Arm, Arm]:
+    first, second = (Arm(arm["transmission"], int(arm["delay"])) for arm in question.arms)
+    return first, second
 
 
 def serve(make: Any, questions: IO[bytes], answers: IO[bytes]) -> None:

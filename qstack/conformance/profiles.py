@@ -133,6 +133,7 @@ def find(manager: Manager, name: str, profile: str | None) -> Subject:
 
 
 PIPED: Mapping[str, str] = {
+    "hardware": "hardware",
     "link": "layer",
     "network": "layer",
     "physical": "layer",

@@ -20,7 +20,8 @@ from time import monotonic
 from typing import IO, Any, cast
 
 from qstack.conformance import lines
-from qstack.core.errors import ConfigError, LocalProtocolError, RemoteProtocolError
+from qstack.conformance.model import PipedPlatform, platform
+from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, RemoteProtocolError
 from qstack.core.layer import Context, Layer
 from qstack.core.nouns import Noun
 from qstack.plugin.sites import NetworkView, Site
@@ -35,7 +36,11 @@ NONSENSE = "time-travel"
 """A feature that nobody has; asked for before anything else."""
 AGES = tuple(10**k for k in range(15))
 """Ages at which a program is told what is left of a pair [ps]; between two of them log(factor) is linear."""
-REFUSALS: Mapping[str, type[Exception]] = {"local": LocalProtocolError, "remote": RemoteProtocolError}
+REFUSALS: Mapping[str, type[Exception]] = {
+    "local": LocalProtocolError,
+    "physics": PhysicsError,
+    "remote": RemoteProtocolError,
+}
 
 
 class Trouble(AssertionError):
@@ -80,8 +85,8 @@ class Program:
         ------
         Trouble
             If there is none in time, or it is not an answer to this question.
-        LocalProtocolError, RemoteProtocolError
-            If the program says that the question is an error of its user, or of a neighbour.
+        LocalProtocolError, RemoteProtocolError, PhysicsError
+            If the program says that the question is an error of its user, of a neighbour, or asks for no physics.
         """
         return self._ask(self._process or self._begin(), do, content)
 
@@ -207,6 +212,11 @@ class Program:
             return found
 
         return route
+
+    @property
+    def hardware(self) -> PipedPlatform:
+        """The platform; a model has no state, so there is nothing to make."""
+        return platform(self.ask, self._trouble)
 
     def answers(self, layer: int, noun: Noun, ctx: Context) -> list[Noun]:
         """Return what a layer answers to a noun."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -123,6 +124,43 @@ def test_the_reference_passes_over_the_pipe_what_it_passes_at_home(profile, monk
     assert [(v.id, v.verdict, v.detail) for v in abroad] == [(v.id, v.verdict, v.detail) for v in home]
 
 
+@pytest.mark.requirement("QS-CF-264")
+def test_hardware_is_asked_its_functions_as_data(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    program = Program(f"{WRAPPED.replace('reference', 'textbook')} hardware", "hardware", 20.0)
+    abroad = {v.id: v.verdict for v in judge(profiles.PROFILES["hardware"].suite, program.hardware, SPECIFICATION)}
+    program.close()
+    sheets = {"QS-L1-033", "QS-L1-039"}
+    assert {number for number, word in abroad.items() if word == "unsupported"} == sheets
+    assert {word for number, word in abroad.items() if number not in sheets} == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("reply(q, xy=0.5)", "'decay' was answered by {'xy': 0.5}: KeyError: 'z'"),
+        ("reply(q, xy='a', z=1)", "ValueError: could not convert string to float: 'a'"),
+        ("reply(q, xy=1, z=0.5)", "is no channel"),
+        ("reply(q, refused='physics', why='too cold')", "too cold"),
+    ],
+)
+def test_a_model_that_answers_oddly_is_told(body, words, tmp_path):
+    program = bad(tmp_path, f"greet()\nwhile True:\n    q = hear(); {body}", "hardware")
+    verdicts = judge(profiles.PROFILES["hardware"].suite, program.hardware, SPECIFICATION, ["QS-L1-031"])
+    program.close()
+    assert [verdict.verdict for verdict in verdicts] == ["fail"]
+    assert words in verdicts[0].detail
+
+
+PERL = shutil.which("perl") and subprocess.run(["perl", "-MJSON::PP", "-e", "1"], capture_output=True, check=False)
+
+
+@pytest.mark.skipif(not PERL or PERL.returncode != 0, reason="needs Perl with JSON::PP")
+def test_a_model_in_another_language_passes(capsys):
+    code = invoke(["conform", "--exec", f"perl {ROOT}/examples/pipe/memory.pl", "--profile", "hardware"])
+    assert (code, capsys.readouterr().out.splitlines()[-1].split(" unsup")[0]) == (0, "13 passed, 0 failed, 2")
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 def test_a_router_in_another_language_passes(capsys):
     code = invoke(["conform", "--exec", f"node {ROOT}/examples/pipe/router.mjs", "--profile", "router"])
@@ -186,8 +224,8 @@ def _copy(function):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--exec", "true"], "a program is judged as one of link, network, physical, router, transport"),
-        (["--exec", "true", "--profile", "hardware"], "a program is judged as one of"),
+        (["--exec", "true"], "a program is judged as one of hardware, link, network, physical, router, transport"),
+        (["--exec", "true", "--profile", "code"], "a program is judged as one of"),
         (["--exec", "", "--profile", "link"], "--exec needs a command"),
         (["--exec", "/nowhere/subject", "--profile", "link"], "cannot be run: there is no such program"),
         (["--exec", "true", "--all"], "whom?"),
