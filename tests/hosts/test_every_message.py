@@ -8,7 +8,7 @@ import pytest
 
 import qstack
 from qstack.core.errors import ConfigError
-from qstack.hardware.medium import Medium
+from qstack.hardware.tier import CorrelatorTier
 from qstack.hosts.build import build
 from qstack.scenario.faults import message_names
 from qstack.services.reasons import Reason
@@ -136,8 +136,16 @@ def test_without_gens_there_are_no_pairs(three, run):
     assert ran.network.medium.pairs((1, 2)) > 0
 
 
+class Faultless(CorrelatorTier):
+    """A tier that does not lose messages with midpoints."""
+
+    disturb = None
+
+
 def test_a_tier_that_loses_no_replies_says_so(three, monkeypatch):
-    monkeypatch.delattr(Medium, "disturb")
+    monkeypatch.setattr(
+        "qstack.hosts.build.medium_of", lambda plan, clock, seed, shot: Faultless(clock, seed, shot, "skip")
+    )
     experiment = qstack.load(three(faults=[{"message": "Reply", "action": "drop"}]))
     with pytest.raises(ConfigError, match="loses no messages with midpoints"):
         build(experiment.plan, seed=1)
