@@ -106,7 +106,7 @@ class EachLink(Link):
         self.attempts += 1
         self._reply = None
         for side, end in enumerate(self.ends):
-            if lane.aid[side] >= 0 and lane.free[side]:
+            if lane.aid[side] >= 0 and lane.free[side] and not (self.mute is not None and self.mute(side)):
                 row = lane.modes[side][0]
                 self.station.receive(Gen(end.node, now // cycle, lane.aid[side], lane.index, row), end.node, now)
         for window in self._windows[:]:

@@ -171,6 +171,8 @@ class Link:
     ----------
     deaf
         Tells whether the REPLY of a success is lost on its way to an end, from side (0 or 1) and number; None loses none.
+    mute
+        Tells whether a GEN is lost on its way to the midpoint, from its side; None loses none.  Skip-ahead has no GENs.
     pair_type, half_type
         How a tier keeps the state of a pair.
     """
@@ -200,6 +202,7 @@ class Link:
         self.first_reply = min(ends[0].reply, ends[1].reply)
         self.successes = 0
         self.deaf: Callable[[int, int], bool] | None = None
+        self.mute: Callable[[int], bool] | None = None
         self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
         self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
 

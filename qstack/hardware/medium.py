@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from qstack.core.clock import Clock
 from qstack.core.errors import ConfigError, LocalProtocolError
@@ -158,6 +159,12 @@ class Medium:
         self.ports[ends[1]][ends[0]] = (link, 1)
         return link
 
+    def disturb(self, lost: Callable[[str, int, int], bool]) -> None:
+        """Lose messages with midpoints; see `qstack.plugin.contracts.Disturbed`."""
+        for ends, link in self.links.items():
+            link.deaf = partial(_reply_lost, ends, lost)
+            link.mute = partial(_gen_lost, ends, lost)
+
     @property
     def equipment(self) -> type[NodeDevice]:
         """What answers the requests of one node."""
@@ -167,6 +174,14 @@ class Medium:
         """Return the table that answers a node's device requests."""
         box = self.boxes[node] = self.equipment(self, node, Stream(self.seed, self.shot, name))
         return box.table()
+
+
+def _reply_lost(ends: tuple[int, int], lost: Callable[[str, int, int], bool], side: int, _: int) -> bool:
+    return lost("Reply", ends[1 - side], ends[side])
+
+
+def _gen_lost(ends: tuple[int, int], lost: Callable[[str, int, int], bool], side: int) -> bool:
+    return lost("Gen", ends[side], ends[1 - side])
 
 
 class NodeDevice:

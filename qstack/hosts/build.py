@@ -9,6 +9,7 @@ from typing import Any
 import rustworkx
 
 from qstack.core.clock import Clock
+from qstack.core.errors import ConfigError
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.node import Node
 from qstack.hosts.carriage import Carriage, Conditions
@@ -16,7 +17,7 @@ from qstack.hosts.faults import Faults
 from qstack.hosts.record import Recorder
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.chance import generator
-from qstack.plugin.contracts import Medium
+from qstack.plugin.contracts import Disturbed, Medium
 from qstack.plugin.distilling import combine_of, distillation_of
 from qstack.plugin.sites import FlowEnd, Neighbour, Site
 from qstack.scenario.plan import Plan
@@ -56,6 +57,11 @@ def build(
         What piles the layers up; a traced run takes another one.
     carriage
         What carries messages; None takes the shortest way that does it.
+
+    Raises
+    ------
+    ConfigError
+        If faults strike messages that the medium does not lose.
     """
     run = plan.scenario.run
     simulation = Simulation(node_class, None if run.shuffle_ties is None else _ties(run.shuffle_ties))
@@ -81,6 +87,10 @@ def build(
         medium.connect(number, node.feed)
         _count(node, number, requests)
     join(plan, medium)
+    if conditions.faults and conditions.faults.at_midpoints:
+        if not isinstance(medium, Disturbed):
+            raise ConfigError("run.tier  this one loses no messages with midpoints: leave faults of Gen and Reply out.")
+        medium.disturb(conditions.faults.lost)
     for flow in plan.flows:
         simulation.at(flow.flow.start, _start, (simulation, flow.source, flow.number))
     return Network(plan, simulation, medium, recorder, requests, carried)

@@ -98,3 +98,13 @@ class Faults:
             if rule.strikes(kind, *hop):
                 flights = rule.suffer(flights)
         return flights
+
+    @property
+    def at_midpoints(self) -> bool:
+        """Whether messages with midpoints are to be lost."""
+        return any(rule.fault.with_midpoint for rule in self.rules)
+
+    def lost(self, kind: str, source: int, target: int) -> bool:
+        """Tell whether a message with a midpoint is lost; the midpoint stands for the node at the other end."""
+        struck = [rule.strikes(kind, source, target) for rule in self.rules if rule.fault.message == kind]
+        return any(struck)

@@ -132,6 +132,8 @@ def weather_of(plan: Plan, sender: Sender) -> Weather | None:
     if scenario.run.shuffle_ties is not None:
         raise ConfigError("run.shuffle_ties  simultaneous events have no order on the wall clock: leave it out.")
     for place, fault in enumerate(scenario.faults):
+        if fault.with_midpoint:
+            raise ConfigError(f"faults.{place}.message  the laboratory talks with its midpoints itself: leave it out.")
         if fault.nth is not None and fault.source is None:
             raise ConfigError(
                 f"faults.{place}.nth  counts the messages of one node on the wall clock: name it with 'from'."

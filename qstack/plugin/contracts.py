@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from pydantic import (
@@ -349,6 +349,22 @@ class Medium(Protocol):
 
     def pairs(self, ends: tuple[int, int]) -> int:
         """Return how many pairs a link has made."""
+        ...
+
+
+@runtime_checkable
+class Disturbed(Protocol):
+    """A medium that can lose messages with midpoints: needed only where a user has ordered such faults."""
+
+    def disturb(self, lost: Callable[[str, int, int], bool]) -> None:
+        """Ask of each message whether it is lost; called once, when all links are joined.
+
+        Parameters
+        ----------
+        lost
+            Tells it from ``"Gen"`` or ``"Reply"`` (of a success), the sender and the receiver; a midpoint goes by the
+            number of the node at the other end of its link.
+        """
         ...
 
 

@@ -5,6 +5,10 @@ Example::
     faults:
       - {message: Track, from: n1, to: n0, nth: 3, action: drop}
       - {message: any, probability: 2 %, action: delay, by: 3 ms}
+      - {message: Reply, from: n1, to: n0, nth: 2, action: drop}
+
+GEN and REPLY travel between a node and the midpoint of a link, which stands for the node at its other end: this rule has n0
+miss what the midpoint between n0 and n1 says of their second success.
 """
 
 from __future__ import annotations
@@ -19,6 +23,9 @@ from qstack.plugin.units import Fraction, PositiveDuration
 from qstack.wire import codec
 
 ANY = "any"
+
+TO_MIDPOINT, FROM_MIDPOINT = "Gen", "Reply"
+"""Messages with a midpoint: they have to be named, and can be lost; one that is late comes to a qubit that is gone."""
 
 
 def message_names() -> tuple[str, ...]:
@@ -51,7 +58,7 @@ class Fault(Options):
     Parameters
     ----------
     message
-        Kind of message by its name in traces, or ``any``.
+        Kind of message by its name in traces, or ``any`` between nodes.
     source, target
         Sending and receiving node of the hop; every node if not given.
     nth
@@ -82,6 +89,15 @@ class Fault(Options):
             raise ValueError("a delay needs 'by': how long, such as '3 ms'.")
         if self.by is not None and self.action in {"drop", "corrupt"}:
             raise ValueError(f"'by' means nothing for '{self.action}'.")
+        if self.with_midpoint and self.action != "drop":
+            raise ValueError(
+                f"a {self.message} that is late or broken is lost, and a second one says nothing: 'drop' it."
+            )
         if self.source is not None and self.source == self.target:
             raise ValueError(f"'from' and 'to' are both '{self.source}': nodes send nothing to themselves.")
         return self
+
+    @property
+    def with_midpoint(self) -> bool:
+        """Whether the message travels between a node and the midpoint of a link."""
+        return self.message in {TO_MIDPOINT, FROM_MIDPOINT}

@@ -16,6 +16,7 @@ from qstack.plugin.contracts import Fibre, LinkSheet, Platform, Selection
 from qstack.plugin.distilling import distillation_of, distilled_rows
 from qstack.plugin.sites import NetworkView
 from qstack.quantum.swapping import swap_factors
+from qstack.scenario.faults import TO_MIDPOINT
 from qstack.scenario.problems import Problem, quoted
 from qstack.scenario.schema import Flow, Hardware, Scenario
 from qstack.scenario.topology import Graph, build, some, unknown_node
@@ -130,8 +131,20 @@ def _ends(scenario: Scenario, graph: Graph) -> list[Problem]:
 
 
 def _hops(scenario: Scenario, graph: Graph) -> list[Problem]:
-    """Return the ends of faults that are no nodes."""
-    return [
+    """Return the ends of faults that are no nodes, and messages that the run does not have."""
+    unsaid = (
+        []
+        if scenario.run.attempts == "each"
+        else [
+            Problem(
+                ("faults", i, "message"),
+                "a run that skips failed attempts has no Gen: 'run.attempts' has to be 'each'.",
+            )
+            for i, fault in enumerate(scenario.faults)
+            if fault.message == TO_MIDPOINT
+        ]
+    )
+    return unsaid + [
         Problem(("faults", i, key), unknown_node(end, graph.nodes))
         for i, fault in enumerate(scenario.faults)
         for key, end in (("from", fault.source), ("to", fault.target))

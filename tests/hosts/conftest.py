@@ -78,8 +78,10 @@ def simulate(data: Mapping[str, Any], *, settle: int = 10**12) -> Ran:
     network = build(experiment.plan, seed=experiment.seed, node_class=Tracer(experiment.plan.names, memory).node)
     until = experiment.plan.scenario.run.until
     network.simulation.run(until)
-    network.simulation.stopped = False
-    network.simulation.run(max(until, network.simulation.now) + settle)
+    settled = max(until, network.simulation.now) + settle
+    while not network.simulation.idle and network.simulation.now < settled:
+        network.simulation.stopped = False  # a flow that ends stops the run
+        network.simulation.run(settled)
     return Ran(network, by_node(memory.records))
 
 

@@ -13,33 +13,10 @@ ACTIONS = [
     {"action": "delay", "by": "5 ms"},
     {"action": "corrupt"},
 ]
-KINDS = [
-    "Add",
-    "AddAck",
-    "Drop",
-    "DropAck",
-    "SetupReq",
-    "SetupRsp",
-    "Forward",
-    "Track",
-    "Expire",
-    "Complete",
-    "Teardown",
-]
 
 
 def struck(ran):
     return sum(rule.struck for rule in ran.network.carriage.conditions.faults.rules)
-
-
-@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a["action"])
-@pytest.mark.parametrize("kind", [*KINDS, "ChannelAck"])
-def test_any_message_once(kind, action, three, run):
-    ran = run(three(faults=[{"message": kind, "nth": 1, **action}], run__until="20 s"))
-    assert struck(ran) == 1
-    assert ran.consumed("n0") == ran.consumed("n2")
-    assert ran.delivered == 30
-    assert ran.held == 0
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -101,6 +101,7 @@ def test_a_datagram_for_another_start_is_dropped(three, identities):
     ("change", "why"),
     [
         ({"faults": [{"message": "any", "nth": 3, "action": "drop"}]}, r"faults\.0\.nth .*'from'"),
+        ({"faults": [{"message": "Reply", "action": "drop"}]}, r"faults\.0\.message .*its midpoints itself"),
         ({"run__shuffle_ties": 3}, "shuffle_ties"),
     ],
 )
