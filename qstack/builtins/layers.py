@@ -57,6 +57,12 @@ class NetworkOptions(Options):
     routing: chosen("routers", "a router") = _field("shortest")  # type: ignore[valid-type]
     swap: chosen("swap_policies", "a swap policy") = _field("asap")  # type: ignore[valid-type]
     cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed), _A_TIME] = _field("never")  # type: ignore[valid-type]
+    give_way: float = Field(
+        10.0,
+        ge=0,
+        le=1e9,
+        description="without a cutoff: a half gives way after so many mean times between pairs, for each memory; 0 never",
+    )
     circuits_per_link: int = Field(1 << 15, ge=1, le=1 << 15, strict=True)
     aggregate: bool = Field(default=False, description="sessions with the same ends and fidelity share a circuit")
     test_share: float = Field(0.0, ge=0, lt=1, description="share of the pairs that are measured as test rounds")
@@ -79,11 +85,19 @@ def _link(options: LinkOptions, site: Site) -> Layer:
 def _network(options: NetworkOptions, site: Site) -> tuple[Layer, Layer]:
     router: Router = site.once("router", lambda: options.routing.make(view=site.view))
     lanes = {peer: n.lanes for peer, n in site.neighbours.items()}
+    most = max((edge.lanes for edge in site.view.edges), default=1)
     return (
         ForwardingLayer(
             site.storage, site.swap_factor, lanes, RECORD_LIFETIME, options.swap.make(), options.test_share
         ),
-        SignallingLayer(router, site.view.cutoff, options.circuits_per_link, lanes.keys(), aggregate=options.aggregate),
+        SignallingLayer(
+            router,
+            site.view.cutoff,
+            options.circuits_per_link,
+            lanes.keys(),
+            aggregate=options.aggregate,
+            give_way=options.give_way * most,
+        ),
     )
 
 

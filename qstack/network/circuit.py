@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 
+from qstack.core.clock import SECOND
 from qstack.core.nouns import Request, noun
 from qstack.services.estimation import Tally
 from qstack.services.l2_link import Ok
@@ -13,6 +15,9 @@ from qstack.services.l3_network import PairEvent
 from qstack.wire.network import KEEP, Track
 
 EPOCHS = 1 << 24
+LONGEST = 1 << 62
+"""A wait that fits into a message [ps]."""
+
 REMEMBERED = 64
 """Epochs, and delivered pairs, that an end remembers."""
 
@@ -328,3 +333,19 @@ class Circuit:
         """Ask for one more pair, at the head."""
         self.slots.append((ask, ask.started, now))
         ask.started += 1
+
+
+def longest_wait(times: float, rate: float) -> int:
+    """Return how long a half may wait where there is no cutoff [ps]; 0 for ever (QS-L3-201).
+
+    Parameters
+    ----------
+    times
+        For how many mean times between pairs.
+    rate
+        Pairs that the route is expected to give [1/s]; one where the router does not predict it.
+    """
+    if not times:
+        return 0
+    pause = 1 / rate if 0 < rate < inf else 1.0
+    return max(1, int(min(LONGEST, times * pause * SECOND)))

@@ -25,7 +25,7 @@ from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
-from qstack.network.circuit import Activate, Deactivate, Install, Uninstall
+from qstack.network.circuit import Activate, Deactivate, Install, Uninstall, longest_wait
 from qstack.network.entries import Broken, Joined, Left, Uninstalled
 from qstack.services.l2_link import Unreachable
 from qstack.services.l3_network import Connect, Disconnect, Disconnected
@@ -101,7 +101,7 @@ class SignallingLayer(Layer):
     router
         Chooses the path at the head.
     cutoff
-        How long a half may wait at an intermediate node [ps]; 0 for ever.
+        How long a half may wait at an intermediate node [ps]; 0 leaves it to `give_way`.
     capacity
         Most circuits that this node sends over one link.
     neighbours
@@ -110,6 +110,8 @@ class SignallingLayer(Layer):
         How long the head waits for an answer, for each node of the path [ps].
     aggregate
         Whether sessions may share a circuit.
+    give_way
+        Where there is no cutoff: for how many mean times between the pairs of its route a half may wait; 0 for ever.
     """
 
     name = "signalling"
@@ -123,6 +125,7 @@ class SignallingLayer(Layer):
         patience: int = SECOND,
         *,
         aggregate: bool = False,
+        give_way: float = 0.0,
     ) -> None:
         self.router = router
         self.cutoff = cutoff
@@ -130,6 +133,7 @@ class SignallingLayer(Layer):
         self.neighbours = neighbours
         self.patience = patience
         self.aggregate = aggregate
+        self.give_way = give_way
         self.entries: dict[int, Entry] = {}
         self.sessions: dict[int, int] = {}
         self.last_circuit = 0
@@ -162,7 +166,8 @@ class SignallingLayer(Layer):
         yield Set(SetupDue(circuit), ctx.now + self.patience * len(path))
         # As they travel: a node further on must not be asked for more than its table was found to reach.
         fidelities = tuple(int(fidelity * UNIT) / UNIT for fidelity in route.fidelities)
-        yield from self._install(circuit, fidelities, self.cutoff, ctx, session=req.session)
+        cutoff = self.cutoff or longest_wait(self.give_way, route.rate)
+        yield from self._install(circuit, fidelities, cutoff, ctx, session=req.session)
 
     def _shared(self, req: Connect) -> int | None:
         """Return a standing circuit of this head that a session can share."""

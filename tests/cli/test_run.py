@@ -299,11 +299,11 @@ def test_a_closed_pipe_is_no_traceback(scenario):
 
 
 def test_greedy_swaps_stand_still_and_the_run_says_who_waits_for_whom(qstack, tmp_path):
-    """Youngest first, many lanes, no cutoff: overlapping half-chains come to hold every lane."""
+    """Youngest first, many lanes, no giving way: overlapping half-chains come to hold every lane."""
     path = tmp_path / "greedy.yaml"
     path.write_text(
         "name: greedy\nnetwork: {chain: {segments: 8, length: 20 km}, hardware: {all: {like: textbook, memories: 6}}}\n"
-        "stack: {network: {swap: asap-youngest}}\n"
+        "stack: {network: {swap: asap-youngest, give_way: 0}}\n"
         "flows: [{name: f, from: n0, to: n8, min_fidelity: 0.25}]\nrun: {until: 1 h, seed: 1}\n"
     )
     said = qstack("run", path, "--quiet")
@@ -313,6 +313,7 @@ def test_greedy_swaps_stand_still_and_the_run_says_who_waits_for_whom(qstack, tm
     for inner in range(1, 4):
         assert re.search(rf"n{inner} waits for partners for 6 pairs .* since [0-9.]+ s", said.err), said.err
     assert qstack("run", path, "--quiet", "--set", "stack.network.swap=asap", "--until", "2 s").code == 0
+    assert qstack("run", path, "--quiet", "--set", "stack.network.give_way=10", "--until", "20 s").code == 0
 
 
 PACKAGED = sorted(path.stem for path in (data_folder() / "topologies").glob("*.json"))

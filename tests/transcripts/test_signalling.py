@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -10,7 +11,7 @@ from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.nouns import Send
-from qstack.network.circuit import Activate, Deactivate, Install, Uninstall
+from qstack.network.circuit import LONGEST, Activate, Deactivate, Install, Uninstall
 from qstack.network.entries import Broken, Joined, Left, Uninstalled
 from qstack.network.signalling import LABELS, SignallingLayer
 from qstack.services.l3_network import Connect, Disconnect, Disconnected
@@ -60,6 +61,21 @@ def test_request_travels_down_and_installs_everywhere(head, middle, tail):
     middle.exactly(Install(CIRCUIT, 7, 1, PATH, (0, 0), 0.8, 50), Send(3, SETUP))
     tail >> SETUP
     tail.exactly(Install(CIRCUIT, 7, 2, PATH, (0, -1), 0.0, 50), Send(2, SetupRsp(CIRCUIT)))
+
+
+@pytest.mark.requirement("QS-L3-201")
+@pytest.mark.parametrize(
+    ("rate", "cutoff"), [(4.0, 5 * SECOND), (inf, 20 * SECOND), (0.0, 20 * SECOND), (1e-30, LONGEST), (1e18, 1)]
+)
+def test_without_a_cutoff_halves_give_way_after_a_number_of_mean_times(rate, cutoff):
+    layer = SignallingLayer(lambda *_: Route(PATH, FIDELITIES, 0.72, rate), give_way=20.0)
+    t = Transcript(layer, node=1).from_(2) >> CONNECT
+    assert t.last(SetupReq).cutoff == t.last(Install).cutoff == cutoff
+
+
+def test_a_cutoff_comes_before_giving_way_and_nothing_before_both():
+    assert (node(1, give_way=20.0) >> CONNECT).last(SetupReq).cutoff == 50
+    assert (Transcript(SignallingLayer(router), node=1) >> CONNECT).last(SetupReq).cutoff == 0
 
 
 def test_acceptance_travels_back_and_starts_the_head(head, middle):
