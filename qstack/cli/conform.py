@@ -79,6 +79,7 @@ def subject(
     """
     from qstack.cli.spec import reference  # noqa: PLC0415 - only where used
     from qstack.conformance import exam, profiles, report, reports  # noqa: PLC0415 - only where used
+    from qstack.conformance.custody import held  # noqa: PLC0415 - only where used
     from qstack.conformance.judge import failed, judge  # noqa: PLC0415 - only where used
 
     if profile == "?":
@@ -95,7 +96,8 @@ def subject(
     with profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout) as subjects:
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
-            found = judge(suite, one.make, specification, exam.of_suite(asked, only, suite), seconds=timeout)
+            with held(suite, one.make, timeout, alone=one.alone) as run:
+                found = judge(suite, one.make, specification, exam.of_suite(asked, only, suite), run=run)
             verdicts += found
             judged.append(reports.Judged(one.name, one.profile.name, tuple(found)))
             for line in report.text(one.name, one.profile.name, found, whole=whole):

@@ -127,3 +127,16 @@ def coverage() -> None:
             excepted = sum(number in specification.exceptions for number in numbers)
             neither = len(numbers) - tested - excepted
             click.echo(f"{chapter.name:<14}{len(numbers):>13}{must:>6}{tested:>8}{excepted:>10}{neither:>9}")
+
+
+@command.command("vectors")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def vectors(folder: Path) -> None:
+    """Write dialogues, messages and physics as JSON, for implementations in any language.
+
+    What they mean stands in the README of specs/vectors, where the same files are.
+    """
+    from qstack.conformance.vectors import write  # noqa: PLC0415 - only where used
+
+    for path in write(folder, api.manager()):
+        click.echo(f"Written: {path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,12 +14,14 @@ from qstack.conformance.specification import Specification
 from qstack.core.errors import QstackError
 
 Word = Literal["pass", "fail", "unsupported", "not run"]
+Result = tuple[Word, str]
+"""What a test came to, and the detail."""
 RANK: Sequence[Word] = ("fail", "pass", "unsupported", "not run")
 """Of several tests of one requirement the first of these counts."""
 PATIENCE = 3
 """Tests that may run out of time before the rest is left out."""
 HUNG = " - no end of the test within"
-NOT_YET: tuple[Word, str] = ("not run", "judged on a subject that fails nothing simpler")
+NOT_YET: Result = ("not run", "judged on a subject that fails nothing simpler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,13 @@ def tests_of(suite: type) -> dict[str, tuple[str, ...]]:
 
 
 def judge(
-    suite: type, make: Any, specification: Specification, only: Collection[str] = (), *, seconds: float = 0.0
+    suite: type,
+    make: Any,
+    specification: Specification,
+    only: Collection[str] = (),
+    *,
+    seconds: float = 0.0,
+    run: Callable[[str], Result] | None = None,
 ) -> list[Verdict]:
     """Return a verdict on every requirement of a suite.
 
@@ -74,6 +82,8 @@ def judge(
         Numbers of the requirements to judge; all if empty.
     seconds
         Longest time for one test [s]; 0 waits for ever.
+    run
+        Runs the test of a name; by default here and now.
 
     Raises
     ------
@@ -94,7 +104,7 @@ def judge(
         elif hung >= PATIENCE:
             word, detail = "not run", f"{PATIENCE} tests before it ran out of time"
         else:
-            word, detail = _run(test, make, seconds)
+            word, detail = run(name) if run else run_test(test, make, seconds)
             hung += detail.startswith(HUNG)
         failed_before |= word == "fail" and not hasattr(test, "course")
         for number in numbers if not only else sorted(set(only) & set(numbers)):
@@ -141,7 +151,7 @@ def limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _run(test: Any, make: Any, seconds: float) -> tuple[Word, str]:
+def run_test(test: Any, make: Any, seconds: float) -> Result:
     """Run one test; whatever the subject raises is a verdict, and so is silence."""
     try:
         with limit(seconds):
@@ -156,7 +166,7 @@ def _run(test: Any, make: Any, seconds: float) -> tuple[Word, str]:
         return "fail", "\n".join(
             [*getattr(error, "__notes__", []), f" - no error, but {type(error).__name__}: {error}"]
         )
-    except Exception as error:  # noqa: BLE001 - the subject may raise anything, and the run goes on
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the subject may raise anything, and the run goes on
         return "fail", f" - no exception, but {type(error).__name__}: {error}"
     return "pass", ""
 

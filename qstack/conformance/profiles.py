@@ -45,11 +45,12 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who is judged as what: `make` is what the tests of the suite take."""
+    """Who is judged as what: `make` is what the tests of the suite take; `alone` has a process of its own already."""
 
     name: str
     profile: Profile
     make: Any
+    alone: bool = False
 
 
 def _made(kind: str, given: str, level: str = "") -> Callable[[Manager], Mapping[str, Any]]:
@@ -174,7 +175,7 @@ def chosen(
             raise ConfigError(f"a program is judged as one of {', '.join(PIPED)}; choose with --profile.")
         piped = Program(program, profile, patience)
         try:
-            yield [Subject(program, PROFILES[profile], getattr(piped, PIPED[profile]))]
+            yield [Subject(program, PROFILES[profile], getattr(piped, PIPED[profile]), alone=True)]
         finally:
             piped.close()
     elif name is None:

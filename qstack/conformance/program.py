@@ -124,11 +124,21 @@ class Program:
             raise self._trouble(f"the answer to '{do}' is {error}") from error
         if answer.pop("re", None) != self.asked:
             raise self._trouble(f"the answer to '{do}', question {self.asked}, is for another one: {data[:60]!r}")
-        refused = answer.get("refused")
-        if refused is not None:
-            if refused not in REFUSALS:
-                raise self._trouble(f"it refuses '{do}' as {refused!r}; allowed: {', '.join(REFUSALS)}")
-            raise REFUSALS[refused](str(answer.get("why", "")))
+        if answer.get("refused", "local") not in REFUSALS:
+            raise self._trouble(f"it refuses '{do}' as {answer['refused']!r}; allowed: {', '.join(REFUSALS)}")
+        return self.obeyed(answer)
+
+    @staticmethod
+    def obeyed(answer: dict[str, Any]) -> dict[str, Any]:
+        """Return an answer that is none of the refusals.
+
+        Raises
+        ------
+        LocalProtocolError, RemoteProtocolError, PhysicsError
+            If it is one.
+        """
+        if "refused" in answer:
+            raise REFUSALS[answer["refused"]](str(answer.get("why", "")))
         return answer
 
     def _line(self, process: subprocess.Popen[bytes], do: str) -> bytes:
