@@ -16,6 +16,7 @@ import numpy as np
 
 from qstack.keys import bb84
 from qstack.keys.amplify import seed_bits, toeplitz
+from qstack.keys.framing import LAST, price
 from qstack.keys.hashing import universal
 from qstack.keys.information import binary_entropy
 from qstack.keys.models import Fibre, Receiver, Setup, Source
@@ -105,7 +106,7 @@ def secret_bits(p_key: float = 0.8, reconciliation: str = "cascade-patient", blo
 
 
 def _reconcile(strategy: Reconciler, size: int, rate: float) -> tuple[float, float]:
-    """Return the throughput [bit/s] and the efficiency, leak over n h(actual error rate), Alice's side."""
+    """Return the throughput [bit/s] and the efficiency, leak over n h(actual error rate), Alice's side, lengths included."""
     generator = stream(1, 0, "benchmark")
     alice_key = generator.integers(0, 2, size, dtype=np.uint8)
     bob_key: Bits = alice_key ^ (generator.random(size) < rate).astype(np.uint8)
@@ -114,11 +115,12 @@ def _reconcile(strategy: Reconciler, size: int, rate: float) -> tuple[float, flo
     def run() -> None:
         nonlocal said
         alice, bob = strategy.alice(alice_key, rate), strategy.bob(bob_key, rate)
-        said, question = 0, alice.open()
+        said, before, question = 0, 0, alice.open()
         while question is not None:
-            said += question.size
+            said += question.size + price(question.size, before) + LAST
             verdict = bob.answer(question)
             assert verdict is not None
+            before = verdict.size
             question = alice.answer(verdict)
         assert np.array_equal(bob.key, alice_key)
 

@@ -7,7 +7,7 @@
 `rates`, `finite`      asymptotic rates (never a key); finite-key bounds
 `terms`                what both ends agree on before a block
 `alice`, `bob`         the two ends, state machines over bytes; `session` runs both in one process
-`channel`              encodes, counts what is disclosed, authenticates
+`channel`, `framing`   encodes, counts what is disclosed, lengths included; authenticates
 `reconcile`            Cascade and LDPC behind one protocol
 `amplify`, `hashing`   Toeplitz hashing; the universal hash of verification and authentication
 `authentication`       the pool of authentication key; `signatures` for when it is dry

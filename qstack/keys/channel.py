@@ -12,8 +12,9 @@ from hmac import compare_digest
 
 from qstack.core.errors import RemoteProtocolError
 from qstack.keys.authentication import SIGN, KeyPool, OutOfKeyError, Pads, Signer
+from qstack.keys.framing import LAST, price
 from qstack.keys.hashing import TAG_BITS, collision, seal, universal
-from qstack.keys.messages import Abort, Message, Tag, decode, encode
+from qstack.keys.messages import Abort, Disclosure, Message, Tag, decode, encode
 
 
 class Side(IntEnum):
@@ -38,7 +39,7 @@ class Channel:
     Attributes
     ----------
     disclosed
-        Key-dependent bits that each side has said [bit].
+        Key-dependent bits that each side has said, and what the lengths of its strings give away [bit].
     traffic
         Bytes that each side has said [byte].
     authentication_bits
@@ -56,6 +57,7 @@ class Channel:
         self._value: int | None = None
         self._pads: Pads | None = None
         self.disclosed = [0, 0]
+        self._said = 0
         self.traffic = [0, 0]
         self.authentication_bits = 0
 
@@ -84,6 +86,9 @@ class Channel:
         if self._value is not None:
             raise RemoteProtocolError(f"{type(message).__name__} after the transcript was sealed")
         self.disclosed[speaker] += message.disclosed
+        if isinstance(message, Disclosure):
+            self.disclosed[speaker] += price(message.bits.size, self._said) + (LAST if speaker == Side.ALICE else 0)
+            self._said = int(message.bits.size)
         # Speaker and length frame every message: nothing can be reflected, cut or joined without changing the hash.
         framed = bytes([speaker]) + len(data).to_bytes(8, "big") + data
         self._length += len(framed)

@@ -102,14 +102,17 @@ class Estimate(Message):
 
 @dataclass(frozen=True, slots=True)
 class Disclosure(Message):
-    """The only message a reconciliation strategy can send: bits, every one of which counts as leaked."""
+    """The only message a reconciliation strategy can send: bits, every one of which counts as leaked.
+
+    What its length gives away depends on what was said before: the channel counts that.
+    """
 
     forms: ClassVar = {"bits": "bits"}
     bits: Bits = field(repr=False)
 
     @property
     def disclosed(self) -> int:
-        """All of it."""
+        """All its bits."""
         return int(self.bits.size)
 
 

@@ -1,8 +1,9 @@
 """What a reconciliation strategy is: two machines that exchange bits and nothing else.
 
-A strategy never says what it leaked.  Whatever it hands over is a string of bits, the channel that carries the
-string counts them, in both directions, and there is no other way out.  Public choices (permutations, matrices) must
-follow from the arguments of the factory, so that both ends make them alike without a message.
+A strategy never says what it leaked.  Whatever it hands over is a string of bits; the channel that carries the string
+counts them, and what their number tells, in both directions, and there is no other way out.  Public choices
+(permutations, matrices) must follow from the arguments of the factory, so that both ends make them alike without a
+message.
 """
 
 from __future__ import annotations
