@@ -22,18 +22,15 @@ from typing import Any, cast
 
 import qstack.services
 import qstack.wire
-from qstack.core.errors import QstackError
+from qstack.core.errors import WireError
 from qstack.core.nouns import Cancel, Note, Noun, Send, Set, Timer, timer
+from qstack.hosts.plain import CHECKS, simple, time_of
 from qstack.plugin.spelling import nearest
 
 TIMES = frozenset(
     {"asked", "at", "cutoff", "deadline", "delay", "emitted", "max_time", "now", "period", "since", "start"}
 )
 """Fields that are times."""
-
-
-class LineError(QstackError):
-    """What came over the pipe is not what may come."""
 
 
 @timer
@@ -89,80 +86,38 @@ def noun_of(content: Any) -> Noun:
 
     Raises
     ------
-    LineError
+    WireError
         If it is none, or a field is missing, unknown or of the wrong kind.
     """
     if not isinstance(content, dict) or not isinstance(content.get("noun"), str):
-        raise LineError(f"{_short(content)} is not an object with 'noun'")
+        raise WireError(f"{content!r:.60} is not an object with 'noun'")
     name = content["noun"]
     known = {**kinds(), **STEERING}
     if name not in known:
-        raise LineError(f"{name!r} is not a noun of the standard.{nearest(name, known)}")
+        raise WireError(f"{name!r} is not a noun of the standard.{nearest(name, known)}")
     wanted = {f.name: str(f.type) for f in fields(cast("Any", known[name]))}
     needed = {f.name for f in fields(cast("Any", known[name])) if f.default is MISSING}
     given = {key: value for key, value in content.items() if key != "noun"}
     if not needed <= given.keys() <= wanted.keys():
-        raise LineError(f"{name} has the fields {', '.join(wanted)}, not {', '.join(given)}")
+        raise WireError(f"{name} has the fields {', '.join(wanted)}, not {', '.join(given)}")
     found: Noun = known[name](**{key: _value(name, key, value, wanted[key]) for key, value in given.items()})
     return found
 
 
 def _value(noun: str, key: str, value: Any, kind: str) -> Any:
     """Return a field's value, checked."""
-    words = f"{noun}.{key} = {_short(value)}"
+    words = f"{noun}.{key}"
     if kind == "Timer":
-        if not isinstance(value, str):
-            raise LineError(f"{words}: expected the name of a timer")
-        return Named(value)
+        return Named(simple(words, value, "str"))
     if kind == "int" and key in TIMES:
-        return time_of(value, words)
+        return time_of(words, value)
     if isinstance(value, dict):
         return noun_of(value)
-    if isinstance(value, list):
-        return tuple(noun_of(one) if isinstance(one, dict) else one for one in value)
-    if kind in PLAIN and (not isinstance(value, PLAIN[kind]) or (isinstance(value, bool) and kind != "bool")):
-        raise LineError(f"{words}: expected {kind}")
-    return value
-
-
-PLAIN: Mapping[str, Any] = {"int": int, "bool": bool, "str": str, "float": (int, float)}
-
-
-def time_of(value: Any, words: str) -> int:
-    """Return a time that was written as a decimal string [ps].
-
-    Raises
-    ------
-    LineError
-        If it is not written so.
-    """
-    if not isinstance(value, str) or not value.removeprefix("-").isdecimal() or len(value) > 20:
-        raise LineError(f"{words}: expected a decimal string of picoseconds")
-    return int(value)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, default=repr)
-    return text if len(text) <= 60 else text[:56] + " ..."
+    if kind in CHECKS:
+        return simple(words, value, kind)
+    return tuple(noun_of(one) if isinstance(one, dict) else one for one in value) if isinstance(value, list) else value
 
 
 def line(content: Mapping[str, Any]) -> bytes:
     """Return an object as a line."""
     return json.dumps(content, separators=(",", ":")).encode() + b"\n"
-
-
-def object_of(data: bytes) -> dict[str, Any]:
-    """Return the object that a line is.
-
-    Raises
-    ------
-    LineError
-        If it is none.
-    """
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise LineError(f"not a line of JSON: {data[:60]!r}") from error
-    if not isinstance(content, dict):
-        raise LineError(f"not an object: {data[:60]!r}")
-    return content

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from qstack.conformance.lines import LineError, time_of
 from qstack.conformance.marks import Unsupported
+from qstack.core.errors import WireError
+from qstack.hosts.plain import time_of
 from qstack.plugin.contracts import Decay
 from qstack.plugin.links import Arm, Herald, Outcome
 from qstack.services.strategies import Storage
@@ -69,7 +70,7 @@ class PipedInterface(Sheetless):
 
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the time from one attempt to the next [ps]."""
-        return self.ask("period", lambda a: time_of(a["period"], "period"), arms=_data(arms))
+        return self.ask("period", lambda a: time_of("period", a["period"]), arms=_data(arms))
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each end emits [ps]."""
@@ -86,7 +87,7 @@ def _data(arms: tuple[Arm, Arm]) -> list[dict[str, Any]]:
 
 def _times(answer: Mapping[str, Any]) -> tuple[int, int]:
     first, second = answer["times"]
-    return time_of(first, "times"), time_of(second, "times")
+    return time_of("times", first), time_of("times", second)
 
 
 def _herald(content: Mapping[str, Any]) -> Herald:
@@ -122,7 +123,7 @@ def platform(ask: Callable[..., Mapping[str, Any]], trouble: Callable[[str], Exc
         answer = ask(do, **content)
         try:
             return reader(answer)
-        except (KeyError, TypeError, ValueError, AttributeError, LineError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, WireError) as error:
             raise trouble(f"'{do}' was answered by {str(answer)[:100]}: {type(error).__name__}: {error}") from error
 
     return PipedPlatform(PipedMemory(read), PipedInterface(read))

@@ -14,9 +14,10 @@ from typing import IO, Any
 
 from qstack.conformance import lines
 from qstack.conformance.program import PROTOCOL, storage_of
-from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, ProtocolError
+from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, ProtocolError, WireError
 from qstack.core.layer import Context, Layer
 from qstack.core.nouns import Noun, Set
+from qstack.hosts.plain import object_of
 from qstack.plugin.links import Arm
 from qstack.plugin.sites import Neighbour, NetworkView, Site
 from qstack.services.strategies import Edge, NoRoute, Row
@@ -36,13 +37,13 @@ class Answerer:
 
         Raises
         ------
-        lines.LineError
+        WireError
             If it is none of the pipe's questions.
         """
         do = question.get("do")
         asked: Callable[[Any], dict[str, Any]] | None = getattr(self, f"do_{do}", None)
         if asked is None:
-            raise lines.LineError(f"{do!r} is no question of this pipe")
+            raise WireError(f"{do!r} is no question of this pipe")
         try:
             return asked(SimpleNamespace(**question))
         except PhysicsError as error:
@@ -128,7 +129,7 @@ def serve(make: Any, questions: IO[bytes], answers: IO[bytes]) -> None:
     """Answer until the questions end."""
     answerer = Answerer(make)
     for data in questions:
-        question = lines.object_of(data)
+        question = object_of(data)
         answers.write(lines.line({"re": question.get("re"), **answerer.answer(question)}))
         answers.flush()
 

@@ -21,9 +21,10 @@ from typing import IO, Any, cast
 
 from qstack.conformance import lines
 from qstack.conformance.model import PipedPlatform, platform
-from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, RemoteProtocolError
+from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, RemoteProtocolError, WireError
 from qstack.core.layer import Context, Layer
 from qstack.core.nouns import Noun
+from qstack.hosts.plain import object_of
 from qstack.plugin.sites import NetworkView, Site
 from qstack.plugin.spelling import nearest
 from qstack.services.strategies import NoRoute, Route, Storage
@@ -119,8 +120,8 @@ class Program:
             raise self._trouble(f"it is gone, and '{do}' was not read{self._end(process)}") from None
         data = self._line(process, do)
         try:
-            answer = lines.object_of(data)
-        except lines.LineError as error:
+            answer = object_of(data)
+        except WireError as error:
             raise self._trouble(f"the answer to '{do}' is {error}") from error
         if answer.pop("re", None) != self.asked:
             raise self._trouble(f"the answer to '{do}', question {self.asked}, is for another one: {data[:60]!r}")
@@ -237,7 +238,7 @@ class Program:
             raise self._trouble(f"'out' is {out!r}; expected a list of nouns")
         try:
             return [lines.noun_of(one) for one in out]
-        except lines.LineError as error:
+        except WireError as error:
             raise self._trouble(str(error)) from error
 
 

@@ -31,12 +31,12 @@ class WireError(QstackError):
     message
         What is wrong.
     offset
-        Where in the bytes it was noticed [byte].
+        Where in the bytes it was noticed [byte]; None where no place says more than the words.
     """
 
-    def __init__(self, message: str, offset: int = 0) -> None:
-        super().__init__(f"{message} (at byte {offset})")
-        self.offset = offset
+    def __init__(self, message: str, offset: int | None = None) -> None:
+        super().__init__(message if offset is None else f"{message} (at byte {offset})")
+        self.offset = offset or 0
 
 
 class ProtocolError(QstackError):

@@ -102,20 +102,43 @@ def _number(value: Any) -> bool:
 CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "int": _number,
     "bool": lambda value: isinstance(value, bool),
+    "float": lambda value: isinstance(value, float) or _number(value),
     "str": lambda value: isinstance(value, str),
     "tuple[int, ...]": lambda value: isinstance(value, list) and all(map(_number, value)),
 }
 
 
+def time_of(words: str, value: Any) -> int:
+    """Return a time that was written as a decimal string [ps]; `words` name it.
+
+    Raises
+    ------
+    WireError
+        If it is not written so.
+    """
+    if not isinstance(value, str) or not value.removeprefix("-").isdecimal() or len(value) > 20:
+        raise WireError(f"{words} = {value!r:.60}: expected a decimal string of picoseconds")
+    return int(value)
+
+
+def simple(words: str, value: Any, kind: str) -> Any:
+    """Return a number, a text, a truth value or a tuple of numbers, if it is of its kind.
+
+    Raises
+    ------
+    WireError
+        If it is not.
+    """
+    if not CHECKS[kind](value):
+        raise WireError(f"{words} = {value!r:.60}: expected {kind}")
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _value(name: str, value: Any, kind: str) -> Any:
     if name in TIMES:
-        if not isinstance(value, str) or not value.lstrip("-").isdecimal() or len(value) > 20:
-            raise WireError(f"{name} = {value!r}: expected a decimal string of picoseconds")
-        return int(value)
+        return time_of(name, value)
     if name in BLOCKS:
         if not isinstance(value, str) or not value or value.strip("0123456789abcdef") or len(value) > LONGEST:
             raise WireError(f"{name} = {value!r:.60}: expected a hexadecimal string")
         return int(value, 16)
-    if not CHECKS[kind](value):
-        raise WireError(f"{name} = {value!r}: expected {kind}")
-    return tuple(value) if isinstance(value, list) else value
+    return simple(name, value, kind)

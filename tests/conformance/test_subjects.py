@@ -17,6 +17,7 @@ from qstack.conformance.judge import judge
 from qstack.conformance.marks import requirement
 from qstack.conformance.program import Program, storage_of
 from qstack.conformance.specification import load
+from qstack.core.errors import WireError
 from qstack.wire.link import AddAck
 
 ROOT = Path(__file__).parents[2]
@@ -240,15 +241,15 @@ def test_whom_to_judge_has_to_be_said(arguments, words, capsys):
     ("content", "words"),
     [
         ({"noun": "link.AddAck", "cseq": 1}, "link.AddAck has the fields cseq, aid, ack, not cseq"),
-        ({"noun": "link.AddAck", "cseq": "1", "aid": 2}, 'link.AddAck.cseq = "1": expected int'),
+        ({"noun": "link.AddAck", "cseq": "1", "aid": 2}, "link.AddAck.cseq = '1': expected int"),
         ({"noun": "link.AddAk"}, "'link.AddAk' is not a noun of the standard.  Did you mean 'link.AddAck'"),
-        ({"noun": "Set", "timer": 3, "at": "5"}, "Set.timer = 3: expected the name of a timer"),
+        ({"noun": "Set", "timer": 3, "at": "5"}, "Set.timer = 3: expected str"),
         ({"noun": "Set", "timer": "due", "at": 5}, "Set.at = 5: expected a decimal string of picoseconds"),
         (["link.AddAck"], "is not an object with 'noun'"),
     ],
 )
 def test_what_is_no_noun_is_told(content, words):
-    with pytest.raises(lines.LineError, match=re.escape(words)):
+    with pytest.raises(WireError, match=re.escape(words)):
         lines.noun_of(content)
 
 
