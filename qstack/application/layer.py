@@ -6,7 +6,7 @@ layer is a dictionary of dictionaries; the applications are machines of the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +14,7 @@ from qstack.core.clock import SECOND
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.layer import Context, Handler, Layer, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Set, Timer, timer
-from qstack.services.l4_transport import Closed
+from qstack.services.l4_transport import Closed, Opened, Reset
 from qstack.services.l5_application import Finished
 from qstack.services.reasons import Reason
 
@@ -102,17 +102,30 @@ class ApplicationLayer(Layer):
         for application in self.applications:
             for kind, handler in application.handlers().items():
                 tables.setdefault(kind, {})[application.flow] = handler
-        return {kind: _by_flow(kind, table) for kind, table in tables.items()}
+        found = {kind: _by_flow(kind, table, _refuse) for kind, table in tables.items()}
+        return found | {kind: _by_flow(kind, tables.get(kind, {}), nobody) for kind, nobody in UNASKED.items()}
 
 
-def _by_flow(kind: type[Noun], table: dict[int, Handler]) -> Handler:
-    flow_of = attrgetter(next(name for name in ("flow", "session", "purpose") if hasattr(kind, name)))
+def _refuse(noun: Any) -> Outputs:
+    flow = next(getattr(noun, name) for name in NAMES if hasattr(noun, name))
+    raise RemoteProtocolError(f"no application for flow {flow}")
+
+
+UNASKED: Mapping[type[Noun], Callable[[Any], Outputs]] = {
+    Opened: lambda ind: (Reset(ind.session),),
+    Closed: lambda ind: (),
+}
+"""Sessions that others open to this node and no flow of it waits for: ended at both ends, before they hold a memory."""
+
+NAMES = ("flow", "session", "purpose")
+"""Fields that hold the number of a flow."""
+
+
+def _by_flow(kind: type[Noun], table: dict[int, Handler], nobody: Callable[[Any], Outputs]) -> Handler:
+    flow_of = attrgetter(next(name for name in NAMES if hasattr(kind, name)))
 
     def handler(noun: Any, context: Context) -> Outputs:
-        try:
-            application = table[flow_of(noun)]
-        except KeyError:
-            raise RemoteProtocolError(f"no application for flow {flow_of(noun)}") from None
-        return application(noun, context)
+        application = table.get(flow_of(noun))
+        return nobody(noun) if application is None else application(noun, context)
 
     return handler

@@ -53,10 +53,8 @@ CASES: dict[str, dict[str, Any]] = {
 """What has to be done, beside the usual three nodes, for a kind of message to be sent; and how flows that fail end."""
 
 ELSEWHERE = {
-    **dict.fromkeys(("Hello", "MemReq", "MemAck"), "laid out after the draft; no layer sends it"),
-    **dict.fromkeys(
-        ("Discard", "FidelityReport", "Loss", "SessionReset"), "tests/transcripts/test_transport_sessions.py"
-    ),
+    **dict.fromkeys(("Hello", "MemReq", "MemAck", "FidelityReport"), "laid out after the draft; no layer sends it"),
+    **dict.fromkeys(("Discard", "Loss", "SessionReset"), "tests/transcripts/test_transport_sessions.py"),
 }
 """Messages that no scenario sends at will, and why, or which dialogues lose, double and delay them."""
 

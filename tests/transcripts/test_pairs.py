@@ -9,8 +9,10 @@ from qstack.application.pairs import Pairs, Wish
 from qstack.conformance.transcript import Transcript
 from qstack.core.errors import RemoteProtocolError
 from qstack.services.device import Free
-from qstack.services.l4_transport import Closed, Delivery, Open, Opened
+from qstack.services.l3_network import Connected, Disconnect, Disconnected, Pair
+from qstack.services.l4_transport import Closed, Delivery, Open, Opened, Reset
 from qstack.services.l5_application import Consumed, Finished, Start
+from qstack.transport.layer import TransportLayer
 
 
 @pytest.fixture
@@ -43,3 +45,22 @@ def test_the_end_is_told_with_its_reason(t):
 def test_a_flow_that_does_not_end_here_is_refused(t):
     with pytest.raises(RemoteProtocolError, match="flow 9"):
         t >> Start(9)
+
+
+@pytest.mark.requirement("QS-L5-222")
+@pytest.mark.parametrize("applications", [[], [Pairs(7, Wish(3, 0.8, 2))]])
+def test_a_session_that_no_flow_waits_for_is_reset(applications):
+    t = Transcript(ApplicationLayer(applications), node=1)
+    t >> Opened(99, 4, initiator=False)
+    t.exactly(Reset(99))
+    t >> Closed(99, 18)
+    t.silent()
+
+
+def test_a_session_that_no_flow_waits_for_holds_no_memory():
+    t = Transcript(TransportLayer(), ApplicationLayer([]), node=1).from_(4)
+    t >> Connected(99, 4, initiator=False, number=5) << Disconnect(99)
+    t >> Pair(99, 0, 0, 55, 0.9, -1) << Free(55)
+    t >> Disconnected(99, 0)
+    t.never(Delivery)
+    assert not t.layers[0].sessions
