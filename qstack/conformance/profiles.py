@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -189,15 +190,24 @@ def chosen(
 
 
 def _object(name: str) -> Any:
-    """Return what ``module:attribute`` names; the working directory is looked through too."""
+    """Return what ``module:attribute`` names; the working directory is looked through too.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there, or its module raises anything while it is loaded.
+    """
     module, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in module.split(".")):
+        hint = f"  Did you mean '{Path(module).stem}:{attribute}', from its folder?" if module.endswith(".py") else ""
+        raise ConfigError(f"'{name}' is not MODULE:NAME, such as mypackage.layer:make.{hint}")
     sys.path.insert(0, "")
     try:
         found: Any = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"'{name}' cannot be had: {error}.") from error
+    except Exception as error:  # the module is the user's, and may raise anything
+        raise ConfigError(f"'{name}' cannot be had: {type(error).__name__}: {error}.") from error
     finally:
         sys.path.remove("")
     return found

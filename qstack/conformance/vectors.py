@@ -269,7 +269,7 @@ def write(folder: Path, manager: Manager) -> list[Path]:
 
     Raises
     ------
-    QstackError
+    ConfigError
         If a file cannot be written.
     """
     found = []
@@ -279,5 +279,5 @@ def write(folder: Path, manager: Manager) -> list[Path]:
             (folder / name).write_text(text, encoding="utf-8")
             found.append(folder / name)
     except OSError as error:
-        raise QstackError(f"{folder}: {error.strerror or error}.") from error
+        raise ConfigError(f"{folder}  cannot be written: {error.strerror}.") from error
     return found

@@ -175,11 +175,16 @@ def test_an_object_is_judged_by_its_name(tmp_path, monkeypatch, capsys):
         "    router = lambda view: lambda a, b, fidelity: NoRoute('too lazy')\n",
         encoding="utf-8",
     )
+    Path("breaks_when_loaded.py").write_text("1 / 0\n", encoding="utf-8")
+    Path("wrong_to_read.py").write_text("def\n", encoding="utf-8")
     assert invoke(["conform", "ours_to_judge:Made.router", "--profile", "router"]) == 1
     assert "the router finds no path in any network" in capsys.readouterr().out
     for name, words in {
         "ours_to_judge:Made.nobody": "has no attribute 'nobody'",
         "nowhere_at_all:make": "No module named 'nowhere_at_all'",
+        "./ours_to_judge.py:Made": "Did you mean 'ours_to_judge:Made', from its folder?",
+        "breaks_when_loaded:make": "cannot be had: ZeroDivisionError: division by zero.",
+        "wrong_to_read:make": "cannot be had: SyntaxError",
     }.items():
         assert invoke(["conform", name, "--profile", "router"]) == 2
         assert words in capsys.readouterr().err

@@ -129,3 +129,9 @@ def test_the_command_writes_them(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         raise SystemExit(invoke(["spec", "vectors", str(tmp_path / "file")]))
     assert ended.value.code == 2
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, capsys):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert invoke(["spec", "vectors", str(tmp_path / "file" / "below")]) == 2
+    assert "file/below  cannot be written: Not a directory." in capsys.readouterr().err
