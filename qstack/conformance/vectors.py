@@ -20,7 +20,7 @@ from qstack.conformance.judge import tests_of
 from qstack.conformance.pipe import Answerer
 from qstack.conformance.profiles import PROFILES, find
 from qstack.conformance.program import Program
-from qstack.core.errors import PhysicsError, QstackError, WireError
+from qstack.core.errors import ConfigError, PhysicsError, WireError
 from qstack.core.nouns import Noun
 from qstack.plugin.contracts import Platform
 from qstack.plugin.manager import REFERENCE, Manager
