@@ -14,8 +14,9 @@ subject's own.
 
 from __future__ import annotations
 
+from qstack.conformance.link_admission import AdmissionTests
 from qstack.conformance.link_agreement import AgreementTests, RequestTests
-from qstack.conformance.link_course import AdmissionTests, CourseTests, ExpiredTests
+from qstack.conformance.link_course import CourseTests, ExpiredTests
 from qstack.conformance.link_pairs import DeliveryTests, EndingTests, ExpiryTests
 
 

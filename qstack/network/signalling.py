@@ -19,7 +19,6 @@ admits no more than the circuit can carry: the rates asked for add up to at most
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
@@ -27,6 +26,7 @@ from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
 from qstack.network.circuit import Activate, Deactivate, Install, Uninstall, longest_wait
 from qstack.network.entries import Broken, Joined, Left, Uninstalled
+from qstack.network.path import Entry, simple
 from qstack.services.l2_link import Unreachable
 from qstack.services.l3_network import Connect, Disconnect, Disconnected
 from qstack.services.reasons import Reason
@@ -46,51 +46,6 @@ class SetupDue(Timer):
     """No answer to a request for this circuit has come."""
 
     circuit: int
-
-
-@dataclass(slots=True)
-class Entry:
-    """A circuit through this node, as signalling sees it.
-
-    Attributes
-    ----------
-    sessions
-        At the ends: for whom, by session; at the head with what each has asked for.
-    path, position
-        The nodes from head to tail, and where this one stands.
-    labels
-        Its labels on the links before and behind.
-    asked
-        When the head began [ps], -1 once the circuit stands.
-    rate
-        Pairs that the head's router predicts [1/s].
-    closing
-        Why the circuit ends and the neighbour that has said so, None while it stands.
-    """
-
-    sessions: dict[int, Connect | None]
-    path: tuple[int, ...]
-    position: int
-    labels: tuple[int, int] = (-1, -1)
-    asked: int = -1
-    rate: float = 0.0
-    closing: tuple[int, int] | None = None
-
-    @property
-    def before(self) -> int:
-        """The node before this one, -1 at the head."""
-        return self.path[self.position - 1] if self.position else -1
-
-    @property
-    def behind(self) -> int:
-        """The node behind this one, -1 at the tail."""
-        return self.path[self.position + 1] if self.position + 1 < len(self.path) else -1
-
-    @property
-    def partners(self) -> tuple[int, ...]:
-        """Nodes without which the circuit is of no use here: its neighbours, and at an end the other end."""
-        ends = (self.path[0], self.path[-1]) if self.before < 0 or self.behind < 0 else ()
-        return self.before, self.behind, *ends
 
 
 class SignallingLayer(Layer):
@@ -158,7 +113,7 @@ class SignallingLayer(Layer):
             yield Disconnected(req.session, Reason.NORES)
             return
         path = route.path
-        if (path[0], path[-1]) != (ctx.node, req.peer) or not _simple(path) or len(route.fidelities) != len(path) - 1:
+        if (path[0], path[-1]) != (ctx.node, req.peer) or not simple(path) or len(route.fidelities) != len(path) - 1:
             raise LocalProtocolError(f"no simple path from {ctx.node} to {req.peer}: {route}", "QS-L3-020")
         circuit = self._number(ctx.node)
         self.entries[circuit] = Entry({req.session: req}, path, 0, asked=ctx.now, rate=route.rate)
@@ -202,7 +157,7 @@ class SignallingLayer(Layer):
         """Install the circuit and pass the request on; the tail answers."""
         path = msg.path
         here = path.index(ctx.node) if ctx.node in path else 0
-        if here == 0 or path[here - 1] != ctx.sender or not _simple(path) or len(msg.fidelities) != len(path) - 1:
+        if here == 0 or path[here - 1] != ctx.sender or not simple(path) or len(msg.fidelities) != len(path) - 1:
             raise RemoteProtocolError(f"node {ctx.sender} asks for a circuit along {path}")
         if msg.circuit in self.entries:
             return  # a repetition: the first one is under way (QS-L3-022)
@@ -396,8 +351,3 @@ class SignallingLayer(Layer):
 
 def _activate(circuit: int, req: Connect) -> Activate:
     return Activate(circuit, req.number, req.session, req.kind, req.basis, req.rate)
-
-
-def _simple(path: tuple[int, ...]) -> bool:
-    """Tell whether a path has at least one link and visits no node twice."""
-    return len(path) == len(set(path)) > 1
