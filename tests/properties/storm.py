@@ -216,7 +216,9 @@ class Storm:
             PhysicalLayer(counts),
             LinkLayer(links, distiller=Distiller(Dejmps()) if self.distilled else None, test_period=self.test_period),
             ForwardingLayer(lambda _: 1.0, 1.0, counts, SECOND // 50, None, self.test_share),
-            SignallingLayer(self.route, self.cutoff, neighbours=links.keys(), aggregate=self.aggregate),
+            SignallingLayer(
+                self.route, self.cutoff, neighbours=links.keys(), aggregate=self.aggregate, give_way=10.0 * self.lanes
+            ),
             User(self, node),
         )
         self.medium.add_node(node, Device(None), self._feeder(node))
@@ -232,7 +234,7 @@ class Storm:
         paths = [(source,)]
         for path in paths:
             if path[-1] == target:
-                return Route(path, (0.5,) * (len(path) - 1), 1.0)
+                return Route(path, (0.5,) * (len(path) - 1), 1.0, self.probability * SECOND / PERIOD)
             paths += [(*path, n) for n in self.neighbours[path[-1]] if n not in path]
         return NoRoute("not connected")
 

@@ -58,9 +58,7 @@ def make(seed: int) -> storm.Storm:
         weather(draw),
         lanes=draw.randrange(3, 5) if distilled else draw.randrange(1, 5),
         distilled=distilled,
-        cutoff=draw.choice(
-            (0, 8 * storm.PERIOD, 30 * storm.PERIOD)[len(ends) > 1 :]
-        ),  # two without one may stand still
+        cutoff=draw.choice((0, 8 * storm.PERIOD, 30 * storm.PERIOD)),
         attempts="each" if draw.random() < 0.1 else "skip",
         test_share=draw.choice((0.0, 0.0, 0.3)),
         test_period=draw.choice((0, 0, 5)),
