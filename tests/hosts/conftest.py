@@ -61,6 +61,20 @@ class Ran:
     def held(self) -> int:
         return sum(len(qubits) for qubits in self.network.medium.qubits.values())
 
+    @property
+    def kept(self) -> list[Any]:
+        """Whatever a link or network layer still remembers of requests, pairs and circuits: nothing, when all is over."""
+        tables: list[Any] = []
+        for node in self.network.simulation.nodes.values():
+            layers: Any = node.layers  # the reference ones
+            _, link, forwarding, signalling, *_ = layers
+            for line in link.links.values():
+                tables += [line.items, line.adding, line.backlog, line.dropping, line.expiring]
+                tables += [[aid for aid in line.standing if aid >= 0]]
+            tables += [forwarding.circuits, forwarding.swapping, forwarding.probing, *forwarding.labels.values()]
+            tables += [signalling.entries, signalling.sessions, *signalling.labels.values()]
+        return [table for table in tables if table]
+
     def consumed(self, node: str) -> dict[int, int]:
         """Return pair number to Bell index of everything that a node's applications consumed."""
         found: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Many seeds of loss, doubles, delays, broken bytes and shuffled ties: nothing twice, nothing lost without a word, no leak."""
+"""Many seeds of loss, doubles, delays, broken bytes, lost REPLYs and shuffled ties: nothing twice, nothing lost without a word, no leak."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ FAULTS = [
     {"probability": 0.05, "action": "duplicate", "by": "300 us"},
     {"probability": 0.08, "action": "delay", "by": "500 us"},
     {"probability": 0.03, "action": "corrupt"},
+    {"message": "Reply", "probability": 0.04, "action": "drop"},
 ]
 CUTOFFS = ("6 ms", "1 ms", "30 ms")
 MANY = 300
@@ -30,6 +31,7 @@ def check(seed, three, run):
     data = weather(seed, three)
     ran = run(data)
     assert ran.held == 0
+    assert not ran.kept
     for flow, record in zip(data["flows"], ran.network.recorder.flows, strict=True):
         assert not record.half, "consumed at one end only"
         assert len(record.finished) == 2
