@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import ClassVar, Self
 
 from qstack.conformance.stand import DELAY, LANES, PERIOD, Make, layers
 from qstack.conformance.transcript import Transcript, TranscriptError
@@ -15,11 +16,85 @@ from qstack.services.l1_physical import Attempt, Heralded, Skipped
 from qstack.services.l2_link import Err, Ok
 from qstack.services.reasons import Reason
 
-LONGEST = 4_000
-"""Steps after which a bench counts as one that never comes to rest."""
+
+class Clockwork:
+    """Nodes, a line between them, and the one clock that moves both; what makes pairs is a bench's own.
+
+    Attributes
+    ----------
+    ends
+        The subject at each node.
+    now
+        The present [ps].
+    line
+        What is under way: when it arrives, at whom, from whom, and the message.
+    longest
+        Steps after which it counts as one that never comes to rest.
+    """
+
+    longest: ClassVar[int] = 4_000
+
+    def __init__(self, ends: dict[int, Transcript]) -> None:
+        self.ends = ends
+        self.now = 0
+        self.line: list[tuple[int, int, int, Message]] = []
+
+    def run(self, until: int) -> Self:
+        """Let time pass [ps].
+
+        Raises
+        ------
+        TranscriptError
+            If the nodes never come to rest.
+        """
+        for _ in range(self.longest):
+            due = self._next()
+            if due > until:
+                self.now = until
+                return self
+            self.now = due
+            for node, end in self.ends.items():
+                end.at(due)
+                self.read(node, list(end.open))
+            while self.line and self.line[0][0] <= due:
+                _, node, sender, message = self.line.pop(0)
+                self.give(node, message, sender)
+            self.make()
+        raise TranscriptError(f"the nodes do not come to rest before {until} ps")
+
+    def give(self, node: int, noun: Noun, sender: int | None = None) -> None:
+        """Give a node an input and act on what it answers."""
+        end = self.ends[node]
+        end.at(self.now)
+        self.read(node, list(end.open))
+        if sender is not None:
+            end.from_(sender)
+        end >> noun
+        self.read(node, list(end.open))
+
+    def _next(self) -> int:
+        """Return when something happens next [ps]."""
+        times = [at for end in self.ends.values() for at, _ in end.timers.values()]
+        times += [at for at, *_ in self.line[:1]]
+        step = self.step()
+        if step:
+            times.append((self.now // step + 1) * step)
+        return max(self.now, min(times, default=1 << 62))
+
+    def read(self, node: int, answers: Iterable[Noun]) -> None:
+        """Act on what a node answers."""
+        raise NotImplementedError
+
+    def step(self) -> int:
+        """Return the time between two occasions to make pairs [ps]; 0 while there is nothing to make."""
+        raise NotImplementedError
+
+    def make(self) -> None:
+        """Make the pairs of this moment, if it is an occasion."""
+        raise NotImplementedError
 
 
-class Bench:
+class Bench(Clockwork):
     """Two ends of the link between nodes 1 and 2.
 
     Parameters
@@ -38,69 +113,35 @@ class Bench:
         lost: Callable[[int], bool] = lambda number: False,
         missed: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
-        self.ends = {node: Transcript(*layers(make, node), node=node).from_(3 - node) for node in (1, 2)}
+        super().__init__({node: Transcript(*layers(make, node), node=node).from_(3 - node) for node in (1, 2)})
         self.lost = lost
         self.missed = missed
-        self.now = 0
         self.sent = 0
         self.sequence = -1
-        self.line: list[tuple[int, int, Message]] = []
         self.standing = {node: [-1] * LANES for node in (1, 2)}
         self.told: dict[int, list[Noun]] = {1: [], 2: []}
 
     def ask(self, node: int, request: Noun) -> None:
         """Give one end a request of its user."""
-        end = self.ends[node]
-        end.at(self.now)
-        self._read(node, end.open)
-        end >> request
-        self._read(node, end.open)
+        self.give(node, request)
 
-    def _read(self, node: int, answers: Iterable[Noun]) -> None:
+    def read(self, node: int, answers: Iterable[Noun]) -> None:
+        """Put messages on the line, note what is attempted, and keep what the user is told."""
         for answer in answers:
             if isinstance(answer, Send):
                 if not self.lost(self.sent):
-                    self.line.append((self.now + DELAY, 3 - answer.peer, answer.message))
+                    self.line.append((self.now + DELAY, answer.peer, node, answer.message))
                 self.sent += 1
             elif isinstance(answer, Attempt):
                 self.standing[node][answer.lane] = answer.aid
             else:
                 self.told[node].append(answer)
 
-    def run(self, until: int) -> Bench:
-        """Let time pass [ps].
+    def step(self) -> int:
+        """Return the time of a cycle while both ends attempt alike on some lane [ps]."""
+        return PERIOD if any(a == b >= 0 for a, b in zip(self.standing[1], self.standing[2], strict=True)) else 0
 
-        Raises
-        ------
-        TranscriptError
-            If the ends never come to rest.
-        """
-        for _ in range(LONGEST):
-            due = self._next()
-            if due > until:
-                self.now = until
-                return self
-            self.now = due
-            for node, end in self.ends.items():
-                end.at(self.now)
-                self._read(node, end.open)
-            while self.line and self.line[0][0] <= self.now:
-                _, sender, message = self.line.pop(0)
-                receiver = 3 - sender
-                self.ends[receiver].from_(sender) >> message
-                self._read(receiver, self.ends[receiver].open)
-            self._attempt()
-        raise TranscriptError(f"the two ends do not come to rest before {until} ps")
-
-    def _next(self) -> int:
-        """Return when something happens next [ps]."""
-        times = [at for end in self.ends.values() for at, _ in end.timers.values()]
-        times += [at for at, _, _ in self.line[:1]]
-        if any(a == b >= 0 for a, b in zip(self.standing[1], self.standing[2], strict=True)):
-            times.append((self.now // PERIOD + 1) * PERIOD)
-        return max(self.now, min(times, default=1 << 62))
-
-    def _attempt(self) -> None:
+    def make(self) -> None:
         """Make a pair on every lane on which both ends attempt for the same request, once a cycle."""
         if self.now % PERIOD:
             return
@@ -120,9 +161,9 @@ class Bench:
             return
         if sequence == missed + 1 and missed >= 0:
             end >> Skipped(3 - node, missed, sequence)
-            self._read(node, end.open)
+            self.read(node, end.open)
         end >> Heralded(3 - node, lane, aid, sequence, sequence % 4, sequence, self.now, -1, -1)
-        self._read(node, end.open)
+        self.read(node, end.open)
 
     def valid(self, node: int) -> list[tuple[int, int, int]]:
         """Return the pairs that an end was told of and that were not expired."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
+from typing import ClassVar
 
+from qstack.conformance.bench import Clockwork
 from qstack.conformance.marks import course, requirement
 from qstack.conformance.network_talk import LONG
 from qstack.conformance.stand import DELAY, LANES, NODES, PERIOD, Make, expect, layers
-from qstack.conformance.transcript import Transcript, TranscriptError
-from qstack.core.nouns import Message, Noun, Send
+from qstack.conformance.transcript import Transcript
+from qstack.core.nouns import Noun, Send
 from qstack.services.device import Free, Swap, Swapped
 from qstack.services.l2_link import Accepted, Create, Ok, Withdraw
 from qstack.services.l3_network import Connect, Connected, Disconnect, Disconnected, Pair
 
-LONGEST = 20_000
-"""Steps after which a chain counts as one that never comes to rest."""
+PAUSE = 5 * PERIOD
+"""Time between two pairs of a link [ps]."""
 LINKS = tuple((node, node + 1) for node in range(NODES - 1))
 
 
-class Chain:
+class Chain(Clockwork):
     """Three nodes with the subject on each; links, device and line are the suite's, and it knows every pair.
 
     Parameters
@@ -27,10 +30,10 @@ class Chain:
         The subject.
     """
 
+    longest: ClassVar[int] = 20_000
+
     def __init__(self, make: Make) -> None:
-        self.ends = {node: Transcript(*layers(make, node), node=node) for node in range(NODES)}
-        self.now = 0
-        self.line: list[tuple[int, int, int, Message]] = []
+        super().__init__({node: Transcript(*layers(make, node), node=node) for node in range(NODES)})
         self.asked: dict[tuple[int, int], list[tuple[int, int]]] = {link: [] for link in LINKS}
         self.left: dict[tuple[tuple[int, int], int], int] = {}
         self.partner: dict[tuple[int, int], tuple[int, int, int]] = {}
@@ -40,15 +43,8 @@ class Chain:
         self.told: dict[int, list[Noun]] = {node: [] for node in range(NODES)}
         self.truth: dict[tuple[int, int, int], tuple[int, int, int, int]] = {}
 
-    def give(self, node: int, noun: Noun, sender: int = 0) -> None:
-        """Give a node an input and act on what it answers."""
-        end = self.ends[node]
-        end.at(self.now)
-        self._read(node, list(end.open))
-        end.from_(sender) >> noun
-        self._read(node, list(end.open))
-
-    def _read(self, node: int, answers: list[Noun]) -> None:
+    def read(self, node: int, answers: Iterable[Noun]) -> None:
+        """Be the links and the device under the nodes; keep what their users are told."""
         for answer in answers:
             if isinstance(answer, Send):
                 self.line.append((self.now + DELAY, answer.peer, node, answer.message))
@@ -90,37 +86,15 @@ class Chain:
         del self.partner[node, qubit]
         self.held.pop((node, qubit), None)
 
-    def run(self, until: int) -> Chain:
-        """Let time pass [ps].
+    def step(self) -> int:
+        """Return the time between two pairs of a link while one can be made [ps]."""
+        return PAUSE if any(self._room(link) for link in LINKS) else 0
 
-        Raises
-        ------
-        TranscriptError
-            If the nodes never come to rest.
-        """
-        for _ in range(LONGEST):
-            due = self._next()
-            if due > until:
-                self.now = until
-                return self
-            self.now = due
-            for node, end in self.ends.items():
-                end.at(due)
-                self._read(node, list(end.open))
-            while self.line and self.line[0][0] <= due:
-                _, node, sender, message = self.line.pop(0)
-                self.give(node, message, sender)
-            if due % (5 * PERIOD) == 0:
-                for link in LINKS:
-                    self._make(link)
-        raise TranscriptError(f"the nodes do not come to rest before {until} ps")
-
-    def _next(self) -> int:
-        times = [at for end in self.ends.values() for at, _ in end.timers.values()]
-        times += [at for at, _, _, _ in self.line[:1]]
-        if any(self._room(link) for link in LINKS):
-            times.append((self.now // (5 * PERIOD) + 1) * 5 * PERIOD)
-        return max(self.now, min(times, default=1 << 62))
+    def make(self) -> None:
+        """Make a pair on every link that wants one."""
+        if self.now % PAUSE == 0:
+            for link in LINKS:
+                self._make(link)
 
     def _room(self, link: tuple[int, int]) -> bool:
         used = (sum(where == (node, peer) for where in self._places(node)) for node, peer in (link, link[::-1]))
@@ -229,7 +203,7 @@ class CourseTests:
             chain = Chain(make)
             chain.give(0, Connect(1, 2, 0.7, 0))
             chain.give(2, Connect(2, 0, 0.72, 9))
-            chain.run(cycles * 5 * PERIOD)
+            chain.run(cycles * PAUSE)
             chain.give(0, Disconnect(1))
             chain.run(LONG)
             for end in (0, 2):
