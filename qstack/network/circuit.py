@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from qstack.core.clock import SECOND
+from qstack.core.errors import LocalProtocolError
 from qstack.core.nouns import Request, noun
 from qstack.services.estimation import Tally
 from qstack.services.l2_link import Ok
@@ -15,6 +16,8 @@ from qstack.services.l3_network import PairEvent
 from qstack.wire.network import KEEP, Track
 
 EPOCHS = 1 << 24
+SLOWEST = 1e-3
+"""Least rate of a request [pairs/s]."""
 LONGEST = 1 << 62
 """A wait that fits into a message [ps]."""
 
@@ -349,3 +352,16 @@ def longest_wait(times: float, rate: float) -> int:
         return 0
     pause = 1 / rate if 0 < rate < inf else 1.0
     return max(1, int(min(LONGEST, times * pause * SECOND)))
+
+
+def pause_of(rate: float) -> int:
+    """Return the least time between two pairs of a request [ps]; 0 where it has no rate.
+
+    Raises
+    ------
+    LocalProtocolError
+        If the rate is neither 0 nor one that a message can carry, which counts thousandths of a pair per second.
+    """
+    if rate and not rate >= SLOWEST:
+        raise LocalProtocolError(f"a rate of {rate:g} pairs/s: expected 0 (no limit) or at least {SLOWEST:g}")
+    return round(SECOND / rate) if rate else 0

@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from qstack.core.clock import SECOND
+from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun, Send, Set
-from qstack.network.circuit import EPOCHS, Activate, Ask, Circuit, Deactivate, Fate, Held, Side
+from qstack.network.circuit import EPOCHS, Activate, Ask, Circuit, Deactivate, Fate, Held, Side, pause_of
 from qstack.network.entries import MOST, Circuits, Pace
 from qstack.services.bell import Basis
 from qstack.services.device import Free, Probe, Probed
@@ -65,9 +66,11 @@ class Ends(Circuits):
     def activate(self, req: Activate, ctx: Context) -> Outputs:
         """Serve a request, at the head."""
         circuit = self.circuits.get(req.circuit)
+        interval = pause_of(req.rate)
         if circuit is None or req.session in circuit.asks:
             return
-        interval = round(SECOND / req.rate) if req.rate else 0
+        if not circuit.is_head:
+            raise LocalProtocolError(f"requests of circuit {req.circuit} are served by its head")
         circuit.asks[req.session] = Ask(req.session, req.number, req.kind, req.basis, interval, ctx.now)
         circuit.requests.add(req.session)
         circuit.turn((circuit.epoch + 1) % EPOCHS)

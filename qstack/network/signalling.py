@@ -24,7 +24,7 @@ from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
-from qstack.network.circuit import Activate, Deactivate, Install, Uninstall, longest_wait
+from qstack.network.circuit import Activate, Deactivate, Install, Uninstall, longest_wait, pause_of
 from qstack.network.entries import Broken, Joined, Left, Uninstalled
 from qstack.network.path import Entry, simple
 from qstack.services.l2_link import Unreachable
@@ -102,6 +102,7 @@ class SignallingLayer(Layer):
         """Choose a path and ask every node on it."""
         if req.session in self.sessions:
             raise LocalProtocolError(f"session {req.session} is connected already")
+        pause_of(req.rate)  # refuses one that cannot be
         if self.aggregate and req.kind == KEEP and (shared := self._shared(req)) is not None:
             yield from self._join(shared, req)
             return

@@ -355,3 +355,13 @@ def test_rates_add_up_to_at_most_what_the_circuit_carries():  # QS-L3-008
     t.exactly(Disconnected(8, Reason.NORES))
     t >> replace(CONNECT, session=8, rate=0.3)
     t.exactly(Activate(CIRCUIT, 5, 8, rate=0.3))
+
+
+@pytest.mark.requirement("QS-L3-008")
+@pytest.mark.parametrize("rate", [-0.5, 1e-4, 7e-301, float("nan")])
+def test_rates_that_cannot_be_are_the_users_error(rate):
+    """A negative one would make room for others that the circuit cannot carry."""
+    t = node(1, aggregate=True).from_(2)
+    with pytest.raises(LocalProtocolError, match="expected 0"):
+        t >> replace(CONNECT, rate=rate)
+    assert not t.layers[0].entries
