@@ -1,50 +1,134 @@
-"""Streams: pairs handed up at both ends.
+"""Streams: pairs handed up at both ends, or the bits of halves that were measured as they were made.
 
-    pair   --Pair/Delivery--> with the application --Release/ACK, now and then--> forgotten
-           --Pair, no room--> held back --Release or ACK/Delivery--> with the application
+    pair        --Pair or Result/Delivery or Outcome--> with the application --Release/ACK, now and then--> forgotten
+                --Pair or Result, no room--> held back --Release or ACK/Delivery or Outcome--> with the application
+                                                        '--Lost, DISCARD/Free--> gone
+    early half  --Early/EarlyDelivery--> with the application --Pair/Delivery--> confirmed
+                                                               '--Lost/Expired--> the application's to free
 
 Both ends hand up the same pairs in the same order, as far as the network gives them so.  With a window, an end hands up
-a pair only while fewer than a window of its own are with the application, and while the other end has room too.
+a pair only while fewer than a window of its own are with the application, and while the other end has room for that
+number too.  Room is told in numbers and not in pairs, because a pair may be lost at one end only.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import insort
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun
+from qstack.services.bell import flip
 from qstack.services.device import Apply, Free
-from qstack.services.l3_network import Disconnect, Pair
-from qstack.services.l4_transport import DETERMINISTIC, Delivery, Release
+from qstack.services.l3_network import Disconnect, Early, Lost, Pair, PairEvent, Result
+from qstack.services.l4_transport import DETERMINISTIC, Delivery, EarlyDelivery, Expired, Outcome, Release
+from qstack.services.reasons import Reason
 from qstack.transport.session import ENDING, STANDING, Session, Terms
 from qstack.wire.transport import Acknowledgement, Discard
 
 EVERYTHING = 1 << 62
+Waiting: TypeAlias = Pair | Result | Early
 
 
-class PlainStream(Session):
+class _Stream(Session):
+    """What both kinds of streams do with halves of which nothing is known yet, and with pairs that expire.
+
+    Attributes
+    ----------
+    hasty
+        Halves that the application has early, until it is known what they are.
+    unwanted
+        Numbers of pairs, and minus one minus the qubits of early halves, that were let go of before anybody had them.
+    """
+
+    def __init__(self, number: int, peer: int, terms: Terms, *, initiator: bool, patience: int) -> None:
+        super().__init__(number, peer, terms, initiator=initiator, patience=patience)
+        self.hasty: set[int] = set()
+        self.unwanted: set[int] = set()
+
+    def _give_early(self, ind: Early) -> Outputs:
+        self.hasty.add(ind.qubit)
+        return (EarlyDelivery(self.number, ind.qubit),)
+
+    def _let_go(self, ind: Waiting) -> Outputs:
+        """Use nothing of what comes too late: free it, unless the application has it early."""
+        if type(ind) is Early:
+            self.unwanted.add(-1 - ind.qubit)
+            return (Free(ind.qubit),)
+        assert not isinstance(ind, Early)
+        self.unwanted.add(ind.pair)
+        if isinstance(ind, Result) or -1 - ind.qubit in self.unwanted:
+            return ()
+        if ind.qubit in self.hasty:
+            self.hasty.remove(ind.qubit)
+            return (Expired(self.number, ind.pair, ind.qubit, Reason.UNWANTED),)
+        return (Free(ind.qubit),)
+
+    def expired(self, ind: Lost, ctx: Context) -> Outputs:
+        """Tell the application, if it has the half or bit."""
+        if ind.pair < 0:
+            if ind.qubit not in self.hasty:
+                return ()
+            self.hasty.remove(ind.qubit)
+        elif ind.pair in self.unwanted:
+            return ()
+        return (Expired(self.number, ind.pair, ind.qubit, ind.reason),)
+
+    def _forget_early(self) -> Iterator[Noun]:
+        """Tell of early halves that nothing will confirm any more."""
+        for qubit in sorted(self.hasty):
+            yield Expired(self.number, -1, qubit, self.reason or Reason.TORN_DOWN)
+        self.hasty.clear()
+
+    def _delivery(self, ind: PairEvent) -> Delivery | Outcome:
+        """Return what the application hears of a pair; in class T as of Phi+."""
+        corrected = self.terms.consumption == DETERMINISTIC
+        bell = 0 if corrected else ind.bell
+        if isinstance(ind, Pair):
+            return Delivery(self.number, ind.pair, bell, ind.qubit, ind.estimate, ind.asked)
+        turned = flip(ind.bell, ind.basis) if corrected and not self.initiator else 0
+        return Outcome(self.number, ind.pair, bell, ind.basis, ind.outcome ^ turned, ind.estimate, ind.asked)
+
+
+class PlainStream(_Stream):
     """A stream that leaves everything to the circuit: class C or B, as many pairs as the memories hold.
 
     Attributes
     ----------
     left
         Counts down at the initiator; a negative number never ends.
+    stood
+        Whether the circuit has stood.
     """
 
     def __init__(self, number: int, peer: int, terms: Terms, *, initiator: bool, patience: int) -> None:
         super().__init__(number, peer, terms, initiator=initiator, patience=patience)
         self.left = (initiator and terms.number) or -1
         self.state = STANDING
+        self.stood = not initiator
 
     def pair(self, ind: Pair, ctx: Context) -> Outputs:
         """Hand a pair up; after the last one the circuit is no longer needed."""
         if self.left == 0:
-            return (Free(ind.qubit),)  # nobody wants it any more (QS-L4-011)
+            return self._let_go(ind)  # nobody wants it any more (QS-L4-011)
+        if self.hasty:
+            self.hasty.discard(ind.qubit)
         self.left -= 1
         delivery = Delivery(ind.session, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked)
         return (delivery,) if self.left else (delivery, Disconnect(ind.session))
+
+    def bit(self, ind: Result, ctx: Context) -> Outputs:
+        """Hand a bit up."""
+        if self.left == 0:
+            return self._let_go(ind)
+        self.left -= 1
+        return (self._delivery(ind),) if self.left else (self._delivery(ind), Disconnect(ind.session))
+
+    def half(self, ind: Early, ctx: Context) -> Outputs:
+        """Hand a half up as it is."""
+        return self._give_early(ind) if self.left else self._let_go(ind)
 
     def finish(self, ctx: Context) -> Iterator[Noun]:
         """Give the circuit back."""
@@ -56,7 +140,8 @@ class PlainStream(Session):
 
     def settle(self, ctx: Context) -> Iterator[Noun]:
         """Nothing is in flight."""
-        yield from ()
+        if self.over:
+            yield from self._forget_early()
 
     late = settle
 
@@ -66,76 +151,123 @@ class PlainStream(Session):
         return self.over
 
 
-class Stream(Session):
+class Stream(_Stream):
     """A stream with a window, or with corrected pairs.
 
     Attributes
     ----------
     stock
-        Pairs that are held back.
-    handed, released, acknowledged
-        Pairs handed up, let go of, and reported as such to the other end.
-    room
-        Pairs may be handed up while `handed` is below this number.
+        What is held back: pairs and bits by number, then early halves.
+    at_hand
+        Pairs, bits and early halves that the application has not let go of.
+    seen
+        Above the highest number that the network has told here.
+    acknowledged
+        What the other end has been told: so many numbers were seen here, less what was still at hand.
+    left
+        Counts down at the initiator; a negative number never ends.
     """
 
     def __init__(self, number: int, peer: int, terms: Terms, *, initiator: bool, patience: int) -> None:
         super().__init__(number, peer, terms, initiator=initiator, patience=patience)
-        self.stock: deque[Pair] = deque()
-        self.handed = 0
-        self.released = 0
+        self.stock: list[Waiting] = []
+        self.at_hand = 0
+        self.seen = 0
         self.acknowledged = 0
-        self.room = 0
-        self.half = max(1, terms.window // 2)
-        self.last = terms.number if initiator else 0
-        self.corrected = terms.consumption == DETERMINISTIC
-        self.corrects = self.corrected and not initiator
+        self.window = terms.window or EVERYTHING
+        self.stride = max(1, terms.window // 2)
+        self.left = (initiator and terms.number) or -1
+        self.corrects = terms.consumption == DETERMINISTIC and not initiator
         self.grant(self.limit)
 
     def grant(self, limit: int) -> None:
         """Take how far the other end has room."""
-        self.limit = limit
-        window = self.terms.window
-        self.room = min(self.released + window, self.limit) if window else EVERYTHING
+        self.limit = limit if self.terms.window else EVERYTHING
+
+    # -- pairs --------------------------------------------------------------------------------------------------------
 
     def pair(self, ind: Pair, ctx: Context) -> Outputs:
         """Correct a pair in class T, at the end that did not ask, and hand it up if there is room."""
         if self.state == ENDING:
-            return (Free(ind.qubit),)
+            return self._let_go(ind)
         apply = (Apply(ind.qubit, ind.bell),) if self.corrects and ind.bell else ()
-        if self.handed < self.room and not self.stock:  # nearly always
-            self.handed += 1
-            bell = 0 if self.corrected else ind.bell
-            delivery = Delivery(self.number, ind.pair, bell, ind.qubit, ind.estimate, ind.asked)
-            return (*apply, delivery) if self.handed != self.last else (*apply, delivery, *self.hang_up())
-        self.stock.append(ind)
-        return apply
+        return (*apply, *self._take(ind))
+
+    def bit(self, ind: Result, ctx: Context) -> Outputs:
+        """Hand a bit up if there is room."""
+        return self._let_go(ind) if self.state == ENDING else self._take(ind)
+
+    def half(self, ind: Early, ctx: Context) -> Outputs:
+        """Hand a half up as it is if there is room."""
+        if self.state == ENDING:
+            return self._let_go(ind)
+        if self.stock or not self._fits(ind):
+            self.stock.append(ind)
+            return ()
+        self.at_hand += 1
+        return self._give_early(ind)
+
+    def _take(self, ind: PairEvent) -> Outputs:
+        number = ind.pair
+        if number >= self.seen:
+            self.seen = number + 1
+        if isinstance(ind, Pair) and ind.qubit in self.hasty:
+            self.hasty.remove(ind.qubit)
+        elif not self.stock and self.at_hand < self.window and number < self.limit:  # nearly always
+            self.at_hand += 1
+        else:
+            self.stock = [one for one in self.stock if not (isinstance(one, Early) and one.qubit == _qubit(ind))]
+            insort(self.stock, ind, key=_number)
+            return self._hand()
+        return self._told(ind)
+
+    def _told(self, ind: PairEvent) -> Outputs:
+        """Hand a pair up; after the last one the circuit is no longer needed."""
+        self.left -= 1
+        return (self._delivery(ind),) if self.left else (self._delivery(ind), *self.hang_up())
+
+    def _fits(self, ind: Waiting) -> bool:
+        """Tell whether both ends have room; an early half is counted as one of the next numbers."""
+        number = self.seen + len(self.hasty) if isinstance(ind, Early) else ind.pair
+        return self.at_hand < self.window and number < self.limit
 
     def _hand(self) -> Iterator[Noun]:
         """Hand up what was held back, as far as there is room."""
-        while self.stock and self.handed < self.room:
-            ind = self.stock.popleft()
-            self.handed += 1
-            bell = 0 if self.corrected else ind.bell
-            yield Delivery(self.number, ind.pair, bell, ind.qubit, ind.estimate, ind.asked)
-            if self.handed == self.last:
+        while self.stock and self._fits(self.stock[0]):
+            ind = self.stock.pop(0)
+            self.at_hand += 1
+            yield from self._give_early(ind) if isinstance(ind, Early) else self._told(ind)
+
+    def expired(self, ind: Lost, ctx: Context) -> Outputs:
+        """Let a pair go that is held back, or tell the application."""
+        for one in self.stock:
+            if _number(one) == ind.pair or (ind.pair < 0 and _qubit(one) == ind.qubit):
+                self.stock.remove(one)
+                return (*_freed(one), *self._passed(one))
+        return super().expired(ind, ctx)
+
+    def _passed(self, ind: Waiting) -> Iterator[Noun]:
+        """A pair with a number will not be handed up: at the end that asked it may have been the last."""
+        if not isinstance(ind, Early):
+            self.left -= 1
+            if not self.left:
                 yield from self.hang_up()
+
+    # -- room ---------------------------------------------------------------------------------------------------------
 
     @on(Release)
     def release(self, req: Release, ctx: Context) -> Outputs:
         """Take back room; the other end hears of it when half a window is free again."""
-        released = self.released + 1
-        if released > self.handed:
+        if not self.at_hand:
             raise LocalProtocolError(f"session {self.number}: nothing is left to let go of")
-        self.released = released
-        window = self.terms.window
-        if not window:
+        self.at_hand -= 1
+        if not self.terms.window:
             return ()
-        self.room = min(released + window, self.limit)
+        cumulative = self.seen - self.at_hand - len(self.stock)
         told: Outputs = ()
-        if released - self.acknowledged >= self.half:
-            self.acknowledged = released
-            told = (self.send(Acknowledgement(self.number, released, window, 0)),)
+        if cumulative - self.acknowledged >= self.stride and not self.over:
+            self.acknowledged = cumulative
+            told = (self.send(Acknowledgement(self.number, cumulative, self.terms.window, 0)),)
         return (*told, *self._hand()) if self.stock else told
 
     @on(Acknowledgement)
@@ -148,16 +280,19 @@ class Stream(Session):
     def discarded(self, msg: Discard, ctx: Context) -> Outputs:
         """Free a pair that the other end has not handed up and never will."""
         for ind in self.stock:
-            if ind.pair == msg.pair:
+            if _number(ind) == msg.pair:
                 self.stock.remove(ind)
-                return (Free(ind.qubit),)
+                return _freed(ind)
         return ()
+
+    # -- ending -------------------------------------------------------------------------------------------------------
 
     def finish(self, ctx: Context) -> Iterator[Noun]:
         """Free what is held back, at both ends, and give the circuit back."""
         for ind in self.stock:
-            yield Free(ind.qubit)
-            yield self.send(Discard(self.number, ind.pair))
+            yield from self._let_go(ind)
+            if isinstance(ind, Pair):
+                yield self.send(Discard(self.number, ind.pair))
         self.stock.clear()
         yield from self.hang_up()
 
@@ -165,7 +300,12 @@ class Stream(Session):
 
     def settle(self, ctx: Context) -> Iterator[Noun]:
         """Go on with what the network had delivered before its end; the other end may be gone, its room does not count."""
-        self.grant(EVERYTHING)
+        self.limit = EVERYTHING
+        if self.over:
+            for ind in [ind for ind in self.stock if isinstance(ind, Early)]:
+                self.stock.remove(ind)
+                yield Free(ind.qubit)
+            yield from self._forget_early()
         yield from self._hand()
 
     late = settle
@@ -174,3 +314,16 @@ class Stream(Session):
     def settled(self) -> bool:
         """Whether the circuit is gone and every pair is handed up."""
         return self.over and not self.stock
+
+
+def _number(ind: Waiting) -> int:
+    """Return a pair's number; early halves come after all others, and have none."""
+    return EVERYTHING if isinstance(ind, Early) else ind.pair
+
+
+def _qubit(ind: Waiting) -> int:
+    return -1 if isinstance(ind, Result) else ind.qubit
+
+
+def _freed(ind: Waiting) -> Outputs:
+    return () if isinstance(ind, Result) else (Free(ind.qubit),)
