@@ -73,7 +73,7 @@ class TeleportSender(Pairwise):
     name = "teleport"
 
     def __init__(self, flow: int, wish: Wish, *, consumption: int, window: int) -> None:
-        super().__init__(flow)
+        super().__init__(flow, wish.peer)
         self.wish = wish
         self.consumption = consumption
         self.window = window
@@ -176,8 +176,7 @@ class TeleportReceiver(Pairwise):
     name = "teleport"
 
     def __init__(self, flow: int, peer: int) -> None:
-        super().__init__(flow)
-        self.peer = peer
+        super().__init__(flow, peer)
         self.here: dict[int, tuple[int, int]] = {}
         self.claims: dict[int, int] = {}
         self.measuring: dict[int, tuple[int, int]] = {}
