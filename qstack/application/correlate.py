@@ -71,9 +71,8 @@ class Correlate(Rounds):
         turned = 0 if self.initiator else flip(ind.bell, ind.basis)
         consumed = Consumed(self.flow, ind.pair, ind.bell, -1, ind.estimate, ind.asked)
         release = (Release(self.flow),) if self.window else ()
-        return (consumed, *release, *self.played_here(ind.pair, ind.basis, ind.outcome ^ turned))
+        return (consumed, *release, *self.played_here(ind.pair, 0, ind.outcome ^ turned))
 
     def check(self, mine: tuple[int, int], theirs: tuple[int, int]) -> Checked:
-        """Compare: bits of Phi+ agree in Z and X, and disagree in Y; ends that measured otherwise have failed."""
-        (basis, x), (other, y) = mine, theirs
-        return Checked(self.flow, basis, int(basis == other and x ^ y == (basis == Basis.Y)))
+        """Compare: bits of Phi+ agree in Z and X, and disagree in Y."""
+        return Checked(self.flow, self.basis, int(mine[1] ^ theirs[1] == (self.basis == Basis.Y)))

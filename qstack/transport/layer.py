@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
-from qstack.core.layer import Context, Outputs, Waiting, on
+from qstack.core.layer import Context, Handler, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send
 from qstack.services.device import BellMeasured, Free
 from qstack.services.l3_network import Disconnected, Early, FidelityTested, Lost, Pair, Result
@@ -105,17 +105,28 @@ class TransportLayer(Opening):
         stands = session is not None and session.state >= STANDING
         return (PeerReported(msg.session, msg.fidelity, msg.samples),) if stands else ()
 
-    @on(Transmit, Release)
-    def local(self, req: Transmit | Release, ctx: Context) -> Outputs:
-        """Give a request to its session."""
+    @on(Transmit)
+    def transmit(self, req: Transmit, ctx: Context) -> Outputs:
+        """Give a qubit to its session."""
+        session = self.sessions.get(req.session)
+        return (Returned(req.session, req.qubit),) if session is None else self._local(session, req, ctx)
+
+    @on(Release)
+    def release(self, req: Release, ctx: Context) -> Outputs:
+        """Give room back to its session."""
         session = self.sessions.get(req.session)
         if session is None:
-            return (Returned(req.session, req.qubit),) if isinstance(req, Transmit) else ()
-        handler = self.tables[req.session].get(type(req))
+            return ()
+        return self._local(session, req, ctx) if session.over else self._handler(session, req)(req, ctx)
+
+    def _local(self, session: Session, req: Transmit | Release, ctx: Context) -> Outputs:
+        return self._through(session, self._handler(session, req)(req, ctx))
+
+    def _handler(self, session: Session, req: Transmit | Release) -> Handler:
+        handler = self.tables[session.number].get(type(req))
         if handler is None or session.state < STANDING:
-            raise LocalProtocolError(f"session {req.session} has no use for {type(req).__name__} here and now")
-        outputs = handler(req, ctx)
-        return self._through(session, outputs) if session.over else outputs
+            raise LocalProtocolError(f"session {session.number} has no use for {type(req).__name__} here and now")
+        return handler
 
     @on(Acknowledgement, Correction, Discard, Loss)
     def remote(self, msg: Acknowledgement | Correction | Discard | Loss, ctx: Context) -> Outputs:

@@ -162,8 +162,8 @@ class Stream(_Stream):
         Pairs, bits and early halves that the application has not let go of.
     seen
         Above the highest number that the network has told here.
-    acknowledged
-        What the other end has been told: so many numbers were seen here, less what was still at hand.
+    due
+        The other end is told of room when so many numbers were seen here, less what is still at hand.
     left
         Counts down at the initiator; a negative number never ends.
     """
@@ -173,11 +173,11 @@ class Stream(_Stream):
         self.stock: list[Waiting] = []
         self.at_hand = 0
         self.seen = 0
-        self.acknowledged = 0
         self.window = terms.window or EVERYTHING
-        self.stride = max(1, terms.window // 2)
+        self.stride = max(1, terms.window // 2) if terms.window else EVERYTHING
+        self.due = self.stride
         self.left = (initiator and terms.number) or -1
-        self.corrects = terms.consumption == DETERMINISTIC and not initiator
+        self.corrected = terms.consumption == DETERMINISTIC
         self.grant(self.limit)
 
     def grant(self, limit: int) -> None:
@@ -188,10 +188,22 @@ class Stream(_Stream):
 
     def pair(self, ind: Pair, ctx: Context) -> Outputs:
         """Correct a pair in class T, at the end that did not ask, and hand it up if there is room."""
+        number, bell = ind.pair, ind.bell
         if self.state == ENDING:
             return self._let_go(ind)
-        apply = (Apply(ind.qubit, ind.bell),) if self.corrects and ind.bell else ()
-        return (*apply, *self._take(ind))
+        if self.stock or self.hasty or self.left == 1 or self.at_hand >= self.window or number >= self.limit:
+            return (*self._correction(ind), *self._take(ind))
+        if number >= self.seen:  # what follows happens nearly always
+            self.seen = number + 1
+        self.at_hand += 1
+        self.left -= 1
+        if not self.corrected:
+            return (Delivery(self.number, number, bell, ind.qubit, ind.estimate, ind.asked),)
+        delivery = Delivery(self.number, number, 0, ind.qubit, ind.estimate, ind.asked)
+        return (Apply(ind.qubit, bell), delivery) if bell and not self.initiator else (delivery,)
+
+    def _correction(self, ind: Pair) -> Outputs:
+        return (Apply(ind.qubit, ind.bell),) if ind.bell and self.corrected and not self.initiator else ()
 
     def bit(self, ind: Result, ctx: Context) -> Outputs:
         """Hand a bit up if there is room."""
@@ -213,7 +225,7 @@ class Stream(_Stream):
             self.seen = number + 1
         if isinstance(ind, Pair) and ind.qubit in self.hasty:
             self.hasty.remove(ind.qubit)
-        elif not self.stock and self.at_hand < self.window and number < self.limit:  # nearly always
+        elif not self.stock and self._fits(ind):
             self.at_hand += 1
         else:
             self.stock = [one for one in self.stock if not (isinstance(one, Early) and one.qubit == _qubit(ind))]
@@ -258,17 +270,18 @@ class Stream(_Stream):
     @on(Release)
     def release(self, req: Release, ctx: Context) -> Outputs:
         """Take back room; the other end hears of it when half a window is free again."""
-        if not self.at_hand:
+        at_hand = self.at_hand - 1
+        if at_hand < 0:
             raise LocalProtocolError(f"session {self.number}: nothing is left to let go of")
-        self.at_hand -= 1
-        if not self.terms.window:
-            return ()
-        cumulative = self.seen - self.at_hand - len(self.stock)
-        told: Outputs = ()
-        if cumulative - self.acknowledged >= self.stride and not self.over:
-            self.acknowledged = cumulative
-            told = (self.send(Acknowledgement(self.number, cumulative, self.terms.window, 0)),)
-        return (*told, *self._hand()) if self.stock else told
+        self.at_hand = at_hand
+        cumulative = self.seen - at_hand
+        if self.hasty or self.stock:  # early halves have no numbers yet
+            cumulative += len(self.hasty) - sum(not isinstance(one, Early) for one in self.stock)
+        if cumulative < self.due or self.over:
+            return self._hand() if self.stock else ()
+        self.due = cumulative + self.stride
+        told = self.send(Acknowledgement(self.number, cumulative, self.window, 0))
+        return (told, *self._hand())
 
     @on(Acknowledgement)
     def heard(self, msg: Acknowledgement, ctx: Context) -> Outputs:

@@ -47,13 +47,17 @@ CASES: dict[str, dict[str, Any]] = {
     **{key: {"app": "teleport"} for key in ("SessionOpen", "SessionOpenAck", "SessionAccept", "SessionClose")},
     **{key: {"app": "teleport"} for key in ("Correction", "Acknowledgement", "Claim", "Finding")},
     **{key: {"app": "bbm92"} for key in ("Have", "Bases", "Reveal")},
+    "FidelityReport": {
+        "app": {"use": "pairs", "window": 6},
+        "stack": {"network": {"cutoff": "6 ms", "test_share": 0.3}},
+    },
     "Steer": {"app": "rsp"},
     "Played": {"app": "chsh", "run": {"tier": "exact"}},
 }
 """What has to be done, beside the usual three nodes, for a kind of message to be sent; and how flows that fail end."""
 
 ELSEWHERE = {
-    **dict.fromkeys(("Hello", "MemReq", "MemAck", "FidelityReport"), "laid out after the draft; no layer sends it"),
+    **dict.fromkeys(("Hello", "MemReq", "MemAck"), "laid out after the draft; no layer sends it"),
     **dict.fromkeys(("Discard", "Loss", "SessionReset"), "tests/transcripts/test_transport_sessions.py"),
 }
 """Messages that no scenario sends at will, and why, or which dialogues lose, double and delay them."""
