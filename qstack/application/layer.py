@@ -48,17 +48,17 @@ class Application(Layer):
     flow
         Number of the flow this serves; also the number of its session.
     peer
-        The other end.
+        The other end; -1 if it may be any.
     """
 
-    def __init__(self, flow: int, peer: int) -> None:
+    def __init__(self, flow: int, peer: int = -1) -> None:
         self.flow = flow
         self.peer = peer
 
     @on(Refused)
     def refused(self, ind: Refused, ctx: Context) -> Outputs:
         """Finish, at the end that was asked, because the session does not come to stand."""
-        return (Finished(self.flow, ind.reason),) if ind.peer == self.peer else ()
+        return (Finished(self.flow, ind.reason),) if self.peer in {-1, ind.peer} else ()
 
 
 class Pairwise(Application):

@@ -22,6 +22,7 @@ from qstack.conformance.marks import requirement
 from qstack.conformance.refusals import misuse, refuses
 from qstack.conformance.stand import Make, expect, talk
 from qstack.conformance.transcript import Transcript
+from qstack.conformance.transport_kinds import EarlyTests, KindTests, LossTests, RefusalTests, TestedTests
 from qstack.conformance.transport_talk import (
     LONG,
     SESSION,
@@ -314,7 +315,9 @@ def xor(values: Iterable[int]) -> int:
     return reduce(operator.xor, values, 0)
 
 
-class TransportSuite(SessionTests, StreamTests, SenderTests, ReceiverTests):
+class TransportSuite(
+    SessionTests, StreamTests, SenderTests, ReceiverTests, RefusalTests, KindTests, EarlyTests, TestedTests, LossTests
+):
     """Everything that a transport layer is held to."""
 
     profile = "transport"
