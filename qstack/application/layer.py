@@ -26,7 +26,7 @@ from qstack.services.l4_transport import (
     Refused,
     Reset,
 )
-from qstack.services.l5_application import Finished, Tested
+from qstack.services.l5_application import Finished, Assessed
 from qstack.services.reasons import Reason
 
 PATIENCE = 10 * SECOND
@@ -162,7 +162,7 @@ def _tested(table: dict[int, Handler]) -> Handler:
 
     def handler(ind: FidelityReported, context: Context) -> Outputs:
         application = table.get(ind.session)
-        told = Tested(ind.session, ind.fidelity, ind.low, ind.high, ind.rounds)
+        told = Assessed(ind.session, ind.fidelity, ind.low, ind.high, ind.rounds)
         return (told,) if application is None else (told, *application(ind, context))
 
     return handler

@@ -14,7 +14,7 @@ from qstack.core.nouns import Noun
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.contracts import Medium
 from qstack.scenario.plan import Plan
-from qstack.services.l5_application import Checked, Consumed, Finished, Kept, Sifted, Tested
+from qstack.services.l5_application import Checked, Consumed, Finished, Kept, Sifted, Assessed
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Recorder:
         return {
             Consumed: self._consumer(node),
             Finished: self._finisher(node),
-            Tested: self._tester(node),
+            Assessed: self._tester(node),
             **self._counters(node),
         }
 
@@ -89,7 +89,7 @@ class Recorder:
         return consume
 
     def _tester(self, node: int) -> Handler:
-        def tested(noun: Tested, ctx: Context) -> Outputs:
+        def tested(noun: Assessed, ctx: Context) -> Outputs:
             if node == self.sources[noun.flow]:
                 self.flows[noun.flow].tested = (noun.fidelity, noun.low, noun.high, noun.rounds)
             return ()

@@ -80,7 +80,7 @@ class Checked(Indication):
 
 
 @noun
-class Tested(Indication):
+class Assessed(Indication):
     """What test rounds have shown of a flow's pairs; parameters as in `qstack.services.l4_transport.FidelityReported`."""
 
     flow: int
