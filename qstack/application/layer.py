@@ -26,7 +26,7 @@ from qstack.services.l4_transport import (
     Refused,
     Reset,
 )
-from qstack.services.l5_application import Finished, Assessed
+from qstack.services.l5_application import Assessed, Finished
 from qstack.services.reasons import Reason
 
 PATIENCE = 10 * SECOND

@@ -14,7 +14,7 @@ from qstack.core.nouns import Noun
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.contracts import Medium
 from qstack.scenario.plan import Plan
-from qstack.services.l5_application import Checked, Consumed, Finished, Kept, Sifted, Assessed
+from qstack.services.l5_application import Assessed, Checked, Consumed, Finished, Kept, Sifted
 
 
 @dataclass(slots=True)

@@ -68,8 +68,16 @@ def test_sessions_in_many_weathers(app, three, run):
         check(app, DEAF, seed, three, run)
 
 
-@pytest.mark.parametrize("action", [{"action": "drop"}, {"action": "duplicate", "by": "3 ms"}, {"action": "corrupt"}])
-@pytest.mark.parametrize("app", ["pairs", {"use": "pairs", "window": 2}, "teleport"], ids=str)
+@pytest.mark.parametrize(
+    ("app", "action"),
+    [
+        ("pairs", {"action": "drop"}),
+        ("pairs", {"action": "duplicate", "by": "3 ms"}),
+        ({"use": "pairs", "window": 2}, {"action": "delay", "by": "5 ms"}),
+        ("teleport", {"action": "corrupt"}),
+    ],
+    ids=str,
+)
 def test_both_ends_hear_why_a_session_was_refused(app, action, three, run):
     """No circuit can be had: the links already carry as many as they may."""
     first = {"name": "first", "from": "n0", "to": "n1", "min_fidelity": 0.7}

@@ -35,7 +35,7 @@ from qstack.services.l4_transport import (
     Refused,
     Release,
 )
-from qstack.services.l5_application import Checked, Consumed, Finished, Start, Assessed
+from qstack.services.l5_application import Assessed, Checked, Consumed, Finished, Start
 from qstack.services.reasons import Reason
 from qstack.wire.application import Finding, Have, Played, Steer
 
