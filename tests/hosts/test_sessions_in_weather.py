@@ -49,7 +49,7 @@ def check(app, faults, seed, three, run):
     early = [line[5]["qubit"] for lines in ran.lines.values() for line in lines if line[4] == "EarlyDelivery"]
     known = [line for lines in ran.lines.values() for line in lines if line[4] in {"Delivery", "Expired"}]
     if app.get("consumption") == "B" or app.get("early"):
-        assert early
+        assert early or any(reasons)
         fates = [(line[2], line[5]["qubit"]) for line in known if line[5]["qubit"] in set(early)]
         assert len(early) == len(fates), "an early half without a fate, or with two"
 
@@ -90,3 +90,23 @@ def test_both_ends_hear_why_a_session_was_refused(app, action, three, run):
     assert ran.network.recorder.flows[0].finished == {0: Reason.NORES, 2: Reason.NORES}
     (refused,) = [line[5] for line in ran.lines["n2"] if line[4] == "Refused"]
     assert (refused["session"], refused["reason"]) == (0, Reason.NORES)
+
+
+def test_both_ends_count_the_same_test_rounds(three, run):
+    """And tell each other so, after 1, 2, 4 ... rounds."""
+    data = three(run={"until": "60 s", "seed": 3})
+    data["stack"] = {"network": {"cutoff": "6 ms", "test_share": 0.3}}
+    data["flows"][0] |= {"app": {"use": "pairs", "window": 6}, "number": 60}
+    ran = run(data)
+    told, heard = {}, {}
+    for node in ("n0", "n2"):
+        told[node] = {line[5]["rounds"]: line[5]["fidelity"] for line in ran.lines[node] if line[4] == "Assessed"}
+        heard[node] = {line[5]["rounds"]: line[5]["fidelity"] for line in ran.lines[node] if line[4] == "PeerReported"}
+        assert max(told[node]) > 10
+    for here, there in (("n0", "n2"), ("n2", "n0")):
+        assert list(heard[here]) == [n for n in (1, 2, 4, 8, 16, 32) if n in told[there]]
+        for rounds, fidelity in heard[here].items():
+            assert fidelity == pytest.approx(told[there][rounds], abs=1e-4)
+    final = ran.network.recorder.flows[0].tested
+    assert final is not None
+    assert final[3] == max(told["n0"])

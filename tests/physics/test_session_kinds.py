@@ -18,7 +18,14 @@ HERALD = 0.1e-3
 
 
 def flow(
-    app: Any, number: int, *, fidelity: float, segments: int = 1, tier: str = "correlators", t2: str = "inf"
+    app: Any,
+    number: int,
+    *,
+    fidelity: float,
+    segments: int = 1,
+    tier: str = "correlators",
+    t2: str = "inf",
+    faults: list[dict[str, Any]] | None = None,
 ) -> FlowResult:
     memory = {"kind": "relaxing", "relaxation_time": "inf", "coherence_time": t2}
     sheet = {
@@ -33,7 +40,8 @@ def flow(
         "flows": [
             {"name": "f", "app": app, "from": "n0", "to": f"n{segments}", "min_fidelity": 0.25, "number": number}
         ],
-        "run": {"until": "200 s", "seed": 11, "tier": tier},
+        "faults": faults or [],
+        "run": {"until": "2000 s", "seed": 11, "tier": tier},
     }
     result = qstack.load(data).run()
     assert result.failures == []
@@ -128,3 +136,35 @@ def test_a_correlation_is_twice_the_share_less_one() -> None:
     assert outcome.value == pytest.approx(0.8)
     assert outcome.error == pytest.approx(2 * sqrt(0.9 * 0.1 / 1000), rel=0.02)
     assert (outcome.what, outcome.bound) == ("correlation in Y", 1.0)
+
+
+# -- in a storm -------------------------------------------------------------------------------------------------------------
+
+STORM = [
+    {"probability": 0.05, "action": "drop"},
+    {"probability": 0.03, "action": "duplicate", "by": "300 us"},
+    {"probability": 0.05, "action": "delay", "by": "500 us"},
+    {"probability": 0.02, "action": "corrupt"},
+    {"message": "Reply", "probability": 0.04, "action": "drop"},
+]
+WERNER = ((4 * 0.95 - 1) / 3) ** 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("app", "expected"),
+    [
+        ({"use": "teleport", "consumption": "C"}, (1 + WERNER) / 2),
+        ({"use": "teleport", "consumption": "T"}, (1 + WERNER) / 2),
+        ("chsh", 2 * sqrt(2) * WERNER),
+        ({"use": "rsp", "states": 8}, (1 + WERNER) / 2),
+        ({"use": "rsp", "basis": "Y"}, (1 + WERNER) / 2),
+        ({"use": "correlate", "basis": "Y"}, WERNER),
+    ],
+    ids=str,
+)
+def test_no_frame_is_lost_in_a_storm(app: Any, expected: float) -> None:
+    """Swapped Werner pairs of F = 0.95, any of the four Bell states: wrong frames would be seen."""
+    outcome = counted(flow(app, 1000, fidelity=0.95, segments=2, tier="exact", faults=STORM))
+    assert outcome.tests == 1000
+    assert abs(outcome.value - expected) < 4 * outcome.error
