@@ -5,9 +5,9 @@
     Disconnected           the session ends, at once or when what is in flight has settled --Closed--> gone
     Disconnected, RESET    before it has stood: --RESET--> the end that was asked hears Refused
 
-What a session carries is the business of its own machine: `qstack.transport.stream`, `qstack.transport.teleport` for the
-end that sends qubits, `qstack.transport.arrival` for the one that receives them.  This layer finds the machine; how
-sessions come to stand is told in `qstack.transport.opening`.
+What a session carries is the business of its own machine: `qstack.transport.stream` and `qstack.transport.window`,
+`qstack.transport.teleport` for the end that sends qubits, `qstack.transport.arrival` for the one that receives them.
+This layer finds the machine; how sessions come to stand is told in `qstack.transport.opening`.
 
 Specification: specs/transport/transport.md.
 """

@@ -30,8 +30,9 @@ from qstack.services.l4_transport import (
 from qstack.services.reasons import Reason
 from qstack.transport.arrival import Receiver
 from qstack.transport.session import ASKED, ASKING, CONNECTING, STANDING, AnswerDue, Session, Terms
-from qstack.transport.stream import PlainStream, Stream
+from qstack.transport.stream import PlainStream
 from qstack.transport.teleport import Sender
+from qstack.transport.window import Stream
 from qstack.wire.transport import HERALDED, SessionAccept, SessionOpen, SessionOpenAck, SessionReset
 
 LARGEST = (1 << 16) - 1
