@@ -126,6 +126,10 @@ class Bbm92(Application):
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Have random bits at hand when the first pair comes."""
         self.stands = True
+        self.gone = False
+        self.closed = self.postponed = None
+        for left in (self.results, self.fresh, self.theirs, self.blocks):
+            left.clear()  # of a session that has failed; pairs are numbered anew
         return self.entropy.ready()
 
     @on(Closed)

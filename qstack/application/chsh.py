@@ -60,7 +60,7 @@ class Chsh(Rounds):
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Have random bits at hand when the first pair comes."""
-        self.stands = True
+        self.begin()
         return self.entropy.ready()
 
     @on(Bits)

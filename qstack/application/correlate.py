@@ -62,7 +62,7 @@ class Correlate(Rounds):
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Nothing to do until bits come."""
-        self.stands = True
+        self.begin()
         return ()
 
     @on(Outcome)

@@ -74,6 +74,10 @@ class Pairwise(Application):
         super().__init__(flow, peer)
         self.closed: int | None = None
 
+    def begin(self) -> None:
+        """Take note that a session stands, perhaps after one that has failed."""
+        self.closed = None
+
     @property
     def open(self) -> bool:
         """Whether something is still to be said or measured."""

@@ -51,6 +51,14 @@ class Rounds(Pairwise):
         self.said_all = False
         self.stands = False
 
+    def begin(self) -> None:
+        """Begin to count; pairs are numbered anew."""
+        super().begin()
+        self.stands = True
+        self.heard_all = self.said_all = False
+        self.mine.clear()
+        self.theirs.clear()
+
     @property
     def busy(self) -> bool:
         """Whether results of delivered pairs are still to come."""

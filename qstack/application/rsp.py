@@ -100,6 +100,8 @@ class Preparer(_End):
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Have random bits at hand when the first pair comes."""
+        self.begin()
+        self.doubtful.clear()
         return self.entropy.ready() if self.basis is None else ()
 
     @on(Outcome)
@@ -181,6 +183,7 @@ class Target(_End):
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Nothing to do until pairs come."""
+        self.begin()
         return ()
 
     @on(Delivery)

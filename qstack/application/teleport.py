@@ -92,6 +92,7 @@ class TeleportSender(Pairwise):
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Have random bits at hand when the first pair comes."""
+        self.begin()
         return self.entropy.ready()
 
     @on(Bits)
@@ -184,6 +185,7 @@ class TeleportReceiver(Pairwise):
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Nothing to do until a qubit comes."""
+        self.begin()
         return ()
 
     @on(Received)

@@ -196,6 +196,8 @@ class TransportLayer(Opening):
         session = self._known(msg, ctx)
         if session is None:
             return self._unheard(msg, ctx)
+        if isinstance(session, PlainStream) and not session.initiator:
+            return ()  # it ends with its circuit; what refused an earlier one may come late
         session.told = True
         session.reason = session.reason or msg.reason
         if session.state < STANDING:

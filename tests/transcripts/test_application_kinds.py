@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qstack.application.bbm92 import Bbm92
+from qstack.application.chsh import Chsh
 from qstack.application.correlate import Correlate
 from qstack.application.layer import Application, ApplicationLayer
 from qstack.application.pairs import Pairs, Wish
@@ -231,3 +232,21 @@ def test_test_rounds_are_told_to_the_user_and_to_an_application_that_reads_them(
     t.exactly(Assessed(7, 0.9, 0.8, 0.95, 4))
     t = talk(Reader(7, WISH)) >> told
     t.exactly(Assessed(7, 0.9, 0.8, 0.95, 4), Finished(7, 0))
+
+
+@pytest.mark.parametrize("name", ["teleport", "chsh", "correlate", "rsp"])
+def test_a_flow_that_failed_can_be_started_again(name):
+    """What was said of the first session does not end the second one."""
+    made = {
+        "teleport": lambda: TeleportReceiver(7, 3),
+        "chsh": lambda: Chsh(7, WISH, initiator=False),
+        "correlate": lambda: Correlate(7, WISH, initiator=False, basis=Basis.Z),
+        "rsp": lambda: Target(7, WISH),
+    }
+    t = talk(made[name]()) >> Opened(7, 3, initiator=False) >> Closed(7, Reason.LOST_PEER)
+    t >> Opened(7, 3, initiator=False)
+    assert t.layers[0].applications[0].closed is None
+    before = len(t.all(Finished))
+    t >> Closed(7, 0)
+    assert len(t.all(Finished)) == before + 1
+    assert t.last(Finished) == Finished(7, 0)

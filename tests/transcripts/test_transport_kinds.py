@@ -351,3 +351,11 @@ def test_discarded_bits_and_halves():
         >> Discard(7, 1)
     )
     t.silent()
+
+
+def test_a_late_refusal_does_not_end_the_stream_that_stands_by_now():
+    t = Transcript(TransportLayer(), node=3).from_(1) >> Connected(7, 1, initiator=False, number=0)
+    t >> SessionReset(7, Reason.NO_ROUTE)
+    t.silent()
+    t >> Disconnected(7, 0)
+    t.exactly(Closed(7, 0))
