@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.networks import Run, WrongPhysics, p1_data, timed
+from benchmarks.networks import WrongPhysics, p1_data, timed
 from qstack.api import manager
 from qstack.scenario.load import from_data
 from qstack.study.experiment import Experiment
@@ -43,14 +43,10 @@ def share(segments: int, app: Any, turns: int = 9) -> float:
     WrongPhysics
         If the two deliver other pairs.
     """
-    with_session = _experiment(segments, app, {})
-    without = _experiment(segments, "bare-pairs", {"transport": "none"})
+    both = _experiment(segments, app, {}), _experiment(segments, "bare-pairs", {"transport": "none"})
     ratios = []
     for turn in range(turns):
-        order = [with_session, without]
-        runs: dict[int, Run] = {}
-        for which in (0, 1) if turn % 2 else (1, 0):
-            runs[which] = timed(order[which], SECONDS)
+        runs = {which: timed(both[which], SECONDS) for which in ((0, 1) if turn % 2 else (1, 0))}
         ours, bare = runs[0], runs[1]
         if abs(ours.rate / bare.rate - 1) > 0.02 or abs(ours.fidelity - bare.fidelity) > 0.004:
             raise WrongPhysics(
