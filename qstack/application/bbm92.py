@@ -1,44 +1,36 @@
 """BBM92: two ends make a key from pairs that nobody prepared (Bennett, Brassard, Mermin, Phys. Rev. Lett. 68, 557).
 
-    pair    --Delivery/Consumed, Measure--> MEASURING --Measured--> MEASURED
-    half    --EarlyDelivery/Measure--> MEASURING --Measured, Delivery/Consumed--> MEASURED
-                                                 --Expired--> gone
+    pair    --measured, see `qstack.application.measuring`--> MEASURED
     block   responder   FILLING --full or Closed/Have--> ANNOUNCED --Bases/Bases--> SIFTED --Reveal/Sifted, Kept, Reveal-->
             initiator   --Have/Bases--> ASKED --Bases/Reveal--> TESTED --Reveal/Sifted, Kept-->
     flow    OPEN --Closed/Set--> LAST --last block done/Finished--> done
                                       --GiveUp/Finished(LOST_PEER)--> done
 
-Each end draws its basis alone, from its device's entropy, and measures a pair as soon as it is delivered; in class B it
-measures a half before it is known what that is, so that it does not age, and drops the bit if it was half of nothing.  Bases are
-told only after both results exist.  Of the pairs with equal bases every one in X and a random sample in Z is revealed:
-errors are counted by both ends from each other's messages.  The other Z bits are the sifted key.
+Each end draws its basis alone, from its device's entropy, and measures what it is given at once.  Bases are told only
+after both results exist.  Of the pairs with equal bases every one in X and a random sample in Z is revealed: errors are
+counted by both ends from each other's messages.  The other Z bits are the sifted key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from qstack.application.entropy import Entropy
-from qstack.application.layer import PATIENCE, Application, GiveUp
+from qstack.application.layer import PATIENCE, GiveUp
+from qstack.application.measuring import Measuring
 from qstack.application.pairs import Wish
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Send, Set
-from qstack.services.bell import Basis, flip
-from qstack.services.device import Bits, Measure, Measured
+from qstack.services.bell import Basis
 from qstack.services.l4_transport import (
     REACTIVE,
     STREAM,
     TOLERANT,
     Closed,
-    Delivery,
-    EarlyDelivery,
-    Expired,
     Open,
     Opened,
 )
-from qstack.services.l5_application import Consumed, Finished, Kept, Sifted, Start
+from qstack.services.l5_application import Finished, Kept, Sifted, Start
 from qstack.services.reasons import Reason
 from qstack.wire.application import Bases, Have, Reveal
 
@@ -49,15 +41,7 @@ SCALE = 8
 """Bits of entropy that decide whether a bit is revealed."""
 
 
-@dataclass(slots=True)
-class Result:
-    """What one end got from one pair; the bit is that of a pair in Phi+ at both ends."""
-
-    basis: int
-    bit: int
-
-
-class Bbm92(Application):
+class Bbm92(Measuring):
     """One end of a flow that makes a key.
 
     Parameters
@@ -75,12 +59,6 @@ class Bbm92(Application):
 
     Attributes
     ----------
-    measuring
-        Number and frame of each qubit that is being measured, as far as they are known.
-    early
-        Basis and raw bit of early halves, None before they are measured.
-    late
-        Number and frame of early halves that were told before they were measured.
     key
         Sifted key bits by pair number, in an order that is the same at both ends.
     counts
@@ -90,19 +68,12 @@ class Bbm92(Application):
     name = "bbm92"
 
     def __init__(self, flow: int, wish: Wish, *, initiator: bool, sample: float = 0.5, early: bool = False) -> None:
-        super().__init__(flow, wish.peer)
+        super().__init__(flow, wish.peer, initiator=initiator)
         if not 0 <= sample <= 1:
             raise LocalProtocolError(f"sample {sample}: a share is 0 to 1")
         self.wish = wish
-        self.initiator = initiator
         self.threshold = round(sample * (1 << SCALE))
-        self.entropy = Entropy(flow)
         self.consumption = TOLERANT if early else REACTIVE
-        self.measuring: dict[int, tuple[int, int] | None] = {}
-        self.early: dict[int, tuple[int, int] | None] = {}
-        self.late: dict[int, tuple[int, int]] = {}
-        self.results: dict[int, Result] = {}
-        self.fresh: list[int] = []
         self.theirs: list[int] = []
         self.blocks: dict[int, dict[int, int]] = {}
         self.last_block = -1
@@ -154,92 +125,21 @@ class Bbm92(Application):
             yield Cancel(GiveUp(self.flow))
             yield Finished(self.flow, self.closed.reason)
 
-    # -- measuring ----------------------------------------------------------------------------------------------------
+    # -- sifting ------------------------------------------------------------------------------------------------------
 
-    @on(Bits)
-    def bits(self, ind: Bits, ctx: Context) -> Outputs:
-        """Take random bits from the device."""
-        return self.entropy.fill(ind)
-
-    @on(Delivery)
-    def delivery(self, ind: Delivery, ctx: Context) -> Outputs:
-        """Measure the pair in a basis of my own choice."""
-        if ind.qubit in self.early:
-            return self._confirmed(ind)
-
-        def measure(bit: int) -> Iterator[Noun]:
-            self.measuring[ind.qubit] = (ind.pair, ind.bell)
-            yield Consumed(self.flow, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked)
-            yield Measure(ind.qubit, Basis.X if bit else Basis.Z, self.flow)
-
-        return self.entropy.take(1, measure)
-
-    @on(EarlyDelivery)
-    def early_delivery(self, ind: EarlyDelivery, ctx: Context) -> Outputs:
-        """Measure a half of which nothing is known."""
-        self.early[ind.qubit] = None
-
-        def measure(bit: int) -> Iterator[Noun]:
-            self.measuring[ind.qubit] = None
-            yield Measure(ind.qubit, Basis.X if bit else Basis.Z, self.flow)
-
-        return self.entropy.take(1, measure)
-
-    def _confirmed(self, ind: Delivery) -> Iterator[Noun]:
-        """Take note of what an early half was."""
-        raw = self.early.pop(ind.qubit)
-        yield Consumed(self.flow, ind.pair, ind.bell, -1, ind.estimate, ind.asked)
-        if raw is None:
-            self.late[ind.qubit] = (ind.pair, ind.bell)
-        else:
-            yield from self._keep(ind.pair, ind.bell, *raw)
-
-    @on(Expired)
-    def expired(self, ind: Expired, ctx: Context) -> Outputs:
-        """Drop the bit of a half that was half of nothing, now or when it comes."""
-        self.early.pop(ind.qubit, None)
-        return ()
-
-    @on(Measured)
-    def measured(self, ind: Measured, ctx: Context) -> Outputs:
-        """Keep the bit, or wait until it is known what it belongs to."""
-        if ind.qubit not in self.measuring:
-            raise LocalProtocolError(f"qubit {ind.qubit} was not to be measured for flow {self.flow}")
-        known = self.measuring.pop(ind.qubit) or self.late.pop(ind.qubit, None)
-        if known is not None:
-            return self._keep(*known, ind.basis, ind.outcome)
-        if ind.qubit in self.early:
-            self.early[ind.qubit] = (ind.basis, ind.outcome)
-        return self._onward()
-
-    def _keep(self, pair: int, bell: int, basis: int, outcome: int) -> Outputs:
-        """Keep a bit; one end turns its bits so that perfect pairs give equal ones."""
-        turned = 0 if self.initiator else flip(bell, basis)
-        self.results[pair] = Result(basis, outcome ^ turned)
-        if not self.initiator:
-            self.fresh.append(pair)
-        return self._onward()
-
-    def _onward(self) -> Outputs:
+    def onward(self) -> Outputs:
         """Tell what is due."""
         if self.initiator:
-            return self._tell(self.postponed) if self.postponed and not self._busy else ()
-        return self._flush() if len(self.fresh) >= BLOCK or (self.closed and not self._busy) else ()
-
-    @property
-    def _busy(self) -> bool:
-        """Whether results of delivered pairs are still to come."""
-        return bool(self.measuring or self.entropy.waiting)
+            return self._tell(self.postponed) if self.postponed and not self.busy else ()
+        return self._flush() if len(self.fresh) >= BLOCK or (self.closed and not self.busy) else ()
 
     def _flush(self) -> Iterator[Noun]:
         """Tell the initiator which results exist."""
-        last = self.closed is not None and not self._busy
+        last = self.closed is not None and not self.busy
         yield Send(self.peer, Have(self.flow, self.next_block, last, tuple(self.fresh)))
         self.last_block = self.next_block if last else -1
         self.next_block += 1
         self.fresh.clear()
-
-    # -- sifting ------------------------------------------------------------------------------------------------------
 
     @on(Have)
     def have(self, msg: Have, ctx: Context) -> Outputs:
@@ -247,7 +147,7 @@ class Bbm92(Application):
         self._expect(ctx, initiator=True)
         if self.gone:
             return ()
-        if msg.last and self._busy:
+        if msg.last and self.busy:
             self.postponed = msg
             return ()
         return self._tell(msg)
