@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from qstack.core.clock import Clock
 from qstack.core.layer import Handler, Layer
 from qstack.core.nouns import Noun
+from qstack.hardware.course import courses
 from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.models import RelaxingMemory
@@ -75,7 +76,11 @@ class CorrelatorTier(Medium):
 
     def join(self, ends: tuple[int, int], name: str, sheet: LinkSheet) -> None:
         """Add a link between two nodes that are known."""
-        settings = [Setting(sheet.period, herald.probability, herald.outcomes) for herald in sheet.heralds]
+        changing = courses([(phase.until, phase.heralds) for phase in sheet.phases], len(sheet.heralds))
+        settings = [
+            Setting(sheet.period, herald.probability, herald.outcomes, course)
+            for herald, course in zip(sheet.heralds, changing, strict=True)
+        ]
         self.add_link(ends, sheet.lanes, settings, sheet.emit, sheet.reply, name)
 
     def overlap(self, number: int, qubit: int, bell: int, now: int) -> float:

@@ -28,7 +28,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from qstack.core.errors import PhysicsError, PluginError
-from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome
+from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome, Phase
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
 from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium
 from qstack.plugin.sheet import Cost, Origin, check_origins
@@ -54,6 +54,7 @@ __all__ = [
     "Offer",
     "Options",
     "Outcome",
+    "Phase",
     "Platform",
     "Selection",
     "Sheet",
