@@ -161,10 +161,11 @@ def _links(
     problems: list[Problem] = []
     for (a, b), fibre in graph.fibres.items():
         ends = (number[a], number[b])
-        key = (id(platforms[ends[0]]), id(platforms[ends[1]]), fibre)
+        medium = graph.media.get((a, b), scenario.network.medium)
+        key = (id(platforms[ends[0]]), id(platforms[ends[1]]), fibre, id(medium))
         if key not in known:
             try:
-                known[key] = scenario.network.medium.make(a=platforms[ends[0]], b=platforms[ends[1]], fibre=fibre)
+                known[key] = medium.make(a=platforms[ends[0]], b=platforms[ends[1]], fibre=fibre)
             except PhysicsError as error:
                 known[key] = None
                 problems.append(Problem(("network", "hardware"), f"link {a} - {b}: {error}."))
