@@ -134,7 +134,7 @@ def _links(experiment: Experiment, result: Result) -> Table:
             str(counts["pairs"]),
             f"{rate:.3g}",
             f"{link.fibre.length:.4g} km",
-            f"{link.fibre.loss:.4g} dB",
+            "passes" if link.sheet.phases else f"{link.fibre.loss:.4g} dB",
         )
     if len(rows) > MOST_ROWS:
         table.add_row(f"and {len(rows) - MOST_ROWS} more")

@@ -61,6 +61,10 @@ class SourceInterface(_BetweenNodes):
         )
         return (announced(0.0, (found,)),)
 
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light: a memory takes it for the photon that it waits for."""
+        return self.model_copy(update={"false_herald": either(self.false_herald, clicks)})
+
 
 class PairSourceInterface(_BetweenNodes):
     """A down-conversion source between two nodes that detect at once: pairs are known by their coincidence.

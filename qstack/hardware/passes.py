@@ -27,7 +27,6 @@ MOST_STEPS = 20_000
 SKY = {"day": 1.5, "full-moon": 1.5e-3, "night": 1.5e-5}
 """Radiance of a clear sky [W/(m^2 sr um)]: orders of magnitude as they are quoted after Er-long et al., New J. Phys. 7,
 215 (2005), not checked there; give a number where it was measured."""
-Elevation = Annotated[float, Field(gt=0, le=90)]
 
 
 class _Optics(Options):
@@ -100,7 +99,7 @@ class SatellitePass(_Optics):
         Whether both ends stand on the same side of the satellite's track, or it passes between them.
     """
 
-    highest: tuple[Elevation, Elevation] = (60.0, 60.0)
+    highest: tuple[float, float] = (60.0, 60.0)
     sides: Literal["same", "opposite"] = "same"
 
 
@@ -117,7 +116,7 @@ class SatelliteLink(_Optics):
         For an uplink: Fried's length over the way; without it there is no turbulence.
     """
 
-    highest: Elevation = 60.0
+    highest: float = 60.0
     station: Literal["ground", "satellite"] = "ground"
     coherence: Length | None = None
 
