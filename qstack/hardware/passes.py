@@ -186,7 +186,9 @@ def satellite_link(options: SatelliteLink, a: Platform, b: Platform, fibre: Fibr
     return _passing(options, (_Seen(options.highest, 0),), lambda ups: midpoint(a, b, way(ups)))
 
 
-def _passing(options: _Optics, stations: tuple[_Seen, ...], make: Callable[[tuple[float, ...]], LinkSheet]) -> LinkSheet:
+def _passing(
+    options: _Optics, stations: tuple[_Seen, ...], make: Callable[[tuple[float, ...]], LinkSheet]
+) -> LinkSheet:
     """Return the sheet of a link that can do what `make` says of the elevations that all stations see."""
     windows = [station.window(options.altitude, options.lowest) for station in stations]
     rise, fall = max(start for start, _ in windows), min(end for _, end in windows)
@@ -200,7 +202,9 @@ def _passing(options: _Optics, stations: tuple[_Seen, ...], make: Callable[[tupl
         raise PhysicsError(f"culminations are less than the {(fall - rise) * 1e-12:.4g} s of a pass apart")
     steps = ceil((fall - rise) / options.step)
     if steps * len(options.culminations) > MOST_STEPS:
-        raise PhysicsError(f"the passes have more than {MOST_STEPS} steps of {options.step * 1e-12:g} s: take longer ones")
+        raise PhysicsError(
+            f"the passes have more than {MOST_STEPS} steps of {options.step * 1e-12:g} s: take longer ones"
+        )
     edges = [rise + (fall - rise) * k // steps for k in range(steps + 1)]
     # Steps at which both ends see the same again, such as before and after the top, are computed once.
     known: dict[tuple[float, ...], LinkSheet] = {}
@@ -214,7 +218,9 @@ def _passing(options: _Optics, stations: tuple[_Seen, ...], make: Callable[[tupl
     phases = tuple(_phases(options.culminations, edges, [sheet.heralds for sheet in sheets]))
     lengths = [end - start for start, end in pairwise(edges)]
     rows = range(len(far.heralds))
-    heralds = tuple(_usual([(length, s.heralds[row]) for length, s in zip(lengths, sheets, strict=True)]) for row in rows)
+    heralds = tuple(
+        _usual([(length, s.heralds[row]) for length, s in zip(lengths, sheets, strict=True)]) for row in rows
+    )
     return LinkSheet(
         heralds,
         max(sheet.period for sheet in sheets),

@@ -99,7 +99,9 @@ class Experiment:
             with self.manager.blaming():
                 network = build(self.plan, seed=self.seed, shot=shot, node_class=node_class)
                 if any(link.sheet.phases for link in self.plan.links):
-                    network.simulation.at(end, _wait, None)  # nothing to do until a satellite rises is no standstill
+                    network.simulation.at(
+                        end + 1, _wait, None
+                    )  # nothing to do until a satellite rises is no standstill
                 hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
                 with stop_on_interrupt(network.simulation) as interrupt:
                     _advance(network, end, progress)
@@ -133,7 +135,7 @@ class Experiment:
 
 
 def _wait(_: None) -> None:
-    """Do nothing: the end of a run in which links come and go."""
+    """Do nothing: what lies beyond the end of a run in which links come and go."""
 
 
 def _advance(network: Network, end: int, progress: Progress | None) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 import qstack as package
 from qstack.quantum.bounds import plob_bound
 
+ROOT = Path(__file__).parents[2]
 SHEET = """\
 name: mine
 title: a sheet of one's own
@@ -267,3 +269,24 @@ def test_predictions_are_lines_of_json(qstack, tmp_path):
     assert rate["value"] is None
     assert "attempts per second" in rate["reason"]
     assert "p_attempt = 0.0001" in qstack("validate", "--experiments", tmp_path / "x.json").out
+
+
+def test_a_pass_from_step_to_step(qstack, tmp_path):
+    """Rates rise to the highest point and fall; their sum is what the table says can be expected."""
+    example = str(ROOT / "examples" / "satellite-pass.yaml")
+    done = qstack("hardware", "pass", example, "--json")
+    (link,) = json.loads(done.out)
+    rates = [step["rate_hz"] for step in link["steps"]]
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    ((start, end),) = link["up_s"]
+    assert (link["steps"][0]["start_s"], link["steps"][-1]["end_s"]) == (start, end)
+    expected = sum(step["rate_hz"] * (step["end_s"] - step["start_s"]) for step in link["steps"])
+    assert f"Delingha - Nanshan: {expected:.4g} pairs can be expected" in qstack("hardware", "pass", example).out
+    pytest.importorskip("matplotlib")
+    qstack("hardware", "pass", example, "--plot", tmp_path / "pass.svg")
+    assert "pairs per second" in (tmp_path / "pass.svg").read_text()
+    refused = qstack("hardware", "pass", str(ROOT / "examples" / "chsh.yaml"))
+    assert refused.code == 2
+    assert "has no link that comes and goes" in refused.err

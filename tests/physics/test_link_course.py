@@ -40,6 +40,7 @@ def by_hand(course, cycle, start):
     return chances, survived
 
 
+@pytest.mark.requirement("QS-L1-380")
 @pytest.mark.parametrize("cycle", [7 * US, 10 * US])
 @pytest.mark.parametrize("start", [0, 450, 700])
 def test_the_draw_is_that_of_all_attempts(cycle, start):
@@ -97,6 +98,7 @@ def heard(attempts, *, keep, seed, course=SWELLING, period=10 * US, reply=35 * U
     return found, clock.events
 
 
+@pytest.mark.requirement("QS-L1-029", "QS-L1-380", "QS-L1-381")
 @pytest.mark.parametrize("keep", [True, False])
 def test_attempt_by_attempt_equals_skip_ahead(keep):
     """Times of all successes of 150 runs, how many there are, and what they announce at which time."""
