@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from qstack.channels import models as channels
-from qstack.hardware.channels import FreeSpace, InstalledFibre, Satellite, free_space, installed_fibre, satellite
+from qstack.hardware.channels import FreeSpace, Satellite, free_space, satellite
+from qstack.hardware.installed import InstalledFibre, installed_fibre
 from qstack.hardware.midpoint import midpoint, sender_receiver
 from qstack.hardware.models import (
     DoubleClickInterface,

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from qstack.core.errors import PhysicsError
-from qstack.hardware.channels import NotNegative, Positive, Receiver
+from qstack.hardware.channels import NotNegative, Positive, Receiver, lit
 from qstack.hardware.midpoint import midpoint
 from qstack.plugin.contracts import Fibre, Herald, LinkSheet, Phase, Platform
 from qstack.plugin.offers import Options
@@ -84,8 +84,7 @@ class _Optics(Options):
         """Return a platform whose detectors also see the sky."""
         radiance = SKY[self.sky] if isinstance(self.sky, str) else self.sky
         power = freespace.sky_power(radiance, self.view, self.aperture * 1e3, self.receiver.filter)
-        clicks = self.receiver.clicks(power * self.optics)
-        return platform.model_copy(update={"interface": platform.interface.lit(clicks)}) if clicks else platform
+        return lit(platform, self.receiver.clicks(power * self.optics / 2))  # half of it for either detector
 
 
 class SatellitePass(_Optics):

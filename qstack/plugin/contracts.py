@@ -103,7 +103,15 @@ class MemoryModel(HardwareModel):
 
 
 class InterfaceModel(HardwareModel):
-    """How a node makes entanglement with a photon, and how a station heralds it."""
+    """How a node makes entanglement with a photon, and how a station heralds it.
+
+    Attributes
+    ----------
+    outward
+        Whether photons fly from a source to the ends, which detect them; else from the ends to a station.
+    """
+
+    outward: ClassVar[bool] = False
 
     @abstractmethod
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
@@ -135,6 +143,18 @@ class InterfaceModel(HardwareModel):
             If the model does not say what background light does to it.
         """
         raise PhysicsError(f"interfaces of kind {self.kind} do not say what background light does to them")
+
+    def blurred(self, overlap: float) -> InterfaceModel:
+        """Return this interface with photons that overlap less: a factor on the squared overlap of two of them [1].
+
+        Raises
+        ------
+        PhysicsError
+            If photons interfere, and the model does not say what their overlap does.
+        """
+        if self.outward:
+            return self
+        raise PhysicsError(f"interfaces of kind {self.kind} do not say what the overlap of photons does to them")
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each end's qubit begins to age, counted from the beginning of a cycle [ps].

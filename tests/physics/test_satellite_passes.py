@@ -107,7 +107,7 @@ def test_light_of_the_sky_is_that_of_its_radiance():
     assert power == pytest.approx(1.5e-3 * pi * 50e-6**2 * pi * 0.36 * 0.8e-3)
     dark = sheet(sky=1.5e-3)
     hand = deepcopy(SOURCE)
-    hand["interface"]["false_herald"] = float(dark_click(photon_rate(power * 0.5, 810) * 0.9, 1e-9))
+    hand["interface"]["false_herald"] = float(dark_click(photon_rate(power * 0.5, 810) * 0.9, 1e-9))  # both detectors
     clean = qstack.load(scenario({"sky": 0.0}, hardware=hand)).plan.links[0].sheet
     assert dark.heralds[0].probability == pytest.approx(clean.heralds[0].probability, rel=1e-12)
 
