@@ -30,6 +30,7 @@ def _wish(end: FlowEnd) -> Wish:
 
 
 DIRECTIONS = frozenset({"directions"})
+CERTAIN = frozenset({"certain-bell"})
 """Measurements along any direction, not only X, Y and Z."""
 
 
@@ -93,7 +94,13 @@ def qstack_applications() -> list[Offer]:
     return [
         Offer("pairs", _pairs, PairOptions, "take entangled pairs as they come"),
         Offer("bbm92", _bbm92, KeyOptions, "a sifted key from measured pairs, errors counted by both ends"),
-        Offer("teleport", _teleport, TeleportOptions, "qubits in six known states, and how many arrive as they were"),
+        Offer(
+            "teleport",
+            _teleport,
+            TeleportOptions,
+            "qubits in six known states, and how many arrive as they were",
+            needs=lambda options: CERTAIN,
+        ),
         Offer(
             "chsh",
             _chsh,

@@ -116,7 +116,10 @@ def _nodes(result: Result) -> Table:
     shown = [node for node in result.nodes if node in busiest] if len(result.nodes) > MOST_ROWS else result.nodes
     for node in shown:
         busy = f"{node['memories_busy']:.2f} of {node['memories']}"
-        table.add_row(Text(node["name"]), str(node["swaps"]), str(node["discards"]), str(node["messages"]), busy)
+        failed = f" ({node['swaps_failed']} failed)" if "swaps_failed" in node else ""
+        table.add_row(
+            Text(node["name"]), f"{node['swaps']}{failed}", str(node["discards"]), str(node["messages"]), busy
+        )
     if len(result.nodes) > MOST_ROWS:
         table.add_row(f"and {len(result.nodes) - MOST_ROWS} more")
     return table

@@ -49,6 +49,8 @@ def device_of(platform: Platform) -> Device:
         swap_time=platform.swap_time,
         readout_time=platform.readout_time,
         gate=1 - platform.gate_noise,
+        bell_outcomes=platform.bell_outcomes,
+        bell_efficiency=platform.bell_efficiency,
     )
 
 
@@ -100,7 +102,8 @@ class CorrelatorTier(Medium):
         held = sum(self.clock.now - half.born for half in self.qubits[number].values())
         memories = sum(len(link.lanes) for link, _ in self.ports[number].values())
         busy = (box.busy + held) * 1e-12
-        return {"swaps": box.swaps, "discards": box.discards, "memories": memories, "busy_s": busy}
+        found = {"swaps": box.swaps, "discards": box.discards, "memories": memories, "busy_s": busy}
+        return found if box.device.certain else {**found, "swaps_failed": box.failed}
 
     def pairs(self, ends: tuple[int, int]) -> int:
         """Return how many pairs a link has made."""

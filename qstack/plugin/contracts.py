@@ -227,6 +227,11 @@ class Platform(Options):
         How long a Bell measurement and a readout take [ps].
     readout_bias
         Half of the difference between the errors of a true 0 and of a true 1; ``readout_error: [m0, m1]`` gives both.
+    bell_outcomes
+        How many of the four Bell states its Bell measurement tells: 2, Psi+ and Psi-, is the most that linear optics can
+        (Calsamiglia and Luetkenhaus, Appl. Phys. B 72, 67, 2001), so half of the swaps fail.
+    bell_efficiency
+        Probability that it tells one of those, such as that of both photons being detected [1].
     cost
         Of one node, for planning.
     origins
@@ -245,9 +250,16 @@ class Platform(Options):
     readout_error: Annotated[Fraction, Field(json_schema_extra={"also": [_BOTH_ERRORS]})] = 0.0
     swap_time: Duration = 0
     readout_time: Duration = 0
+    bell_outcomes: Literal[2, 4] = 4
+    bell_efficiency: Annotated[Fraction, Field(gt=0)] = 1.0
     readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
     cost: Cost | None = None
     origins: tuple[Origin, ...] = ()
+
+    @property
+    def swap_success(self) -> float:
+        """Probability that a swap has an outcome [1]; every outcome is as likely as any other."""
+        return self.bell_outcomes / 4 * self.bell_efficiency
 
     @model_validator(mode="before")
     @classmethod

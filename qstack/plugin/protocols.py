@@ -35,7 +35,10 @@ class Medium(Protocol):
         ...
 
     def counts(self, number: int) -> Mapping[str, float]:
-        """Return what a node's device did: `swaps`, `discards`, `memories` it has, `busy_s` of them together [s]."""
+        """Return what a node's device did: `swaps`, `discards`, `memories` it has, `busy_s` of them together [s].
+
+        Also `swaps_failed`, of a device whose swaps may fail.
+        """
         ...
 
     def pairs(self, ends: tuple[int, int]) -> int:

@@ -141,7 +141,7 @@ def evaluate(view: NetworkView, links: Links, path: Sequence[int], least: float)
     lanes = [(1 / row.seconds_per_pair, edge.lanes) for edge, row in zip(steps, rows, strict=True)]
     met = _meetings(view, lanes)
     werner *= _kept(view, path, steps, met)
-    return Route(tuple(path), (least,) * len(steps), (1 + 3 * werner) / 4, _rate(lanes, met))
+    return Route(tuple(path), (least,) * len(steps), (1 + 3 * werner) / 4, _rate(lanes, met) * view.succeeds(path))
 
 
 def _rate(lanes: Sequence[tuple[float, int]], met: Sequence[Meeting]) -> float:

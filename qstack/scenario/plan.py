@@ -7,7 +7,7 @@ not fit together, and fidelities or rates that the hardware cannot reach.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storag
 Ends = tuple[int, int]
 PAIRS_DISTILLED = 2
 """Memories that a link needs at each end to distil: one per pair."""
+CERTAIN_BELL = "certain-bell"
+"""What applications need that measure data in the Bell basis."""
 HOPELESS = 0.1
 """A flow that is expected to deliver fewer pairs than this in the whole run is refused."""
 
@@ -72,8 +74,10 @@ def plan(scenario: Scenario) -> tuple[Plan | None, list[Problem]]:
     problems += _tier(scenario)
     if problems:
         return None, problems
+    problems = _bell(scenario, dict(zip(graph.nodes, platforms, strict=True)))
     number = {name: i for i, name in enumerate(graph.nodes)}
-    links, problems = _links(scenario, graph, number, platforms)
+    links, found = _links(scenario, graph, number, platforms)
+    problems += found
     if problems:
         return None, problems
     view = _view(scenario, graph, platforms, links)
@@ -91,7 +95,21 @@ def _tier(scenario: Scenario) -> list[Problem]:
             "choose another with run.tier, such as 'exact'.",
         )
         for i, flow in enumerate(scenario.flows)
-        if (missing := flow.app.offer.needs(flow.app.options) - tier.offer.gives)
+        if (missing := flow.app.offer.needs(flow.app.options) - tier.offer.gives - {CERTAIN_BELL})
+    ]
+
+
+def _bell(scenario: Scenario, platforms: Mapping[str, Platform]) -> list[Problem]:
+    """Return the applications whose Bell measurements on data may fail: the data would be lost."""
+    return [
+        Problem(
+            ("flows", i, "app"),
+            f"{quoted(flow.app.name)} needs Bell measurements that never fail, but those of {platforms[end].name} at "
+            f"{end} have an outcome with probability {platforms[end].swap_success:g} only.",
+        )
+        for i, flow in enumerate(scenario.flows)
+        for end in (flow.source, flow.target)
+        if CERTAIN_BELL in flow.app.offer.needs(flow.app.options) and platforms[end].swap_success < 1
     ]
 
 
@@ -204,6 +222,7 @@ def _view(
         swap_factors=tuple(sum(swap_factors(p.gate_noise, p.readout_error)) / 3 for p in platforms),
         storage=storage,
         cutoff=policy.make()(storage) if policy is not None else 0,
+        swap_success=() if all(p.swap_success == 1 for p in platforms) else tuple(p.swap_success for p in platforms),
     )
 
 

@@ -338,6 +338,7 @@ def _node(network: Network, number: int, name: str, seconds: float) -> dict[str,
     return {
         "name": name,
         "swaps": counts["swaps"],
+        **({"swaps_failed": counts["swaps_failed"]} if "swaps_failed" in counts else {}),
         "discards": counts["discards"],
         "messages": network.simulation.messages[number],
         "memories": counts["memories"],
