@@ -34,12 +34,13 @@ HOPELESS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class PlannedLink:
-    """A fibre and what it can do between the two platforms at its ends."""
+    """A fibre and what it can do between the two platforms at its ends; `medium` is the name of what it really is."""
 
     ends: Ends
     name: str
     fibre: Fibre
     sheet: LinkSheet
+    medium: str = "midpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def _links(
                 problems.append(Problem(_place(scenario, (a, b), graph), f"link {a} - {b}: {error}."))
         sheet = known[key]
         if sheet is not None:
-            links.append(PlannedLink(ends, f"{a} - {b}", fibre, sheet))
+            links.append(PlannedLink(ends, f"{a} - {b}", fibre, sheet, medium.name))
     return tuple(links), problems
 
 
