@@ -20,7 +20,7 @@ from qstack.hardware.midpoint import midpoint
 from qstack.plugin.contracts import Fibre, Herald, LinkSheet, Phase, Platform
 from qstack.plugin.offers import Options
 from qstack.plugin.units import LIGHT, Duration, Fraction, Length, Loss, PositiveDuration
-from qstack.quantum import freespace
+from qstack.quantum import freespace, raman
 
 SECOND = 10**12
 MOST_STEPS = 20_000
@@ -80,11 +80,15 @@ class _Optics(Options):
         share = freespace.aperture_share(reach, self.half_divergence, self.aperture * 1e3)
         return -10 * log10(share * freespace.air_transmission(self.zenith_loss, up) * pointed * self.optics)
 
+    @property
+    def sky_power(self) -> float:
+        """Power of the sky behind the receiver's filter [W]."""
+        radiance = SKY[self.sky] if isinstance(self.sky, str) else self.sky
+        return self.optics * freespace.sky_power(radiance, self.view, self.aperture * 1e3, self.receiver.filter)
+
     def lit(self, platform: Platform) -> Platform:
         """Return a platform whose detectors also see the sky."""
-        radiance = SKY[self.sky] if isinstance(self.sky, str) else self.sky
-        power = freespace.sky_power(radiance, self.view, self.aperture * 1e3, self.receiver.filter)
-        return lit(platform, self.receiver.clicks(power * self.optics / 2))  # half of it for either detector
+        return lit(platform, self.receiver.clicks(self.sky_power / 2))  # half of it for either detector
 
 
 class SatellitePass(_Optics):
@@ -119,6 +123,38 @@ class SatelliteLink(_Optics):
     station: Literal["ground", "satellite"] = "ground"
     coherence: Length | None = None
 
+    def spread(self) -> SatelliteLink:
+        """Return the link with the beam as wide as the air makes it: where it begins in the air, an uplink."""
+        if self.station == "ground" or self.coherence is None:
+            return self
+        wide = freespace.turbulent_divergence(
+            self.half_divergence, self.receiver.wavelength * 1e-9, self.coherence * 1e3
+        )
+        return self.model_copy(update={"half_divergence": wide, "coherence": None})
+
+    def budget(self) -> list[tuple[float, float]]:
+        """Return the steps of one pass: how long each takes [s], and its loss [dB]; see `qstack.plugin.contracts.Passing`.
+
+        Raises
+        ------
+        PhysicsError
+            If the satellite never stands high enough.
+        """
+        beam, seen = self.spread(), _Seen(self.highest, 0)
+        rise, fall = seen.window(self.altitude, self.lowest)
+        return [
+            ((end - start) * 1e-12, beam.loss(seen.up(self.altitude, (start + end) // 2)))
+            for start, end in pairwise(_edges(rise, fall, self.step, len(self.culminations)))
+        ]
+
+    def stray(self, rate_hz: float) -> float:
+        """Return photons of the sky that reach the detectors in the gates of a clock [Hz], both together [Hz]."""
+        if self.station != "ground":
+            return 0.0  # a telescope in orbit looks down on a dark Earth
+        return raman.photon_rate(self.sky_power, self.receiver.wavelength) * min(
+            1.0, self.receiver.window * 1e-12 * rate_hz
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
@@ -133,6 +169,7 @@ class _Seen:
 
     def window(self, altitude: float, lowest: float) -> tuple[int, int]:
         """Return from when to when it stands high enough [ps], from the first end's culmination."""
+        freespace.track_angle(altitude, self.highest)  # says so if it never rises
         half = round(freespace.pass_half(altitude, self.highest, lowest) * 1e12)
         return self.lag - half, self.lag + half
 
@@ -170,11 +207,7 @@ def satellite_link(options: SatelliteLink, a: Platform, b: Platform, fibre: Fibr
         If the satellite never stands high enough, passes overlap, or the platforms do not fit together.
     """
     down = options.station == "ground"
-    if not down and options.coherence is not None:
-        wide = freespace.turbulent_divergence(
-            options.half_divergence, options.receiver.wavelength * 1e-9, options.coherence * 1e3
-        )
-        options = options.model_copy(update={"half_divergence": wide})
+    options = options.spread()
     if down:  # a telescope in orbit looks down on a dark Earth
         a, b = options.lit(a), options.lit(b)
 
@@ -199,12 +232,7 @@ def _passing(
         )
     if any(later - sooner < fall - rise for sooner, later in pairwise(options.culminations)):
         raise PhysicsError(f"culminations are less than the {(fall - rise) * 1e-12:.4g} s of a pass apart")
-    steps = ceil((fall - rise) / options.step)
-    if steps * len(options.culminations) > MOST_STEPS:
-        raise PhysicsError(
-            f"the passes have more than {MOST_STEPS} steps of {options.step * 1e-12:g} s: take longer ones"
-        )
-    edges = [rise + (fall - rise) * k // steps for k in range(steps + 1)]
+    edges = _edges(rise, fall, options.step, len(options.culminations))
     # Steps at which both ends see the same again, such as before and after the top, are computed once.
     known: dict[tuple[float, ...], LinkSheet] = {}
     sheets: list[LinkSheet] = []
@@ -229,6 +257,14 @@ def _passing(
         far.delay,
         phases,
     )
+
+
+def _edges(rise: int, fall: int, step: int, passes: int) -> list[int]:
+    """Return the ends of the steps of a pass [ps]."""
+    steps = ceil((fall - rise) / step)
+    if steps * passes > MOST_STEPS:
+        raise PhysicsError(f"the passes have more than {MOST_STEPS} steps of {step * 1e-12:g} s: take longer ones")
+    return [rise + (fall - rise) * k // steps for k in range(steps + 1)]
 
 
 def _latest(times: list[tuple[int, int]]) -> tuple[int, int]:

@@ -30,7 +30,7 @@ from ruamel.yaml.error import YAMLError
 from qstack.core.errors import PhysicsError, PluginError
 from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome, Phase
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
-from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium
+from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium, Passing
 from qstack.plugin.sheet import Cost, Origin, check_origins
 from qstack.plugin.units import Duration, Fraction
 from qstack.quantum.memory import Decay
@@ -54,6 +54,7 @@ __all__ = [
     "Offer",
     "Options",
     "Outcome",
+    "Passing",
     "Phase",
     "Platform",
     "Selection",

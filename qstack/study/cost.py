@@ -237,10 +237,9 @@ def _node(name: str, platform: Platform, given: Mapping[str, Assumption]) -> Ite
 
 
 def _link(link: PlannedLink, given: Mapping[str, Assumption]) -> Item:
-    lease = link.fibre.length * given["dark_fibre_lease"].value
-    basis, parts = f"{link.fibre.length:g} km of leased fibre, a station with detectors and housing", ()
-    if link.medium in WAYS:
-        lease, (basis, parts) = 0.0, WAYS[link.medium]
+    lease = 0.0 if link.medium in WAYS else link.fibre.length * given["dark_fibre_lease"].value
+    fibre = (f"{link.fibre.length:g} km of leased fibre, a station with detectors and housing", ())
+    basis, parts = WAYS.get(link.medium, fibre)
     capital = sum(given[part].value for part in ("snspd_system", "housing", *parts))
     operation = lease + given["upkeep"].value * capital
     return Item(link.name, capital, operation, given["station_power"].value, f"{basis} (assumed)")
