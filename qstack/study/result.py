@@ -296,6 +296,11 @@ def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: st
                 "b": plan.names[link.ends[1]],
                 "requests": network.requests[frozenset(link.ends)],
                 "pairs": network.medium.pairs(link.ends),
+                **(
+                    {"up_s": [[t * 1e-12 for t in window] for window in link.sheet.windows]}
+                    if link.sheet.phases
+                    else {}
+                ),
             }
             for link in plan.links
         ],

@@ -180,6 +180,15 @@ def test_a_changed_value_loses_its_origin_and_the_others_keep_theirs():
     assert not named & {"interface.visibility", "memory.coherence_time"}
 
 
+def test_a_run_says_which_flows_wait_for_a_satellite(qstack):
+    """More pairs than the pass can give: what is delivered, and when the link was up."""
+    example = str(ROOT / "examples" / "satellite-pass.yaml")
+    said = qstack("run", example, "--set", "flows.0.number=100000", "--set", "flows.1.number=1", "--until", "430 s")
+    assert said.code == 0
+    (line,) = [line for line in said.out.splitlines() if line.startswith("Open: ")]
+    assert "of 100000 pairs; Delingha - Nanshan is up 139.9 to 420.1 s." in line
+
+
 # -- cost ---------------------------------------------------------------------------------------------------------------
 
 
