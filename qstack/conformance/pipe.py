@@ -141,7 +141,14 @@ def view_of(content: Mapping[str, Any]) -> NetworkView:
         for e in content["edges"]
     )
     storage = tuple(storage_of(samples) for samples in content["storage"])
-    return NetworkView(tuple(content["names"]), edges, tuple(content["swap_factors"]), storage, int(content["cutoff"]))
+    return NetworkView(
+        tuple(content["names"]),
+        edges,
+        tuple(content["swap_factors"]),
+        storage,
+        int(content["cutoff"]),
+        tuple(content.get("swap_success", ())),
+    )
 
 
 def site_of(content: Mapping[str, Any]) -> Site:

@@ -278,6 +278,7 @@ def view_as_data(view: NetworkView) -> dict[str, Any]:
         "swap_factors": list(view.swap_factors),
         "storage": [_samples(storage) for storage in view.storage],
         "cutoff": str(view.cutoff),
+        **({"swap_success": list(view.swap_success)} if view.swap_success else {}),
     }
 
 

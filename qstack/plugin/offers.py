@@ -112,7 +112,8 @@ class Offer:
     level
         Layers only: physical, link, network, transport or application.
     needs
-        Applications only: what the tier must give when the options are these, such as ``directions``.
+        Applications only: what is needed when the options are these: of the tier ``directions``, of the hardware at both ends
+        ``certain-bell``, Bell measurements that do not fail.
     gives
         Tiers only: what applications may need.
     """
