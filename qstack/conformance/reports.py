@@ -23,7 +23,13 @@ from qstack.conformance.specification import Specification
 from qstack.core.errors import ConfigError
 from qstack.plugin.spelling import nearest
 
-COLOURS = {"pass": "#2c7a3f", "fail": "#b3261e", "unsupported": "#6b6b6b", "not run": "#8a6d00"}
+COLOURS = {
+    "pass": "#2c7a3f",
+    "fail": "#b3261e",
+    "informational": "#1f5f99",
+    "unsupported": "#6b6b6b",
+    "not run": "#8a6d00",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +39,16 @@ class Judged:
     name: str
     profile: str
     verdicts: tuple[Verdict, ...]
+    version: str = "unknown"
+    features: tuple[str, ...] | None = None
+    seed: int = 0
 
     @property
     def reproduce(self) -> str:
         """Return the command that judges it again."""
         how = f"--exec '{self.name}'" if " " in self.name or "/" in self.name else self.name
-        return f"qstack conform {how} --profile {self.profile}"
+        claims = "" if self.features is None else f" --features '{','.join(self.features)}'"
+        return f"qstack conform {how} --profile {self.profile}{claims}{f' --seed {self.seed}' if self.seed else ''}"
 
 
 def own_version() -> str:
@@ -57,7 +67,9 @@ def as_yaml(judged: Sequence[Judged], specification: Specification) -> str:
         "subjects": [
             {
                 "implementation": one.name,
+                "version": one.version,
                 "profile": one.profile,
+                **({"features": list(one.features)} if one.features is not None else {}),
                 "reproduce": one.reproduce,
                 "results": {
                     v.id: {
@@ -91,7 +103,7 @@ def as_junit(judged: Sequence[Judged], specification: Specification) -> str:
             name=f"{one.name} as {one.profile}",
             tests=str(len(words)),
             failures=str(words.count("fail")),
-            skipped=str(sum(word in {"unsupported", "not run"} for word in words)),
+            skipped=str(sum(word not in {"pass", "fail"} for word in words)),
         )
         for v in one.verdicts:
             case = ET.SubElement(

@@ -115,6 +115,9 @@ class Offer:
         Applications only: what the tier must give when the options are these, such as ``directions``.
     gives
         Tiers only: what applications may need.
+    features
+        Names of the extended features of its profile that a judge holds it to (see ``docs/conformance.md``), anything
+        that answers ``name in features``; None says nothing, and then what it does decides.
     """
 
     name: str
@@ -124,6 +127,7 @@ class Offer:
     level: str = ""
     needs: Callable[[Any], frozenset[str]] = lambda options: frozenset()
     gives: frozenset[str] = frozenset()
+    features: Any = None
 
 
 MADE: Mapping[str, tuple[str, ...]] = {
@@ -138,6 +142,7 @@ MADE: Mapping[str, tuple[str, ...]] = {
     "reconciliation": ("name", "alice", "bob"),
     "drivers": ("open", "ask", "told", "close"),
     "channels": ("delay", "ideal", "arrivals"),
+    "adapters": ("least", "deliver"),
     "applications": ("handlers", "flow"),
     "sinks": ("write", "close"),
 }
