@@ -100,7 +100,7 @@ def subject(
     with profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout) as subjects, moved(seed):
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
-            suite, claims, found = profiles.claiming(one, suite, features, specification)
+            suite, claims, found = profiles.claiming(one, suite, features, specification, questions.points)
             with held(suite, one.make, timeout, alone=one.alone) as run:
                 found += judge(suite, one.make, specification, questions.of(suite), run=run)
             verdicts += found

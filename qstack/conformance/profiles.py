@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -136,7 +136,7 @@ def all_features() -> frozenset[str]:
 
 
 def claiming(
-    one: Subject, suite: type, said: str | None, specification: Specification
+    one: Subject, suite: type, said: str | None, specification: Specification, asked: Collection[str] = ()
 ) -> tuple[type, tuple[str, ...] | None, list[Verdict]]:
     """Return the suite for what a subject claims, those claims, and a verdict on them.
 
@@ -148,6 +148,8 @@ def claiming(
         Features that a user claims for it instead, ``a,b``; None leaves it to the subject.
     specification
         Where the texts stand.
+    asked
+        Requirements that are judged; all if empty.  A lie is told in any case.
 
     Raises
     ------
@@ -158,7 +160,7 @@ def claiming(
     if one.alone and said is None:  # the first question on the pipe is whether it claims nonsense
         return told(suite, claims), None, []
     suite, found = believed(suite, claims, all_features(), specification)
-    return suite, listed(suite, claims), found
+    return suite, listed(suite, claims), [v for v in found if v.verdict == "fail" or not asked or v.id in asked]
 
 
 def everything(manager: Manager) -> Iterator[Subject]:

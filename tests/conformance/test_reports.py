@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from importlib.metadata import version as metadata
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from qstack import api
 from qstack.cli import invoke
 from qstack.conformance import exam, reports
 from qstack.conformance.judge import Verdict
@@ -129,13 +131,20 @@ def test_a_comparison_names_what_was_lost(run):
         (("conform", "shortest", "-k", ABSENT), ABSENT),
         (("conform", "shortest", "-k", "@nothing.txt"), "-k @nothing.txt  cannot be read: No such file or directory"),
         (("conform", "shortest", "-k", "@empty.txt"), "-k @empty.txt  asks for nothing"),
+        (("conform", "shortest", "-k", "@typo.txt"), "typo.txt:2: 'QS-L3-0200' is not a requirement"),
+        (("conform", "shortest", "-k", "@void.txt"), "void.txt:1: QS-XX-*  fits no requirement"),
+        (("conform", "shortest", "-k", "@many.txt"), "many.txt:1: QS-L3-020 is worth 'many'; allowed: one whole number"),
+        (("conform", "shortest", "-k", "@two.txt"), "two.txt:1: QS-L3-020 is worth '1 2'; allowed: one whole number"),
+        (("conform", "shortest", "-k", "@minus.txt"), "is worth '-3'; allowed: one whole number of points, 0 to 1000."),
         (("conform", "shortest", "--timeout", "0"), "--timeout"),
         (("conform", "compare", "gone.yaml", "gone.yaml"), "gone.yaml  cannot be read"),
         (("conform", "compare", "empty.txt", "empty.txt"), "empty.txt  is not a report"),
     ],
 )
 def test_bad_input_is_told_before_the_judge_begins(arguments, words, run):
-    Path("empty.txt").write_text("# nothing\n", encoding="utf-8")
+    files = {"empty": "# nothing", "typo": "QS-L3-020\nQS-L3-0200", "void": "QS-XX-*", "many": "QS-L3-020 many"}
+    for name, text in (files | {"two": "QS-L3-020 1 2", "minus": "QS-L3-020 -3"}).items():
+        Path(f"{name}.txt").write_text(f"{text}\n", encoding="utf-8")
     code, said = run(*arguments)
     assert code == 2
     assert words in said
@@ -148,6 +157,66 @@ def test_an_exam_is_a_file_of_numbers_and_ends_in_a_score(run):
     assert code == 0
     assert [line.split()[0] for line in out.splitlines() if line.startswith("QS-")] == ["QS-L3-020", "QS-L3-050"]
     assert "score 2 of 2 (100 %)" in out
+
+
+MEAN = """\
+import qstack
+from qstack.services.strategies import NoRoute
+
+QSTACK_API = (1, 0)
+
+
+@qstack.hookimpl
+def qstack_routers():
+    return [qstack.Offer("mean", lambda options, view: lambda a, b, fidelity: NoRoute("no"))]
+"""
+
+
+@pytest.mark.requirement("QS-CF-345")
+def test_an_exam_has_points(run):
+    Path("qstackfile.py").write_text(MEAN, encoding="utf-8")
+    Path("exam.txt").write_text(
+        "QS-L3-0*   2\nQS-L3-020  5   # the last word\nQS-L3-340  1\nQS-L2-001  7\n", encoding="utf-8"
+    )
+    code, out = run("conform", "shortest", "-k", "@exam.txt")
+    assert (code, out.splitlines()[-2]) == (0, "shortest: score 10 of 10 (100 %); without a test: QS-L2-001")
+    code, out = run("conform", "mean", "-k", "@exam.txt")
+    assert (code, out.splitlines()[-2]) == (1, "mean: score 5 of 10 (50 %); without a test: QS-L2-001")
+    code, out = run("conform", "--all", "--profile", "router", "-k", "@exam.txt")
+    assert code == 1
+    assert {"mean: score 5 of 10 (50 %); without a test: QS-L2-001"} <= set(out.splitlines())
+    assert out.count(": score ") == out.count(" as router")
+
+
+@pytest.mark.requirement("QS-CF-345")
+def test_what_is_not_claimed_brings_no_points(run):
+    Path("exam.txt").write_text("QS-L2-004 3\nQS-L2-001 1\n", encoding="utf-8")
+    code, out = run("conform", "reference", "--profile", "link", "--features", "", "-k", "@exam.txt")
+    assert (code, out.splitlines()[-2]) == (0, "reference: score 1 of 4 (25 %)")
+
+
+@pytest.mark.requirement("QS-CF-346")
+def test_a_judgement_of_several_ends_with_passes_and_failures(run):
+    code, out = run("conform", "--all", "--profile", "application", "-k", "QS-L5-006")
+    lines = out.splitlines()
+    assert code == 0
+    number = sum(" as application" in line for line in lines)
+    assert lines[-2:] == [f"{number} subjects, {number - 1} unsupported", "1 passed, 0 failed"]
+
+
+@pytest.mark.requirement("QS-CF-344")
+def test_a_report_names_the_version_of_what_was_judged(run):
+    installed = api.manager().found["routers"]["", "shortest"].plugin.version
+    Path("mine_to_judge.py").write_text("router = 3\n", encoding="utf-8")
+    for name, version in {"shortest": installed, "mine_to_judge:router": "unknown", "click:Path": metadata("click")}.items():
+        run("conform", name, "--profile", "router", "-k", "QS-L3-050", "--report", "r.yaml", "--report", "r.html")
+        (one,) = YAML(typ="safe").load(Path("r.yaml"))["subjects"]
+        assert one["version"] == version
+        assert f"version {version}" in Path("r.html").read_text(encoding="utf-8")
+    Path("qstackfile.py").write_text(MEAN, encoding="utf-8")
+    run("conform", "mean", "-k", "QS-L3-050", "--report", "r.yaml")
+    (one,) = YAML(typ="safe").load(Path("r.yaml"))["subjects"]
+    assert len(one["version"]) >= 8  # the digest of the file
 
 
 def test_what_a_subject_cannot_be_asked_is_not_run(run):
