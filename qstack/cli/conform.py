@@ -96,7 +96,7 @@ def subject(
     specification = reference()
     questions = exam.read(only, specification)
     verdicts: list[Any] = []
-    judged: list[reports.Judged] = []
+    judged: list[report.Judged] = []
     with profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout) as subjects, moved(seed):
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
@@ -105,7 +105,7 @@ def subject(
                 found += judge(suite, one.make, specification, questions.of(suite), run=run)
             verdicts += found
             version = one.version if isinstance(one.version, str) else one.version()
-            judged.append(reports.Judged(one.name, one.profile.name, tuple(found), version, claims, seed))
+            judged.append(report.Judged(one.name, one.profile.name, tuple(found), version, claims, seed))
             for line in report.text(one.name, one.profile.name, found, whole=whole):
                 click.echo(line)
             if questions.exam:

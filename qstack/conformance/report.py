@@ -5,12 +5,32 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from qstack.conformance.judge import Verdict, Word
 
 WIDTH = 120
 LINES = 30
 """Lines of a dialogue that a report shows; the older ones are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One subject and what became of it."""
+
+    name: str
+    profile: str
+    verdicts: tuple[Verdict, ...]
+    version: str = "unknown"
+    features: tuple[str, ...] | None = None
+    seed: int = 0
+
+    @property
+    def reproduce(self) -> str:
+        """Return the command that judges it again."""
+        how = f"--exec '{self.name}'" if " " in self.name or "/" in self.name else self.name
+        claims = "" if self.features is None else f" --features '{','.join(self.features)}'"
+        return f"qstack conform {how} --profile {self.profile}{claims}{f' --seed {self.seed}' if self.seed else ''}"
 
 
 def text(name: str, profile: str, verdicts: Sequence[Verdict], *, whole: bool = False) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from importlib.metadata import version as metadata
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from ruamel.yaml import YAML
 
 from qstack import api
 from qstack.cli import invoke
-from qstack.conformance import exam, reports
+from qstack.conformance import exam, page, reports
 from qstack.conformance.judge import Verdict
 from qstack.conformance.reconciliation import ReconciliationSuite
 from qstack.conformance.specification import load
@@ -81,18 +83,53 @@ def test_junit_counts_failures_and_skips():
 
 
 def test_the_page_escapes_and_puts_failures_first():
-    page = reports.as_html(judged("pass", "fail", "pass"), SPECIFICATION)
-    assert "a &lt; b &amp;" in page
-    assert "<QS-" not in page
-    assert page.index(f'id="{BAD}"') < page.index(f'id="{GOOD}"')
-    assert "http" not in page
+    text = reports.as_html(judged("pass", "fail", "pass"), SPECIFICATION)
+    assert "a &lt; b &amp;" in text
+    assert "<QS-" not in text
+    assert text.index(f'id="s1-{BAD}"') < text.index(f'id="s1-{GOOD}"')
+    assert "http" not in text
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids)) == 4
+
+
+def contrast(one, other):
+    """Return the contrast of two colours (WCAG 2.2, relative luminance)."""
+
+    def luminance(colour):
+        parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("name", [*page.COLOURS, "ink", "soft"])
+def test_every_word_can_be_read_on_a_light_and_on_a_dark_page(name):
+    for shade, colour in enumerate((page.COLOURS | page.PAGE)[name]):
+        for ground in ("paper", "box"):
+            assert contrast(colour, page.PAGE[ground][shade]) >= 4.5
+
+
+def test_a_page_of_several_leads_to_each_and_shows_what_was_wanted():
+    good, bad = judged("pass", "pass", "pass"), judged("pass", "fail", "not run")
+    detail = "   >> Ask()\n - << Answer()\n + << Nothing()"
+    worse = replace(bad[0].verdicts[1], detail=detail)
+    text = reports.as_html([*good, replace(bad[0], name="<other>", verdicts=(worse,))], SPECIFICATION)
+    assert text.index('href="#s2"') < text.index('href="#s1"')
+    assert "&lt;other&gt;" in text
+    assert '<span class="wanted"> - &lt;&lt; Answer()</span>' in text
+    assert '<span class="wrong"> + &lt;&lt; Nothing()</span>' in text
+    assert "<details" not in text[text.index("&gt;&gt; Ask()") :]
+    assert "prefers-color-scheme:dark" in text
+    assert [c for c in re.findall(r"var\(--([a-z-]+)\)", text) if f"--{c}:#" not in text] == []
 
 
 @pytest.mark.parametrize(
     ("words", "text", "colour"),
     [
-        (("pass", "pass", "unsupported"), ">2 passed<", reports.COLOURS["pass"]),
-        (("pass", "fail", "pass"), ">2 passed, 1 failed<", reports.COLOURS["fail"]),
+        (("pass", "pass", "unsupported"), ">2 passed<", page.COLOURS["pass"][0]),
+        (("pass", "fail", "pass"), ">2 passed, 1 failed<", page.COLOURS["fail"][0]),
     ],
 )
 def test_the_badge_says_how_many(words, text, colour):
@@ -133,7 +170,10 @@ def test_a_comparison_names_what_was_lost(run):
         (("conform", "shortest", "-k", "@empty.txt"), "-k @empty.txt  asks for nothing"),
         (("conform", "shortest", "-k", "@typo.txt"), "typo.txt:2: 'QS-L3-0200' is not a requirement"),
         (("conform", "shortest", "-k", "@void.txt"), "void.txt:1: QS-XX-*  fits no requirement"),
-        (("conform", "shortest", "-k", "@many.txt"), "many.txt:1: QS-L3-020 is worth 'many'; allowed: one whole number"),
+        (
+            ("conform", "shortest", "-k", "@many.txt"),
+            "many.txt:1: QS-L3-020 is worth 'many'; allowed: one whole number",
+        ),
         (("conform", "shortest", "-k", "@two.txt"), "two.txt:1: QS-L3-020 is worth '1 2'; allowed: one whole number"),
         (("conform", "shortest", "-k", "@minus.txt"), "is worth '-3'; allowed: one whole number of points, 0 to 1000."),
         (("conform", "shortest", "--timeout", "0"), "--timeout"),
@@ -208,7 +248,11 @@ def test_a_judgement_of_several_ends_with_passes_and_failures(run):
 def test_a_report_names_the_version_of_what_was_judged(run):
     installed = api.manager().found["routers"]["", "shortest"].plugin.version
     Path("mine_to_judge.py").write_text("router = 3\n", encoding="utf-8")
-    for name, version in {"shortest": installed, "mine_to_judge:router": "unknown", "click:Path": metadata("click")}.items():
+    for name, version in {
+        "shortest": installed,
+        "mine_to_judge:router": "unknown",
+        "click:Path": metadata("click"),
+    }.items():
         run("conform", name, "--profile", "router", "-k", "QS-L3-050", "--report", "r.yaml", "--report", "r.html")
         (one,) = YAML(typ="safe").load(Path("r.yaml"))["subjects"]
         assert one["version"] == version
