@@ -75,6 +75,13 @@ class Only:
     def __init__(self, number: str) -> None:
         self.number = number
 
+    def pytest_collection(self) -> None:
+        """Have an example that fails told as it is: making it smaller takes long, and nobody reads it."""
+        from hypothesis import Phase, settings  # noqa: PLC0415 - in the child only
+
+        settings.register_profile("rules", settings(), phases=[Phase.explicit, Phase.generate])
+        settings.load_profile("rules")
+
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
         """Leave all others out."""
         mine = [item for item in items if any(self.number in mark.args for mark in item.iter_markers("requirement"))]
