@@ -129,6 +129,7 @@ def qstack_applications() -> list[Offer]:
             CorrelationOptions,
             "bits of pairs that both ends measure as they are made, compared",
         ),
+        Offer(
             "teleport",
             _teleport,
             TeleportOptions,

@@ -116,6 +116,9 @@ class Offer:
         ``certain-bell``, Bell measurements that do not fail.
     gives
         Tiers only: what applications may need.
+    features
+        Names of the extended features of its profile that a judge holds it to (see ``docs/conformance.md``), anything
+        that answers ``name in features``; None says nothing, and then what it does decides.
     """
 
     name: str
@@ -125,6 +128,7 @@ class Offer:
     level: str = ""
     needs: Callable[[Any], frozenset[str]] = lambda options: frozenset()
     gives: frozenset[str] = frozenset()
+    features: Any = None
 
 
 MADE: Mapping[str, tuple[str, ...]] = {
@@ -139,6 +143,7 @@ MADE: Mapping[str, tuple[str, ...]] = {
     "reconciliation": ("name", "alice", "bob"),
     "drivers": ("open", "ask", "told", "close"),
     "channels": ("delay", "ideal", "arrivals"),
+    "adapters": ("least", "deliver"),
     "applications": ("handlers", "flow"),
     "sinks": ("write", "close"),
 }

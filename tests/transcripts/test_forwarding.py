@@ -188,6 +188,14 @@ def test_strangers_may_not_speak_of_a_circuit(message):
         t.from_(8) >> message
 
 
+@pytest.mark.requirement("QS-L3-023")
+@pytest.mark.parametrize(("origin", "there"), [(1, 3), (3, 1)])
+def test_a_track_goes_away_from_its_origin(origin, there):
+    t = middle() >> ok(1, 0, 10) >> ok(3, 0, 20) >> Swapped(10, 20, 0)
+    t.from_(origin) >> track(origin, 0, 0)
+    t.exactly(Send(there, track(origin, 0, 0)))
+
+
 @pytest.mark.requirement("QS-L3-043")
 def test_only_the_side_of_the_head_starts_and_stops():
     t = middle()
