@@ -32,6 +32,7 @@ def _wish(end: FlowEnd) -> Wish:
 
 
 DIRECTIONS = frozenset({"directions"})
+CERTAIN = frozenset({"certain-bell"})
 """Measurements along any direction, not only X, Y and Z."""
 
 
@@ -128,7 +129,13 @@ def qstack_applications() -> list[Offer]:
             CorrelationOptions,
             "bits of pairs that both ends measure as they are made, compared",
         ),
-        Offer("teleport", _teleport, TeleportOptions, "qubits in six known states, and how many arrive as they were"),
+        Offer(
+            "teleport",
+            _teleport,
+            TeleportOptions,
+            "qubits in six known states, and how many arrive as they were",
+            needs=lambda options: CERTAIN,
+        ),
         Offer(
             "chsh",
             _chsh,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from qstack.conformance.application_talk import ESTIMATE, FLOW, NUMBER, Flow, MakeApplication
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.marks import Unsupported, extended, requirement
 from qstack.conformance.refusals import refuses
 from qstack.conformance.stand import Make, expect, site
 from qstack.conformance.transcript import Transcript
@@ -87,6 +87,7 @@ class ApplicationSuite:
         expect(end, end.all(Finished) == [Finished(FLOW, Reason.NO_ROUTE)], "Finished with NO_ROUTE, once")
 
     @requirement("QS-L5-013")
+    @extended("random-choices")
     def test_without_entropy_nothing_is_chosen(self, make: MakeApplication) -> None:
         """An application that draws bits measures nothing before it has some."""
         if not any(end.all(DrawBits) for end in Flow(make).ends.values()):
@@ -104,6 +105,7 @@ class ApplicationSuite:
             expect(first.ends[node], first.ends[node].lines == again.ends[node].lines, "the same dialogue again")
 
     @requirement("QS-L5-006")
+    @extended("counts-of-errors")
     def test_perfect_pairs_have_no_errors(self, make: MakeApplication) -> None:
         """Whatever their index."""
         flows = [Flow(make, seed) for seed in (1, 2)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import cos, pi, sin
 from typing import Any, ClassVar
 
+from qstack.conformance.chance import seeded
 from qstack.conformance.transcript import Transcript
 from qstack.core.nouns import Cancel, Note, Noun, Send, Set
 from qstack.plugin.chance import generator
@@ -91,7 +92,7 @@ class Flow:
     """
 
     def __init__(self, make: MakeApplication, seed: int = 1, *, entropy: bool = True, fail: int = 0) -> None:
-        self.draw = generator(seed, 0, "application")
+        self.draw = generator(seeded(seed), 0, "application")
         self.entropy, self.fail = entropy, fail
         self.ends = {}
         for node in (1, 2):

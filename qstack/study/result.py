@@ -296,6 +296,11 @@ def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: st
                 "b": plan.names[link.ends[1]],
                 "requests": network.requests[frozenset(link.ends)],
                 "pairs": network.medium.pairs(link.ends),
+                **(
+                    {"up_s": [[t * 1e-12 for t in window] for window in link.sheet.windows]}
+                    if link.sheet.phases
+                    else {}
+                ),
             }
             for link in plan.links
         ],
@@ -338,6 +343,7 @@ def _node(network: Network, number: int, name: str, seconds: float) -> dict[str,
     return {
         "name": name,
         "swaps": counts["swaps"],
+        **({"swaps_failed": counts["swaps_failed"]} if "swaps_failed" in counts else {}),
         "discards": counts["discards"],
         "messages": network.simulation.messages[number],
         "memories": counts["memories"],
