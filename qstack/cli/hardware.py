@@ -123,6 +123,9 @@ def show(name: str, *, lengths: list[float], attenuation: float, medium: str, as
     click.echo(
         "\nStorage never falls to 1/e." if lasting == float("inf") else f"\nStorage falls to 1/e in {lasting:.3g} s."
     )
+    harm = platform.memory.dephasing_attempts
+    if harm < float("inf"):
+        click.echo(f"Attempts of its node dephase what is stored: coherence falls to 1/e over {harm:g} of them.")
     click.echo(f"Two such nodes on a fibre of {attenuation:g} dB/km, with {platform.memories} memories a link:\n")
     _distances(distances)
     if plot is not None:

@@ -95,7 +95,7 @@ class ExactDevice(NodeDevice):
         """Make a data qubit: half of a perfect pair whose other half was found in the conjugate state."""
         slot = Slot(self, ctx.now)
         pair = ExactPair(0, 1.0, 1.0, 1.0)
-        pair.a = half = ExactHalf(pair, self.device.law, ctx.now, slot, 0)
+        pair.a = half = ExactHalf(pair, self.law(ctx.now), ctx.now, slot, 0)
         pair.b = other = ExactHalf(pair, None, ctx.now, slot, 1)
         x, y, z = vector(req.polar, req.azimuth)
         other.effect = np.array([1.0, x, -y, z]) / 2

@@ -25,6 +25,7 @@ from qstack.core.errors import PhysicsError
 from qstack.core.nouns import Noun
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
+from qstack.hardware.tally import Counted, Noted, worn
 from qstack.plugin.contracts import Outcome
 from qstack.services.device import Herald, Missed
 
@@ -79,6 +80,8 @@ class End:
         Factor 1 - 2m of its readout.
     gate
         Factor 1 - q of its two-qubit gate.
+    tally
+        The node's attempts, if they dephase what it has stored.
     """
 
     node: int
@@ -90,6 +93,7 @@ class End:
     reply: int
     readout: float = 1.0
     gate: float = 1.0
+    tally: Counted | Noted | None = None
 
 
 class Success:
@@ -118,9 +122,11 @@ class Lane:
         Whether an end keeps its qubit.
     next
         The success that the attempts now being made will end with; None if none are made.
+    pace
+        How often each end attempts, alone or not, as its node has been told [ps]; 0 is not at all.
     """
 
-    __slots__ = ("agreed", "aid", "free", "index", "kept", "link", "modes", "next")
+    __slots__ = ("agreed", "aid", "free", "index", "kept", "link", "modes", "next", "pace")
 
     def __init__(self, link: Link, index: int) -> None:
         self.link = link
@@ -131,6 +137,7 @@ class Lane:
         self.agreed = False
         self.kept = True
         self.next: Success | None = None
+        self.pace = [0, 0]
 
     def want(self, side: int, aid: int, mode: Mode) -> None:
         """Take what an end wants from now on."""
@@ -145,6 +152,8 @@ class Lane:
         """Give this end's memory back; attempts go on."""
         free = self.free
         free[side] = True
+        if self.link.counted:
+            self.link.settle(self, now)
         if free[1 - side] and self.agreed and self.next is None:
             self.link.resume(self, now)
 
@@ -173,6 +182,8 @@ class Link:
         Tells whether the REPLY of a success is lost on its way to an end, from side (0 or 1) and number; None loses none.
     mute
         Tells whether a GEN is lost on its way to the midpoint, from its side; None loses none.  Skip-ahead has no GENs.
+    counted
+        Sides whose node counts its attempts.
     pair_type, half_type
         How a tier keeps the state of a pair.
     """
@@ -205,6 +216,10 @@ class Link:
         self.mute: Callable[[int], bool] | None = None
         self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
         self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
+        self.counted = [side for side, end in enumerate(ends) if end.tally is not None]
+        for end in ends:
+            if end.tally is not None:
+                end.tally.horizon = max(end.tally.horizon, slowest)
 
     def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
         """Take one end's new standing answer."""
@@ -213,6 +228,16 @@ class Link:
     def resume(self, lane: Lane, now: int) -> None:
         """Go on attempting on a lane of which a memory has become free."""
         raise NotImplementedError
+
+    def cycle(self, lane: Lane) -> int:
+        """Return the time between attempts of a lane [ps], 0 if no end wants to attempt."""
+        wanted = [mode for aid, free, mode in zip(lane.aid, lane.free, lane.modes, strict=True) if aid >= 0 and free]
+        if not wanted:
+            return 0
+        return max(self.kept_cycles[row] if keep else self.measured_cycles[row] for row, keep, _ in wanted)
+
+    def settle(self, lane: Lane, now: int) -> None:
+        """Tell the nodes from when on a lane attempts at another pace; of use where attempts are counted."""
 
     def announce(self, row: int) -> Outcome:
         """Draw what a success announces."""
@@ -232,8 +257,10 @@ class Link:
         half_type = self.half_type
         pair = self.pair_type(bell, *outcome.correlators)
         born_a, born_b = begin + a.emit, begin + b.emit
-        pair.a = half_a = half_type(pair, a.law, born_a, lane, 0)
-        pair.b = half_b = half_type(pair, b.law, born_b, lane, 1)
+        law_a = a.law if a.tally is None else worn(a.law, a.tally, born_a)
+        law_b = b.law if b.tally is None else worn(b.law, b.tally, born_b)
+        pair.a = half_a = half_type(pair, law_a, born_a, lane, 0)
+        pair.b = half_b = half_type(pair, law_b, born_b, lane, 1)
         if success.modes[0][1] and success.modes[1][1] and self.deaf is None:
             qubit = self.numbers()
             lane.free[:] = _FULL
@@ -322,6 +349,8 @@ class LaneLink(Link):
             elif not success.kept:
                 self._catch_up(lane, success, now)
         lane.want(side, aid, mode)
+        if self.counted:
+            self.settle(lane, now)
         if lane.agreed and lane.next is None and lane.free[0] and lane.free[1]:
             self.resume(lane, now)
 
@@ -344,6 +373,27 @@ class LaneLink(Link):
             begin = (-(-now // cycle) + int(attempts)) * cycle
             lane.next = success = Success(lane, begin)
             self.clock.at(begin + self.first_reply, self.succeed, success)
+            if lane.kept and self.counted:
+                self.clock.at(begin + 1, self._fill, success)
+
+    def settle(self, lane: Lane, now: int) -> None:
+        """Tell the nodes from when on a lane attempts at another pace."""
+        cycle = self.cycle(lane)
+        for side in self.counted:
+            pace = cycle if lane.aid[side] >= 0 and lane.free[side] else 0
+            tally = self.ends[side].tally
+            if pace != lane.pace[side] and isinstance(tally, Counted):
+                tally.change(now, lane.pace[side], pace)
+                lane.pace[side] = pace
+
+    def _fill(self, success: Success) -> None:
+        """Have memories full from the attempt on that succeeds, though nobody knows yet: they attempt no more."""
+        if success.void:
+            return
+        for side, (_, keep, _) in enumerate(success.modes):
+            if keep:
+                success.lane.free[side] = False
+        self.settle(success.lane, success.begin + 1)
 
     def succeed(self, success: Success) -> None:
         """Make the pair when the first answer arrives."""

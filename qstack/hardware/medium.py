@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from qstack.core.clock import Clock
 from qstack.core.errors import ConfigError, LocalProtocolError
@@ -16,6 +17,7 @@ from qstack.hardware.each import EachLink
 from qstack.hardware.lanes import End, LaneLink, Link, Setting
 from qstack.hardware.pairs import Half, Law, measure, swap
 from qstack.hardware.randomness import Stream
+from qstack.hardware.tally import Counted, Noted, worn
 from qstack.quantum.purification import bbpssw, dejmps
 from qstack.services.bell import Basis
 from qstack.services.device import (
@@ -61,6 +63,8 @@ class Device:
         How long these take [ps]; the memories are busy until then.
     gate
         Factor 1 - q of its two-qubit gate.
+    lasting
+        Attempts of the node until the coherence of what it has stored falls to 1/e; infinite if they do no harm.
     """
 
     law: Law | None
@@ -69,6 +73,7 @@ class Device:
     swap_time: int = 0
     readout_time: int = 0
     gate: float = 1.0
+    lasting: float = inf
 
 
 class Medium:
@@ -116,6 +121,7 @@ class Medium:
         self.links: dict[tuple[int, int], Link] = {}
         self.ports: dict[int, dict[int, tuple[Link, int]]] = {}
         self.devices: dict[int, Device] = {}
+        self.tallies: dict[int, Counted | Noted | None] = {}
         self.feeds: dict[int, Callable[[Noun, int], None]] = {}
         self.numbers = itertools.count(1).__next__
         self.schemes: Mapping[str, Combine] = {"bbpssw": bbpssw, "dejmps": dejmps}
@@ -125,6 +131,8 @@ class Medium:
         self.qubits[number] = {}
         self.ports[number] = {}
         self.devices[number] = device
+        wears = device.lasting < inf
+        self.tallies[number] = (Counted if self.midpoint is None else Noted)(device.lasting) if wears else None
         if feed is not None:
             self.feeds[number] = feed
 
@@ -149,6 +157,7 @@ class Medium:
                 reply[side],
                 self.devices[node].readout,
                 self.devices[node].gate,
+                self.tallies[node],
             )
             for side, (node, peer) in enumerate((ends, ends[::-1]))
         )
@@ -231,6 +240,10 @@ class NodeDevice:
     def _unknown(self, qubit: int) -> LocalProtocolError:
         return LocalProtocolError(f"node {self.node} holds no qubit {qubit}", "QS-L1-010")
 
+    def law(self, now: int) -> Law | None:
+        """Return how a qubit decays that is stored from now on."""
+        return worn(self.device.law, self.medium.tallies[self.node], now)
+
     def trigger(self, req: Trigger, ctx: Context) -> Outputs:
         """Change the standing answer of a lane."""
         try:
@@ -291,7 +304,7 @@ class NodeDevice:
     def prepare(self, req: Prepare, ctx: Context) -> Outputs:
         """Make a data qubit."""
         qubit = self.medium.numbers()
-        self.qubits[qubit] = prepared(axis(req.polar, req.azimuth), self.device.law, Slot(self, ctx.now))
+        self.qubits[qubit] = prepared(axis(req.polar, req.azimuth), self.law(ctx.now), Slot(self, ctx.now))
         return (Prepared(qubit, req.purpose),)
 
     def bell_measure(self, req: BellMeasure, ctx: Context) -> Outputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from qstack.core.clock import Clock
 from qstack.core.layer import Handler, Layer
@@ -32,11 +33,11 @@ class TotalAge:
 
 
 def law_of(memory: MemoryModel) -> Law | None:
-    """Return the decay law of a memory; None if it never decays."""
+    """Return the decay law of a memory; None if nothing ever happens to what it stores."""
     if not isinstance(memory, RelaxingMemory):
         return TotalAge(memory)
-    t1, t2 = (float("inf") if t >= FOR_EVER else float(t) for t in (memory.relaxation_time, memory.coherence_time))
-    return None if t1 == t2 == float("inf") else Exponential(t1, t2)
+    t1, t2 = (inf if t >= FOR_EVER else float(t) for t in (memory.relaxation_time, memory.coherence_time))
+    return None if t1 == t2 == memory.dephasing_attempts == inf else Exponential(t1, t2)
 
 
 def device_of(platform: Platform) -> Device:
@@ -48,6 +49,7 @@ def device_of(platform: Platform) -> Device:
         swap_time=platform.swap_time,
         readout_time=platform.readout_time,
         gate=1 - platform.gate_noise,
+        lasting=platform.memory.dephasing_attempts,
     )
 
 

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from math import exp, inf
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -32,7 +33,7 @@ from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
 from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium
 from qstack.plugin.sheet import Cost, Origin, check_origins
-from qstack.plugin.units import Duration, Fraction
+from qstack.plugin.units import Attempts, Duration, Fraction
 from qstack.quantum.memory import Decay
 from qstack.services.strategies import Storage
 
@@ -81,7 +82,16 @@ class HardwareModel(Options):
 
 
 class MemoryModel(HardwareModel):
-    """How one stored qubit decays."""
+    """How one stored qubit decays.
+
+    Parameters
+    ----------
+    dephasing_attempts
+        Entanglement attempts of its node until the coherence of a stored qubit has fallen to 1/e: N of exp(-n/N).  Every
+        attempt applies Z with probability (1 - exp(-1/N)) / 2; infinite if attempts do no harm.
+    """
+
+    dephasing_attempts: Attempts = inf
 
     @abstractmethod
     def decay(self, age_s: float) -> Decay:
@@ -97,6 +107,19 @@ class MemoryModel(HardwareModel):
         def kept(age: int) -> float:
             lost = decay(age * 1e-12)
             return (2 * lost.xy + lost.z) / 3
+
+        return kept
+
+    def survival_among(self, rate: float) -> Storage:
+        """Return `survival` while the node makes attempts at a rate [1/ps]: what a node expects that is never idle."""
+        harm = rate / self.dephasing_attempts
+        if not harm:
+            return self.survival()
+        decay = self.decay
+
+        def kept(age: int) -> float:
+            lost = decay(age * 1e-12)
+            return (2 * lost.xy * exp(-harm * age) + lost.z) / 3
 
         return kept
 

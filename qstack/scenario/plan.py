@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from qstack.core.errors import PhysicsError
@@ -177,10 +178,11 @@ def _links(
 def _view(
     scenario: Scenario, graph: Graph, platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]
 ) -> NetworkView:
-    kinds: dict[int, Storage] = {}
-    for platform in platforms:
-        kinds.setdefault(id(platform), platform.memory.survival())
-    storage = tuple(kinds[id(platform)] for platform in platforms)
+    kinds: dict[tuple[int, float], Storage] = {}
+    rates = _attempts(platforms, links)
+    for platform, rate in zip(platforms, rates, strict=True):
+        kinds.setdefault((id(platform), rate), platform.memory.survival_among(rate))
+    storage = tuple(kinds[id(platform), rate] for platform, rate in zip(platforms, rates, strict=True))
     policy = getattr(scenario.stack.network.options, "cutoff", None)
     distillation = distillation_of(scenario.stack.link.options)
     edges = tuple(
@@ -195,6 +197,18 @@ def _view(
         storage=storage,
         cutoff=policy.make()(storage) if policy is not None else 0,
     )
+
+
+def _attempts(platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]) -> list[float]:
+    """Return how often each node attempts while it keeps a qubit, if that harms it [1/ps].
+
+    It keeps what it makes, and is never idle but on the lane whose qubit is kept: the most that a stored qubit can see.
+    """
+    lanes: dict[int, list[float]] = {n: [] for n, p in enumerate(platforms) if p.memory.dephasing_attempts < inf}
+    for link in links:
+        for end in lanes.keys() & set(link.ends):
+            lanes[end] += [1 / link.sheet.kept_cycle] * link.sheet.lanes
+    return [sum(rates) - min(rates) if (rates := lanes.get(n)) else 0.0 for n in range(len(platforms))]
 
 
 def _rows(link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...]) -> tuple[Row, ...]:
