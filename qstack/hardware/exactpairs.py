@@ -121,6 +121,10 @@ class ExactPair(Pair):
         self.bell = bell
         self.t = exact.from_correlators((x, y, z), bell)
 
+    def begin(self, state: Sequence[Sequence[float]]) -> None:
+        """Take up a state, whole."""
+        self.t = np.array(state)
+
     def overlap(self, bell: int) -> float:
         """Return the overlap with a Bell state, each half as it was last touched and as if none had been measured."""
         return float(BELL_SIGNS[bell] @ np.diag(self.t)) / 4

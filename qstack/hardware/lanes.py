@@ -256,6 +256,8 @@ class Link:
         index, bell = lane.index, outcome.bell
         half_type = self.half_type
         pair = self.pair_type(bell, *outcome.correlators)
+        if outcome.state is not None:
+            pair.begin(outcome.state)
         born_a, born_b = begin + a.emit, begin + b.emit
         law_a = a.law if a.tally is None else worn(a.law, a.tally, born_a)
         law_b = b.law if b.tally is None else worn(b.law, b.tally, born_b)

@@ -7,6 +7,7 @@ each half has its own clock, because each ages from its own emission and stops w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,6 +65,9 @@ class Pair:
         self.x = x
         self.y = y
         self.z = z
+
+    def begin(self, state: Sequence[Sequence[float]]) -> None:
+        """Take up a state of which the correlators are the twirl: this tier has no more than them."""
 
     @property
     def fidelity(self) -> float:
