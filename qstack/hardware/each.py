@@ -33,6 +33,8 @@ class EachLane(Lane):
     def release(self, side: int, now: int) -> None:
         """Give this end's memory back; it attempts again, whatever the other end does."""
         self.free[side] = True
+        if self.link.exchange is not None:
+            self.link.exchange.release(self, side)
         self.link.resume(self, now)
 
 
@@ -73,12 +75,17 @@ class EachLink(Link):
 
     def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
         """Take one end's new standing answer: it holds from the next cycle on."""
+        cycle = self.cycle(lane)
         lane.want(side, aid, mode)
+        if self.exchange is not None and lane.open and not lane.agreed and all(lane.free):
+            self.exchange.close(lane, cycle, now)
         self.resume(lane, now)
 
     def resume(self, lane: Lane, now: int) -> None:
         """Put the lane's next cycle on the heap if an end wants it."""
         assert isinstance(lane, EachLane)
+        if self.exchange is not None and not self.exchange.admit(lane, now):
+            return
         cycle = self.cycle(lane)
         if cycle and not lane.pending:
             lane.pending = True

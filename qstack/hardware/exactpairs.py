@@ -181,6 +181,10 @@ class ExactHalf(Half):
         if decay.shift:
             view[3] += decay.shift * view[0]
 
+    def depolarise(self, factor: float) -> None:
+        """Apply the noise of an operation that leaves this half as it is by a factor, and fully mixed otherwise."""
+        self.apply(exact.depolarising(1 - factor))
+
     def apply(self, channel: Real) -> None:
         """Apply a channel."""
         view = self.view if self.after is None else self.after

@@ -26,6 +26,7 @@ from qstack.core.nouns import Noun
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
 from qstack.hardware.tally import Counted, Noted, worn
+from qstack.hardware.register import Exchange
 from qstack.plugin.contracts import Outcome
 from qstack.services.device import Herald, Missed
 
@@ -122,11 +123,13 @@ class Lane:
         Whether an end keeps its qubit.
     next
         The success that the attempts now being made will end with; None if none are made.
+    open
+        Whether it has the communication qubits that it needs where nodes share them.
     pace
         How often each end attempts, alone or not, as its node has been told [ps]; 0 is not at all.
     """
 
-    __slots__ = ("agreed", "aid", "free", "index", "kept", "link", "modes", "next", "pace")
+    __slots__ = ("agreed", "aid", "free", "index", "kept", "link", "modes", "next", "open", "pace")
 
     def __init__(self, link: Link, index: int) -> None:
         self.link = link
@@ -137,6 +140,7 @@ class Lane:
         self.agreed = False
         self.kept = True
         self.next: Success | None = None
+        self.open = False
         self.pace = [0, 0]
 
     def want(self, side: int, aid: int, mode: Mode) -> None:
@@ -154,6 +158,8 @@ class Lane:
         free[side] = True
         if self.link.counted:
             self.link.settle(self, now)
+        if self.link.exchange is not None:
+            self.link.exchange.release(self, side)
         if free[1 - side] and self.agreed and self.next is None:
             self.link.resume(self, now)
 
@@ -184,6 +190,8 @@ class Link:
         Tells whether a GEN is lost on its way to the midpoint, from its side; None loses none.  Skip-ahead has no GENs.
     counted
         Sides whose node counts its attempts.
+    exchange
+        Who may attempt, if an end has a register of qubits that its lanes share; None otherwise.
     pair_type, half_type
         How a tier keeps the state of a pair.
     """
@@ -216,6 +224,7 @@ class Link:
         self.mute: Callable[[int], bool] | None = None
         self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
         self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
+        self.exchange: Exchange | None = None
         self.counted = [side for side, end in enumerate(ends) if end.tally is not None]
         for end in ends:
             if end.tally is not None:
@@ -231,6 +240,8 @@ class Link:
 
     def cycle(self, lane: Lane) -> int:
         """Return the time between attempts of a lane [ps], 0 if no end wants to attempt."""
+        if self.exchange is not None and not lane.open:
+            return 0
         wanted = [mode for aid, free, mode in zip(lane.aid, lane.free, lane.modes, strict=True) if aid >= 0 and free]
         if not wanted:
             return 0
@@ -268,6 +279,9 @@ class Link:
             lane.free[:] = _FULL
             a.qubits[qubit] = half_a
             b.qubits[qubit] = half_b
+            if self.exchange is not None:
+                self.exchange.fill(lane, 0, half_a, begin + a.reply)
+                self.exchange.fill(lane, 1, half_b, begin + b.reply)
             for_a = Herald(a.peer, index, aid, sequence, bell, qubit, born_a, -1, -1)
             for_b = Herald(b.peer, index, aid, sequence, bell, qubit, born_b, -1, -1)
             if self.together and not (self.replies[0] or self.replies[1]):
@@ -299,6 +313,10 @@ class Link:
                 self._send_back(side, Herald(*where, qubit, half.born, -1, -1), success.begin)
             else:
                 self._send_back(side, Herald(*where, -1, half.born, *self._measured(end, half, bases)), success.begin)
+        if self.exchange is not None and success.kept:
+            for side, (end, half, (_, keep, _)) in enumerate(zip(self.ends, halves, success.modes, strict=True)):
+                self.exchange.fill(lane, side, half if keep and side not in lost else None, success.begin + end.reply)
+            self.settle(lane, self.clock.now)
         for side in lost:
             if success.modes[side][1]:
                 lane.release(side, self.clock.now)
@@ -350,7 +368,10 @@ class LaneLink(Link):
                 lane.next = None
             elif not success.kept:
                 self._catch_up(lane, success, now)
+        cycle = self.cycle(lane)
         lane.want(side, aid, mode)
+        if lane.open and not lane.agreed and lane.next is None and self.exchange is not None:
+            self.exchange.close(lane, cycle, now)
         if self.counted:
             self.settle(lane, now)
         if lane.agreed and lane.next is None and lane.free[0] and lane.free[1]:
@@ -368,6 +389,8 @@ class LaneLink(Link):
 
     def resume(self, lane: Lane, now: int) -> None:
         """Draw the lane's next success among the attempts that begin from now on; both ends agree on them."""
+        if self.exchange is not None and not self.exchange.admit(lane, now):
+            return
         row = lane.modes[0][0]
         attempts = self.draw.exponential() * self.scales[row]
         if attempts != inf:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
@@ -17,6 +17,7 @@ from qstack.hardware.each import EachLink
 from qstack.hardware.lanes import End, LaneLink, Link, Setting
 from qstack.hardware.pairs import Half, Law, measure, swap
 from qstack.hardware.randomness import Stream
+from qstack.hardware.register import Exchange, Register
 from qstack.hardware.tally import Counted, Noted, worn
 from qstack.quantum.purification import bbpssw, dejmps
 from qstack.services.bell import Basis
@@ -63,6 +64,10 @@ class Device:
         How long these take [ps]; the memories are busy until then.
     gate
         Factor 1 - q of its two-qubit gate.
+    cooled_at
+        When it is cold [ps]: it makes no attempts before.
+    register
+        Qubits that the lanes of the node share; None if each lane has a communication qubit of its own.
     lasting
         Attempts of the node until the coherence of what it has stored falls to 1/e; infinite if they do no harm.
     """
@@ -74,6 +79,8 @@ class Device:
     readout_time: int = 0
     gate: float = 1.0
     lasting: float = inf
+    register: Register | None = None
+    cooled_at: int = 0
 
 
 class Medium:
@@ -121,6 +128,7 @@ class Medium:
         self.links: dict[tuple[int, int], Link] = {}
         self.ports: dict[int, dict[int, tuple[Link, int]]] = {}
         self.devices: dict[int, Device] = {}
+        self.exchange = Exchange(clock)
         self.tallies: dict[int, Counted | Noted | None] = {}
         self.feeds: dict[int, Callable[[Noun, int], None]] = {}
         self.numbers = itertools.count(1).__next__
@@ -131,6 +139,8 @@ class Medium:
         self.qubits[number] = {}
         self.ports[number] = {}
         self.devices[number] = device
+        if device.register is not None:
+            self.exchange.registers[number] = replace(device.register)
         wears = device.lasting < inf
         self.tallies[number] = (Counted if self.midpoint is None else Noted)(device.lasting) if wears else None
         if feed is not None:
@@ -163,6 +173,8 @@ class Medium:
         )
         given = (self.clock, (a, b), lanes, settings, Stream(self.seed, self.shot, name), self.numbers)
         link = self.skipping(*given) if self.midpoint is None else self.attempting(*given, self.midpoint(ends))
+        if self.exchange.registers.keys() & set(ends):
+            link.exchange = self.exchange
         self.links[ends] = link
         self.ports[ends[0]][ends[1]] = (link, 0)
         self.ports[ends[1]][ends[0]] = (link, 1)
@@ -205,6 +217,7 @@ class NodeDevice:
         self.device = medium.devices[node]
         self.swaps = 0
         self.discards = 0
+        self.wanted: dict[tuple[int, int], Trigger] = {}
         self.busy = 0  # [ps], of all memories together
 
     def table(self) -> dict[type[Noun], Handler]:
@@ -251,8 +264,20 @@ class NodeDevice:
             lane = link.lanes[req.lane]
         except LookupError:
             raise LocalProtocolError(f"node {self.node} has no lane {req.lane} towards node {req.peer}") from None
+        if ctx.now < self.device.cooled_at:
+            if not self.wanted:
+                self.medium.clock.at(self.device.cooled_at, self._cooled, None)
+            self.wanted[req.peer, req.lane] = req
+            return ()
         link.trigger(side, lane, req.aid, (req.row, req.keep, req.bases), ctx.now)
         return ()
+
+    def _cooled(self, _: None) -> None:
+        """Begin with what is wanted of a device that was warm."""
+        for req in self.wanted.values():
+            link, side = self.ports[req.peer]
+            link.trigger(side, link.lanes[req.lane], req.aid, (req.row, req.keep, req.bases), self.device.cooled_at)
+        self.wanted.clear()
 
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""

@@ -126,6 +126,13 @@ class Half:
             pair.z *= z
         self.touched = now
 
+    def depolarise(self, factor: float) -> None:
+        """Apply the noise of an operation that leaves this half as it is by a factor, and fully mixed otherwise."""
+        pair = self.pair
+        pair.x *= factor
+        pair.y *= factor
+        pair.z *= factor
+
     @property
     def partner(self) -> Half:
         """The other half of the pair."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 
 from qstack.core.clock import Clock
@@ -12,6 +12,7 @@ from qstack.core.nouns import Noun
 from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.models import RelaxingMemory
+from qstack.hardware.register import Register
 from qstack.hardware.pairs import Exponential, Law
 from qstack.plugin.contracts import LinkSheet, MemoryModel, Platform
 from qstack.plugin.units import FOR_EVER
@@ -50,6 +51,8 @@ def device_of(platform: Platform) -> Device:
         readout_time=platform.readout_time,
         gate=1 - platform.gate_noise,
         lasting=platform.memory.dephasing_attempts,
+        cooled_at=platform.cooled_at,
+        register=platform.qubits and Register(*(getattr(platform.qubits, field.name) for field in fields(Register))),
     )
 
 

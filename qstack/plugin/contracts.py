@@ -32,7 +32,7 @@ from qstack.core.errors import PhysicsError, PluginError
 from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
 from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium
-from qstack.plugin.sheet import Cost, Origin, check_origins
+from qstack.plugin.sheet import Cost, Origin, SharedQubits, check_origins
 from qstack.plugin.units import Attempts, Duration, Fraction
 from qstack.quantum.memory import Decay
 from qstack.services.strategies import Storage
@@ -220,7 +220,11 @@ class Platform(Options):
     memory, interface
         Storage, and the making of entanglement.
     memories
-        Communication qubits per link [1].
+        How many pairs each link of the node may hold [1]; a communication qubit for each, unless `qubits` says how many.
+    qubits
+        Communication and storage qubits that the links of the node share; None if none are shared.
+    cooled_at
+        When the cryostat is cold [ps]: the node makes no attempts before.
     gate_noise
         Probability q that a two-qubit gate leaves the fully mixed state.
     readout_error
@@ -248,6 +252,8 @@ class Platform(Options):
     swap_time: Duration = 0
     readout_time: Duration = 0
     readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
+    qubits: SharedQubits | None = None
+    cooled_at: Duration = 0
     cost: Cost | None = None
     origins: tuple[Origin, ...] = ()
 
