@@ -20,9 +20,10 @@ from qstack.core.nouns import Noun
 from qstack.hardware.dataqubits import Slot, vector
 from qstack.hardware.each import EachLink
 from qstack.hardware.exactpairs import ExactHalf, ExactPair, Instruments, WholeDecay, measure, swap
-from qstack.hardware.lanes import End, LaneLink
+from qstack.hardware.lanes import End
 from qstack.hardware.medium import Combine, NodeDevice
 from qstack.hardware.pairs import Half
+from qstack.hardware.skipping import LaneLink
 from qstack.hardware.tier import CorrelatorTier, device_of
 from qstack.plugin.contracts import LinkSheet, Platform
 from qstack.quantum import exact

@@ -14,10 +14,11 @@ from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.nouns import Indication, Noun
 from qstack.hardware.dataqubits import Slot, axis, prepared
 from qstack.hardware.each import EachLink
-from qstack.hardware.lanes import End, LaneLink, Link, Setting
+from qstack.hardware.lanes import End, Link, Setting
 from qstack.hardware.pairs import Half, Law, measure, swap
 from qstack.hardware.randomness import Stream
 from qstack.hardware.register import Exchange, Register
+from qstack.hardware.skipping import LaneLink
 from qstack.hardware.tally import Counted, Noted, worn
 from qstack.quantum.purification import bbpssw, dejmps
 from qstack.services.bell import Basis

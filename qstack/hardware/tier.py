@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import inf
 
 from qstack.core.clock import Clock
@@ -12,9 +12,10 @@ from qstack.core.nouns import Noun
 from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.models import RelaxingMemory
-from qstack.hardware.register import Register
 from qstack.hardware.pairs import Exponential, Law
+from qstack.hardware.register import Register
 from qstack.plugin.contracts import LinkSheet, MemoryModel, Platform
+from qstack.plugin.sheet import SharedQubits
 from qstack.plugin.units import FOR_EVER
 from qstack.quantum.states import bell_from_correlators
 from qstack.quantum.swapping import swap_factors
@@ -52,8 +53,14 @@ def device_of(platform: Platform) -> Device:
         gate=1 - platform.gate_noise,
         lasting=platform.memory.dephasing_attempts,
         cooled_at=platform.cooled_at,
-        register=platform.qubits and Register(*(getattr(platform.qubits, field.name) for field in fields(Register))),
+        register=_register(platform.qubits),
     )
+
+
+def _register(qubits: SharedQubits | None) -> Register | None:
+    if qubits is None:
+        return None
+    return Register(qubits.communication, qubits.storage, qubits.move_time, qubits.move_noise)
 
 
 class CorrelatorTier(Medium):

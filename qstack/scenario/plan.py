@@ -9,23 +9,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from qstack.core.errors import PhysicsError
-from qstack.plugin.contracts import Fibre, LinkSheet, Platform, Selection
-from qstack.plugin.distilling import distillation_of, distilled_rows
+from qstack.plugin.contracts import Fibre, LinkSheet, Platform
+from qstack.plugin.distilling import distillation_of
 from qstack.plugin.sites import NetworkView
-from qstack.quantum.swapping import swap_factors
+from qstack.plugin.units import time_text
 from qstack.scenario.faults import TO_MIDPOINT
 from qstack.scenario.problems import Problem, quoted
 from qstack.scenario.schema import Flow, Hardware, Scenario
 from qstack.scenario.topology import Graph, build, some, unknown_node
-from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storage
+from qstack.scenario.view import PAIRS_DISTILLED, places, view_of
+from qstack.services.strategies import NoRoute, Route, Router
 
 Ends = tuple[int, int]
-PAIRS_DISTILLED = 2
-"""Memories that a link needs at each end to distil: one per pair."""
 HOPELESS = 0.1
 """A flow that is expected to deliver fewer pairs than this in the whole run is refused."""
 
@@ -76,7 +74,10 @@ def plan(scenario: Scenario) -> tuple[Plan | None, list[Problem]]:
     links, problems = _links(scenario, graph, number, platforms)
     if problems:
         return None, problems
-    view = _view(scenario, graph, platforms, links)
+    problems = places(graph, platforms, links)
+    if problems:
+        return None, problems
+    view = view_of(scenario, graph, platforms, links)
     flows, problems = _flows(scenario, number, view, links, platforms)
     return Plan(scenario, graph.nodes, platforms, links, flows, view), problems
 
@@ -175,53 +176,6 @@ def _links(
     return tuple(links), problems
 
 
-def _view(
-    scenario: Scenario, graph: Graph, platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]
-) -> NetworkView:
-    kinds: dict[tuple[int, float], Storage] = {}
-    rates = _attempts(platforms, links)
-    for platform, rate in zip(platforms, rates, strict=True):
-        kinds.setdefault((id(platform), rate), platform.memory.survival_among(rate))
-    storage = tuple(kinds[id(platform), rate] for platform, rate in zip(platforms, rates, strict=True))
-    policy = getattr(scenario.stack.network.options, "cutoff", None)
-    distillation = distillation_of(scenario.stack.link.options)
-    edges = tuple(
-        Edge(*link.ends, rows, link.sheet.lanes, link.sheet.delay)
-        for link in links
-        if (rows := _rows(link, distillation, platforms))
-    )
-    return NetworkView(
-        names=graph.nodes,
-        edges=edges,
-        swap_factors=tuple(sum(swap_factors(p.gate_noise, p.readout_error)) / 3 for p in platforms),
-        storage=storage,
-        cutoff=policy.make()(storage) if policy is not None else 0,
-    )
-
-
-def _attempts(platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]) -> list[float]:
-    """Return how often each node attempts while it keeps a qubit, if that harms it [1/ps].
-
-    It keeps what it makes, and is never idle but on the lane whose qubit is kept: the most that a stored qubit can see.
-    """
-    lanes: dict[int, list[float]] = {n: [] for n, p in enumerate(platforms) if p.memory.dephasing_attempts < inf}
-    for link in links:
-        for end in lanes.keys() & set(link.ends):
-            lanes[end] += [1 / link.sheet.kept_cycle] * link.sheet.lanes
-    return [sum(rates) - min(rates) if (rates := lanes.get(n)) else 0.0 for n in range(len(platforms))]
-
-
-def _rows(link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...]) -> tuple[Row, ...]:
-    """Return what a link delivers at each setting, as the node that is asked for a path knows it."""
-    if distillation is None:
-        return link.sheet.rows
-    if link.sheet.lanes < PAIRS_DISTILLED:
-        return ()
-    here = platforms[link.ends[0]]
-    scheme = distillation.make(gate_noise=here.gate_noise, readout_error=here.readout_error)
-    return distilled_rows(link.sheet.rows, scheme)
-
-
 def _flows(
     scenario: Scenario,
     number: dict[str, int],
@@ -240,11 +194,12 @@ def _flows(
         route = router(source, target, flow.min_fidelity) if router else None
         why = route.why if isinstance(route, NoRoute) else ""
         if isinstance(route, Route):
-            seconds = (scenario.run.until - flow.start) * 1e-12
+            start, warm = max((flow.start, -1), *((platforms[node].cooled_at, node) for node in route.path))
+            seconds = max(0, scenario.run.until - start) * 1e-12
             if route.rate * seconds < HOPELESS:
                 why = (
                     f"about {route.rate:.1e} pairs/s can be expected over {view.walk(route.path)}, "
-                    f"fewer than {HOPELESS} in the {seconds:g} s of the run."
+                    f"fewer than {HOPELESS} in the {seconds:g} s of the run{_until_cold(view, platforms, warm)}."
                 )
         if why and route is not None:
             key = "min_fidelity" if isinstance(route, NoRoute) and route.path else "to"
@@ -252,6 +207,12 @@ def _flows(
             problems.append(Problem(("flows", i, key), f"{quoted(flow.name)} cannot be served: {why}", hints))
         flows.append(PlannedFlow(i, flow, source, target, route if isinstance(route, Route) else None))
     return tuple(flows), problems
+
+
+def _until_cold(view: NetworkView, platforms: tuple[Platform, ...], node: int) -> str:
+    return (
+        f" that are left when {view.names[node]} is cold at {time_text(platforms[node].cooled_at)}" if node >= 0 else ""
+    )
 
 
 def _worst(
