@@ -270,6 +270,8 @@ class NodeDevice:
                 self.medium.clock.at(self.device.cooled_at, self._cooled, None)
             self.wanted[req.peer, req.lane] = req
             return ()
+        if self.wanted:  # it has just become cold: what is wanted now is not what was
+            self.wanted.pop((req.peer, req.lane), None)
         link.trigger(side, lane, req.aid, (req.row, req.keep, req.bases), ctx.now)
         return ()
 
@@ -282,7 +284,9 @@ class NodeDevice:
 
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""
-        half = self.take(req.qubit)
+        half = self.qubits.pop(req.qubit, None)
+        if half is None:
+            raise self._unknown(req.qubit)
         now = ctx.now
         self.busy += now - half.born
         if not half.consumed:

@@ -295,6 +295,14 @@ def test_a_warm_device_makes_no_attempts(attempts):
     ]
 
 
+def test_what_is_wanted_at_the_moment_of_the_cold_holds():
+    bench = Bench("correlators", "skip", [platform(), platform(cooled_at="60 ns")], p=1.0)
+    bench.clock.at(60_000, lambda _: bench.want((0, 1), -1), None)  # before the device is cold, in the same moment
+    bench.want((0, 1), 1)
+    bench.clock.run(100_000)
+    assert bench.heard == []
+
+
 @pytest.mark.parametrize("attempts", MODES)
 def test_a_run_waits_for_the_cold_and_says_so(attempts, tmp_path):
     flow = qstack.load(scenario(CHAIN, attempts, number=5, cooled_at="2 s")).run().flows[0]
