@@ -132,7 +132,11 @@ class EachLink(Link):
                 self.station.receive(Gen(end.node, number, lane.aid[side], lane.index, row), end.node, now)
 
     def _tell(self, _: None) -> None:
-        self.create(*self.heralded.popleft())  # in the order of their numbers
+        success, outcome, sequence = self.heralded.popleft()  # in the order of their numbers
+        self.create(success, outcome, sequence)
+        lane = success.lane
+        if self.exchange is not None and self.exchange.contested(lane):
+            self.exchange.take_turns(lane, self.cycle(lane), self.clock.now)
 
     def _send(self, noun: Send, context: Context) -> Outputs:
         reply = noun.message

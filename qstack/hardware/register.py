@@ -4,7 +4,8 @@ A lane of such a node attempts only while it has a communication qubit there.  W
 two ends without delay, first come, first served: a lane that both ends want, with room for its pair at both, waits in
 line until each end has a communication qubit for it.  A pair that is kept holds its communication qubit until it is
 used, or until another lane waits for one and a storage qubit is free: then it is moved there, which takes a gate with
-its time and its noise, and only then the communication qubit attempts again.
+its time and its noise, and only then the communication qubit attempts again.  A lane whose pairs are measured at once
+goes back to the end of the line after a success for which others wait.
 
     lane   CLOSED --wanted, room at both ends--> WAITING --communication qubits at both ends--> OPEN --success--> FULL
               ^-------------------------- no longer wanted ------------------------------------'
@@ -120,6 +121,19 @@ class Exchange:
         lane.open = False
         for side, _ in self._sides(lane):
             self.clock.at(-(-now // cycle) * cycle, self._end, self.places.pop((lane, side)))
+
+    def contested(self, lane: Lane) -> bool:
+        """Tell whether an open lane has what others wait for: one that measures at once fills nothing, and goes on."""
+        if not lane.open:
+            return False
+        taken = [register for _, register in self._sides(lane) if not register.communication]
+        return any(any(r is own for own in taken) for other in self.waiting for _, r in self._sides(other))
+
+    def take_turns(self, lane: Lane, cycle: int, now: int) -> None:
+        """Send an open lane to the end of the line."""
+        self.close(lane, cycle, now)
+        lane.link.settle(lane, now)
+        self.waiting.append(lane)
 
     def fill(self, lane: Lane, side: int, half: Half | None, since: int) -> None:
         """Put a half into the communication qubit that it was made with, or give that back if nothing is kept."""

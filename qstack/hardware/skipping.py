@@ -39,13 +39,7 @@ class LaneLink(Link):
         """Take one end's new standing answer; only attempts that have not begun are drawn anew."""
         if lane.aid[side] == aid and lane.modes[side] == mode:
             return
-        success = lane.next
-        if success is not None:
-            if success.begin >= now:
-                success.void = True
-                lane.next = None
-            elif not success.kept:
-                self._catch_up(lane, success, now)
+        self._redraw(lane, now)
         cycle = self.cycle(lane)
         lane.want(side, aid, mode)
         if lane.open and not lane.agreed and lane.next is None and self.exchange is not None:
@@ -54,6 +48,17 @@ class LaneLink(Link):
             self.settle(lane, now)
         if lane.agreed and lane.next is None and lane.free[0] and lane.free[1]:
             self.resume(lane, now)
+
+    def _redraw(self, lane: Lane, now: int) -> None:
+        """Forget the lane's next success if its attempt has not begun."""
+        success = lane.next
+        if success is None:
+            return
+        if success.begin >= now:
+            success.void = True
+            lane.next = None
+        elif not success.kept:
+            self._catch_up(lane, success, now)
 
     def _catch_up(self, lane: Lane, success: Success | None, now: int) -> None:
         """Draw the measured attempts that followed a success whose answer is still on its way."""
@@ -111,3 +116,7 @@ class LaneLink(Link):
         self.sequence = (sequence + 1) % SEQUENCES
         row = success.modes[0][0]
         self.create(success, self.certain[row] or self.announce(row), sequence)
+        if self.exchange is not None and self.exchange.contested(lane):
+            now = success.begin + self.first_reply
+            self._redraw(lane, now)
+            self.exchange.take_turns(lane, self.cycle(lane), now)

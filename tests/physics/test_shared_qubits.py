@@ -314,3 +314,45 @@ def test_a_run_waits_for_the_cold_and_says_so(attempts, tmp_path):
 def test_a_run_that_ends_before_its_hardware_is_cold_is_refused():
     with pytest.raises(ConfigError, match=r"(?s)fewer than 0\.1 in the 0 s .* when n3 is cold at 2 s"):
         qstack.load(scenario(CHAIN, until="1500 ms", cooled_at="2 s"))
+
+
+# -- measured at once -------------------------------------------------------------------------------------------------
+
+
+def measured(attempts, seed, cycles=12_000):
+    """Return how many pairs of either link a node with one communication qubit makes, and their times [cycles]."""
+    bench = Bench("correlators", attempts, [platform(), platform(shared()), platform()], p=0.1, seed=seed)
+    bench.react = lambda node, noun, now: bench.do(node, device.Free(noun.qubit)) if noun.qubit >= 0 else None
+    bench.want((0, 1), keep=False)
+    bench.want((1, 2), keep=True)
+    bench.clock.run(cycles * CYCLE)
+    return [np.array([now // CYCLE for node, now, _ in bench.heard if node == end]) for end in (0, 2)]
+
+
+@pytest.mark.requirement("QS-L1-029", "QS-L1-374")
+def test_a_link_that_measures_takes_turns_with_one_that_keeps():
+    """One success of each link after the other: A + B attempts, geometric, and no pair of a link follows its own."""
+    samples = {}
+    for seed, mode in enumerate(MODES, 8):
+        one, two = measured(mode, seed)
+        assert abs(len(one) - len(two)) <= 1
+        turns = sorted([(t, 0) for t in one] + [(t, 1) for t in two])
+        assert all(a[1] != b[1] for a, b in itertools.pairwise(turns))
+        samples[mode] = np.diff(one)
+        number = len(samples[mode])
+        assert number > 400
+        assert abs(samples[mode].mean() - 20) < 4 * sqrt(2 * 0.9 / 0.01 / number) + 1
+    skip, each = samples["skip"], samples["each"]
+    assert stats.ks_2samp(skip, each).pvalue > 1e-4
+    assert abs(skip.mean() - each.mean()) < 4 * np.hypot(skip.std() / sqrt(len(skip)), each.std() / sqrt(len(each)))
+
+
+@pytest.mark.parametrize("attempts", MODES)
+def test_two_links_that_measure_take_turns_too(attempts):
+    bench = Bench("correlators", attempts, [platform(), platform(shared()), platform()], p=0.2, seed=4)
+    for ends in bench.links:
+        bench.want(ends, keep=False)
+    bench.clock.run(4000 * CYCLE)
+    nodes = [node for node, _, _ in bench.heard if node != 1]
+    assert len(nodes) > 300
+    assert all(a != b for a, b in itertools.pairwise(nodes))
