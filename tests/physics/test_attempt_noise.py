@@ -15,6 +15,7 @@ import qstack
 from qstack.core.errors import ConfigError, PhysicsError
 from qstack.core.layer import Context
 from qstack.hardware.exact import ExactTier
+from qstack.hardware.midpoint import midpoint
 from qstack.hardware.models import RelaxingMemory
 from qstack.hardware.tally import Counted, Noted
 from qstack.hardware.tier import CorrelatorTier
@@ -23,6 +24,8 @@ from qstack.physical.midpoint import Midpoint
 from qstack.plugin.contracts import Herald, InterfaceModel, LinkSheet, Outcome, Platform
 from qstack.quantum.memory import attempts as closed_form
 from qstack.services import device
+from qstack.services.bell import Basis
+from qstack.study.platforms import over_distance
 
 PERIOD, REPLY = 10_000, 1_000
 LASTING = 12.0
@@ -282,3 +285,45 @@ def test_a_sheet_is_the_same_after_writing():
         memory = RelaxingMemory(dephasing_attempts=lasting)
         assert RelaxingMemory.model_validate(memory.model_dump(mode="json")) == memory
         RelaxingMemory.model_validate_json(memory.model_dump_json())
+
+
+def test_what_a_platform_implies_counts_its_attempts():
+    """The next pair takes 1/p attempts on average; a shared communication qubit makes the pairs of both memories."""
+    data = scenario(lasting="40")["network"]["hardware"]["all"]
+    shared = {**data, "qubits": {"communication": 1, "storage": 1}}
+    (two,), (one,) = (
+        over_distance(qstack.load(with_sheet(sheet)).plan.platforms[0], midpoint, [10.0], 0.2)
+        for sheet in (data, shared)
+    )
+    assert two.views[0].waiting == pytest.approx((2 * exp(-1 / 0.05 / 40) + 1) / 3)
+    assert two.views[0].rate_hz == pytest.approx(2 * one.views[0].rate_hz)
+
+
+def with_sheet(sheet):
+    return {**scenario(), "network": {"chain": {"segments": 1, "length": "10 km"}, "hardware": {"all": sheet}}} | {
+        "flows": [{"name": "pairs", "from": "n0", "to": "n1", "min_fidelity": 0.3, "number": 1}]
+    }
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("attempts", MODES)
+def test_data_qubits_are_stored_qubits(tier, attempts):
+    """A qubit in |+> at 50, three attempts at 400, 800 and 1200: read 0 in X with probability (1 + e^(-3/N)) / 2."""
+    zeros, number = 0, 1500
+    for seed in range(number // 50):
+        bench = Bench(tier, attempts, p=(0.0, 0.0), period=400, seed=seed)
+        made, told = [], []
+        bench.want(1, 2, keep=False)
+
+        def prepare(_, bench=bench, made=made):
+            made += [answer.qubit for _ in range(50) for answer in bench.do(1, device.Prepare(device.TURN // 4, 0, 0))]
+
+        def read(_, bench=bench, made=made, told=told):
+            told += [answer.outcome for qubit in made for answer in bench.do(1, device.Measure(qubit, Basis.X, 0))]
+
+        bench.clock.at(50, prepare, None)
+        bench.clock.at(1250, read, None)
+        bench.clock.run(1250)
+        zeros += told.count(0)
+    p = (1 + exp(-3 / LASTING)) / 2
+    assert abs(zeros - number * p) < 4 * sqrt(number * p * (1 - p))
