@@ -55,12 +55,13 @@ class Counted:
         As in `Tally`.
     """
 
-    __slots__ = ("_changes", "_lanes", "_offset", "horizon", "lasting")
+    __slots__ = ("_changes", "_lanes", "_offset", "_only", "horizon", "lasting")
 
     def __init__(self, lasting: float) -> None:
         self.lasting = possible(lasting)
         self.horizon = 0
         self._lanes: dict[int, int] = {}
+        self._only = (0, 0)  # pace and lanes where all lanes have one pace: pairs are read often
         self._offset = 0
         self._changes: deque[tuple[int, int, int]] = deque()
 
@@ -76,6 +77,7 @@ class Counted:
                     del self._lanes[cycle]
                 self._offset += step * (-now // cycle)
                 changes.append((now, cycle, step))
+        self._only = next(iter(self._lanes.items())) if len(self._lanes) == 1 else (0, 0)
 
     def before(self, time: int) -> int:
         """Return how many attempts began before a time [ps], not longer ago than the horizon."""
@@ -88,10 +90,10 @@ class Counted:
 
     def until(self, now: int) -> int:
         """Return how many attempts began before the present [ps]: no pace has changed since."""
-        total = self._offset
-        for cycle, lanes in self._lanes.items():
-            total -= lanes * (-now // cycle)
-        return total
+        cycle, lanes = self._only
+        if cycle:
+            return self._offset - lanes * (-now // cycle)
+        return self._offset - sum(lanes * (-now // cycle) for cycle, lanes in self._lanes.items())
 
 
 class Noted:

@@ -246,6 +246,14 @@ def test_nobody_waits_for_ever_in_a_ring(attempts):
     assert [flow.delivered for flow in result.flows] == [40] * 5
 
 
+@pytest.mark.parametrize("attempts", MODES)
+def test_lost_answers_cost_pairs_and_no_qubits(attempts):
+    data = scenario(CHAIN, attempts, flows=[("n0", "n3"), ("n2", "n1")], number=60, qubits=NV)
+    lost = {"message": "Reply", "probability": 0.2, "action": "drop", "to": "n1"}
+    data["faults"] = [{**lost, "from": "n0"}, {**lost, "from": "n2"}]
+    assert [flow.delivered for flow in qstack.load(data).run().flows] == [60, 60]
+
+
 def test_sharing_costs_what_the_router_expects_of_it():
     alone, together = (qstack.load(scenario(CHAIN, **sheet)).plan.view for sheet in ({}, {"qubits": NV}))
     for before, after in zip(alone.edges, together.edges, strict=True):
