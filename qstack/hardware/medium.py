@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import inf
 
@@ -141,7 +141,7 @@ class Medium:
         self.ports[number] = {}
         self.devices[number] = device
         if device.register is not None:
-            self.exchange.registers[number] = replace(device.register)
+            self.exchange.registers[number] = device.register.unused()
         wears = device.lasting < inf
         self.tallies[number] = (Counted if self.midpoint is None else Noted)(device.lasting) if wears else None
         if feed is not None:

@@ -16,7 +16,7 @@ goes back to the end of the line after a success for which others wait.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qstack.core.clock import Clock
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from qstack.hardware.pairs import Half
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Register:
-    """The qubits of one node that are free.
+    """The qubits of one node that are free, and who waits for them.
 
     Parameters
     ----------
@@ -38,12 +38,22 @@ class Register:
         From a communication into a storage qubit [ps].
     move_noise
         Probability that the move leaves the fully mixed state.
+    queue
+        Lanes that wait for a communication qubit, here or at their other end.
+    places
+        What is taken.
     """
 
     communication: int
     storage: int = 0
     move_time: int = 0
     move_noise: float = 0.0
+    queue: list[Lane] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+
+    def unused(self) -> Register:
+        """Return a register like this one for another node."""
+        return Register(self.communication, self.storage, self.move_time, self.move_noise)
 
 
 @dataclass(slots=True, eq=False)
@@ -83,38 +93,36 @@ class Exchange:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.registers: dict[int, Register] = {}
-        self.waiting: list[Lane] = []
         self.places: dict[tuple[Lane, int], Place] = {}
 
     def admit(self, lane: Lane, now: int) -> bool:
         """Tell whether a lane may attempt; one that may not waits in line, and is told when it may."""
         if lane.open:
             return True
-        if _ready(lane) and lane not in self.waiting:
-            self.waiting.append(lane)
-            self.serve(now)
+        if _ready(lane) and self._line_up(lane):
+            for _, register in list(self._sides(lane)):
+                self.serve(register, now)
         return False
 
-    def serve(self, now: int) -> None:
+    def serve(self, register: Register, now: int) -> None:
         """Give free communication qubits to the lanes that have waited longest, and make room for the others."""
-        for lane in list(self.waiting):
-            if lane.open or not _ready(lane):
-                if lane in self.waiting:
-                    self.waiting.remove(lane)
-                continue
+        for lane in list(register.queue):
             sides = list(self._sides(lane))
-            if all(register.communication for _, register in sides):
-                self.waiting.remove(lane)
-                for side, register in sides:
-                    register.communication -= 1
-                    self.places[lane, side] = Place(lane, side, register)
+            if lane.open or not _ready(lane):
+                _leave(lane, sides)
+            elif all(own.communication for _, own in sides):
+                _leave(lane, sides)
+                for side, own in sides:
+                    own.communication -= 1
+                    place = self.places[lane, side] = Place(lane, side, own)
+                    own.places.append(place)
                 lane.open = True
                 lane.link.settle(lane, now)
                 lane.link.resume(lane, now)
-                continue
-            for _, register in sides:
-                if not register.communication:
-                    self._make_room(register, now)
+            else:
+                for _, own in sides:
+                    if not own.communication:
+                        self._make_room(own, now)
 
     def close(self, lane: Lane, cycle: int, now: int) -> None:
         """Take a lane's communication qubits when it is no longer wanted: its last attempt fails at the end of its cycle."""
@@ -126,14 +134,13 @@ class Exchange:
         """Tell whether an open lane has what others wait for: one that measures at once fills nothing, and goes on."""
         if not lane.open:
             return False
-        taken = [register for _, register in self._sides(lane) if not register.communication]
-        return any(any(r is own for own in taken) for other in self.waiting for _, r in self._sides(other))
+        return any(register.queue for _, register in self._sides(lane) if not register.communication)
 
     def take_turns(self, lane: Lane, cycle: int, now: int) -> None:
         """Send an open lane to the end of the line."""
         self.close(lane, cycle, now)
         lane.link.settle(lane, now)
-        self.waiting.append(lane)
+        self._line_up(lane)
 
     def fill(self, lane: Lane, side: int, half: Half | None, since: int) -> None:
         """Put a half into the communication qubit that it was made with, or give that back if nothing is kept."""
@@ -145,13 +152,22 @@ class Exchange:
             self._end(self.places.pop((lane, side)))
             return
         place.half, place.since = half, since
-        self.clock.at(since, self._look, None)
+        self.clock.at(since, self._look, place.register)
 
     def release(self, lane: Lane, side: int) -> None:
         """Have the qubit back in which a lane's half was."""
         place = self.places.pop((lane, side), None)
         if place is not None:
             self._end(place)
+
+    def _line_up(self, lane: Lane) -> bool:
+        """Have a lane wait at each end, and tell whether it has not waited already."""
+        queues = [register.queue for _, register in self._sides(lane)]
+        if any(lane in queue for queue in queues):
+            return False
+        for queue in queues:
+            queue.append(lane)
+        return True
 
     def _sides(self, lane: Lane) -> Iterator[tuple[int, Register]]:
         for side, end in enumerate(lane.link.ends):
@@ -163,19 +179,20 @@ class Exchange:
         register = place.register
         register.storage += place.moving or place.stored
         register.communication += not place.stored
+        register.places.remove(place)
         place.half = None
-        self.serve(self.clock.now)
+        self.serve(register, self.clock.now)
 
-    def _look(self, _: None) -> None:
-        self.serve(self.clock.now)
+    def _look(self, register: Register) -> None:
+        self.serve(register, self.clock.now)
 
     def _make_room(self, register: Register, now: int) -> None:
         """Begin to move the half that has been longest in a communication qubit, unless enough are moving."""
-        own = [place for place in self.places.values() if place.register is register]
-        lanes = sum(any(r is register for _, r in self._sides(lane)) for lane in self.waiting)
-        kept = [place for place in own if place.half is not None and not (place.moving or place.stored)]
+        if not register.storage or sum(place.moving for place in register.places) >= len(register.queue):
+            return
+        kept = [place for place in register.places if place.half is not None and not (place.moving or place.stored)]
         ready = [place for place in kept if place.since <= now and _held(place)]
-        if ready and register.storage and sum(place.moving for place in own) < lanes:
+        if ready:
             place = min(ready, key=lambda one: one.since)
             register.storage -= 1
             place.moving = True
@@ -193,7 +210,12 @@ class Exchange:
         half.depolarise(1 - register.move_noise)
         place.stored = True
         register.communication += 1
-        self.serve(self.clock.now)
+        self.serve(register, self.clock.now)
+
+
+def _leave(lane: Lane, sides: list[tuple[int, Register]]) -> None:
+    for _, register in sides:
+        register.queue.remove(lane)
 
 
 def _ready(lane: Lane) -> bool:
