@@ -21,7 +21,7 @@ from qstack.hardware.tally import Counted, Noted
 from qstack.hardware.tier import CorrelatorTier
 from qstack.hosts.simulation import Simulation
 from qstack.physical.midpoint import Midpoint
-from qstack.plugin.contracts import Herald, InterfaceModel, LinkSheet, Outcome, Platform
+from qstack.plugin.contracts import Decay, Herald, InterfaceModel, LinkSheet, MemoryModel, Outcome, Platform
 from qstack.quantum.memory import attempts as closed_form
 from qstack.services import device
 from qstack.services.bell import Basis
@@ -45,20 +45,39 @@ class Given(InterfaceModel):
         return PERIOD
 
 
-def platform(lasting: float = LASTING) -> Platform:
-    return Platform(memory=RelaxingMemory(dephasing_attempts=lasting), interface=Given())
+class Vendor(MemoryModel):
+    """A memory of a plugin: one function, and no word of attempts."""
+
+    kind = "vendor"
+
+    def decay(self, age_s):
+        return Decay(exp(-age_s / 1e-8), 1.0)
+
+
+def platform(lasting: float = LASTING, memory: type[MemoryModel] = RelaxingMemory) -> Platform:
+    return Platform(memory=memory(dephasing_attempts=lasting), interface=Given())
 
 
 class Bench:
     """Nodes in a row without layers: device requests in, indications out."""
 
     def __init__(
-        self, tier, attempts, *, nodes=3, p=(0.1, 0.1), lanes=1, seed=1, lasting=LASTING, period=PERIOD
+        self,
+        tier,
+        attempts,
+        *,
+        nodes=3,
+        p=(0.1, 0.1),
+        lanes=1,
+        seed=1,
+        lasting=LASTING,
+        period=PERIOD,
+        memory=RelaxingMemory,
     ) -> None:
         self.clock = Simulation()
         midpoint = (lambda ends: Midpoint(ends, window=1)) if attempts == "each" else None
         self.medium = TIERS[tier](self.clock, seed, 0, attempts, midpoint)
-        self.tables = {n: self.medium.place(n, f"node {n}", platform(lasting)) for n in range(nodes)}
+        self.tables = {n: self.medium.place(n, f"node {n}", platform(lasting, memory)) for n in range(nodes)}
         self.react = lambda node, noun, now: None
         for node in range(nodes):
             self.medium.connect(node, lambda noun, now, node=node: self.react(node, noun, now))
@@ -181,6 +200,25 @@ def test_a_half_sees_what_was_attempted_while_its_answer_was_on_its_way(attempts
     assert half.pair.fidelity == pytest.approx((1 + exp(-2 / LASTING)) / 2)
     half.age(bench.clock.now)  # nothing twice
     assert half.pair.fidelity == pytest.approx((1 + exp(-2 / LASTING)) / 2)
+
+
+@pytest.mark.requirement("QS-PL-370")
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("attempts", MODES)
+def test_a_memory_of_a_plugin_suffers_from_attempts_too(tier, attempts):
+    """Two attempts of the other lane, and a nanosecond at each end of its own decay."""
+    bench = Bench(tier, attempts, p=(1.0, 0.0), period=400, memory=Vendor)
+    heralds = []
+    bench.react = lambda node, noun, now: heralds.append(noun)
+    bench.want(1, 2, keep=False)
+    bench.want(0, 1)
+    bench.want(1, 0)
+    bench.clock.run(REPLY)
+    for node, noun in zip((0, 1), heralds, strict=True):
+        half = bench.medium.qubits[node][noun.qubit]
+        half.age(REPLY)
+    left = exp(-2 / LASTING - 2 * REPLY * 1e-12 / 1e-8)
+    assert half.pair.fidelity_with(0) == pytest.approx((1 + left) / 2)
 
 
 @settings(max_examples=60, deadline=None)
