@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from qstack.core.clock import Clock
 from qstack.core.errors import PhysicsError
 from qstack.core.nouns import Noun
+from qstack.hardware.course import Course
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
 from qstack.hardware.register import Exchange
@@ -43,11 +44,14 @@ class Setting:
         Success probability per attempt.
     outcomes
         What a success announces; the shares sum to one.
+    course
+        How both change with time; None if they never do, else it holds.
     """
 
     period: int
     probability: float
     outcomes: tuple[Outcome, ...]
+    course: Course | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -218,7 +222,7 @@ class Link:
         self.deaf: Callable[[int, int], bool] | None = None
         self.mute: Callable[[int], bool] | None = None
         self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
-        self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
+        self.certain = [s.outcomes[0] if len(s.outcomes) == 1 and s.course is None else None for s in settings]
         self.exchange: Exchange | None = None
         self.counted = [side for side, end in enumerate(ends) if end.tally is not None]
         for end in ends:
@@ -245,14 +249,16 @@ class Link:
     def settle(self, lane: Lane, now: int) -> None:
         """Tell the nodes from when on a lane attempts at another pace; of use where attempts are counted."""
 
-    def announce(self, row: int) -> Outcome:
-        """Draw what a success announces."""
+    def announce(self, row: int, begin: int) -> Outcome:
+        """Draw what a success announces whose attempt began at a time [ps]."""
+        setting = self.settings[row]
+        outcomes = setting.outcomes if setting.course is None else setting.course.announced(begin)
         place = self.draw.uniform()
-        for outcome in self.settings[row].outcomes:
+        for outcome in outcomes:
             place -= outcome.share
             if place < 0:
                 return outcome
-        return self.settings[row].outcomes[-1]  # rounding has left a rest
+        return outcomes[-1]  # rounding has left a rest
 
     def create(self, success: Success, outcome: Outcome, sequence: int) -> None:
         """Make the pair of a success and tell both ends what the midpoint's REPLY says."""

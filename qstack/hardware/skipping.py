@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from math import inf, log1p
 
 from qstack.core.clock import Clock
+from qstack.hardware.course import Summed
 from qstack.hardware.lanes import SEQUENCES, End, Lane, Link, Mode, Setting, Success
 from qstack.hardware.randomness import Stream
 from qstack.hardware.tally import Counted
@@ -32,6 +33,10 @@ class LaneLink(Link):
         # Attempts until success are 1 + floor(exponential * scale): P(more than n) = (1 - p)**n.
         self.scales = [
             0.0 if s.probability == 1 else inf if s.probability == 0 else -1 / log1p(-s.probability) for s in settings
+        ]
+        self.summed = [
+            None if s.course is None else {cycle: Summed(s.course, cycle) for cycle in (measured, kept)}
+            for s, measured, kept in zip(settings, self.measured_cycles, self.kept_cycles, strict=True)
         ]
         self.sequence = 0
 
@@ -75,14 +80,22 @@ class LaneLink(Link):
         if self.exchange is not None and not self.exchange.admit(lane, now):
             return
         row = lane.modes[0][0]
-        attempts = self.draw.exponential() * self.scales[row]
-        if attempts != inf:
-            cycle = self.kept_cycles[row] if lane.kept else self.measured_cycles[row]
+        cycle = self.kept_cycles[row] if lane.kept else self.measured_cycles[row]
+        summed = self.summed[row]
+        if summed is not None:
+            attempt = summed[cycle].success(-(-now // cycle), self.draw.exponential())
+            if attempt is None:
+                return
+            begin = attempt * cycle
+        else:
+            attempts = self.draw.exponential() * self.scales[row]
+            if attempts == inf:
+                return
             begin = (-(-now // cycle) + int(attempts)) * cycle
-            lane.next = success = Success(lane, begin)
-            self.clock.at(begin + self.first_reply, self.succeed, success)
-            if lane.kept and self.counted:
-                self.clock.at(begin + 1, self._fill, success)
+        lane.next = success = Success(lane, begin)
+        self.clock.at(begin + self.first_reply, self.succeed, success)
+        if lane.kept and self.counted:
+            self.clock.at(begin + 1, self._fill, success)
 
     def settle(self, lane: Lane, now: int) -> None:
         """Tell the nodes from when on a lane attempts at another pace."""
@@ -115,7 +128,7 @@ class LaneLink(Link):
         sequence = self.sequence
         self.sequence = (sequence + 1) % SEQUENCES
         row = success.modes[0][0]
-        self.create(success, self.certain[row] or self.announce(row), sequence)
+        self.create(success, self.certain[row] or self.announce(row, success.begin), sequence)
         if self.exchange is not None and self.exchange.contested(lane):
             now = success.begin + self.first_reply
             self._redraw(lane, now)

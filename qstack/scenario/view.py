@@ -65,7 +65,7 @@ def view_of(
     edges = tuple(
         Edge(*link.ends, _shared(link, rows, lanes, platforms), link.sheet.lanes, link.sheet.delay)
         for link in links
-        if (rows := _rows(link, distillation, platforms))
+        if (rows := _rows(link, distillation, platforms, scenario.run.until))
     )
     return NetworkView(
         names=graph.nodes,
@@ -76,6 +76,7 @@ def view_of(
         ),
         storage=storage,
         cutoff=policy.make()(storage) if policy is not None else 0,
+        swap_success=() if all(p.swap_success == 1 for p in platforms) else tuple(p.swap_success for p in platforms),
     )
 
 
@@ -99,12 +100,18 @@ def _attempts(platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]) -
     return [sum(rates) - min(rates) if (rates := lanes.get(n)) else 0.0 for n in range(len(platforms))]
 
 
-def _rows(link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...]) -> tuple[Row, ...]:
-    """Return what a link delivers at each setting, as the node that is asked for a path knows it."""
+def _rows(
+    link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...], until: int
+) -> tuple[Row, ...]:
+    """Return what a link delivers at each setting, as the node that is asked for a path knows it.
+
+    Of a link that comes and goes that is its mean over the run: a way that is always there may be the faster one.
+    """
+    rows = link.sheet.rows_between(0, until)
     if distillation is None:
-        return link.sheet.rows
+        return rows
     if link.sheet.lanes < PAIRS_DISTILLED:
         return ()
     here = platforms[link.ends[0]]
     scheme = distillation.make(gate_noise=here.gate_noise, readout_error=here.readout_error)
-    return distilled_rows(link.sheet.rows, scheme)
+    return distilled_rows(rows, scheme)

@@ -110,8 +110,9 @@ def _distance(plan: Plan, route: Route | None) -> float:
 
 
 def _link_distance(sheet: LinkSheet, least: float | None) -> float:
-    rows = [herald for herald in sheet.heralds if herald.probability > 0]
-    row = best_row(sheet.rows, least) if least is not None else None
+    heralds = (herald for heralds in (sheet.heralds, *(p.heralds for p in sheet.phases)) for herald in heralds)
+    rows = [herald for herald in heralds if herald.probability > 0]
+    row = best_row(sheet.rows, least) if least is not None and not sheet.phases else None
     used = rows if row is None else [rows[row]]
     states = [outcome.state for herald in used for outcome in herald.outcomes if outcome.state is not None]
     return max((twirl_distance(np.array(state)) for state in states), default=0.0)

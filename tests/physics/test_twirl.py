@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import qstack
 from qstack.core.layer import Context
-from qstack.hardware.channels import InstalledFibre, installed_fibre
 from qstack.hardware.exact import ExactTier
+from qstack.hardware.installed import InstalledFibre, installed_fibre
 from qstack.hardware.models import SingleClickInterface, StretchedMemory
 from qstack.hardware.tier import CorrelatorTier
 from qstack.hosts.simulation import Simulation
