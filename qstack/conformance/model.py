@@ -91,8 +91,14 @@ def _times(answer: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _herald(content: Mapping[str, Any]) -> Herald:
-    outcomes = tuple(Outcome(float(o["share"]), o["bell"], _three(o["correlators"])) for o in content["outcomes"])
+    outcomes = tuple(_outcome(one) for one in content["outcomes"])
     return Herald(float(content["parameter"]), float(content["probability"]), outcomes)
+
+
+def _outcome(content: Mapping[str, Any]) -> Outcome:
+    state = content.get("state")
+    rows = None if state is None else tuple(tuple(map(float, row)) for row in state)
+    return Outcome(float(content["share"]), content["bell"], _three(content["correlators"]), rows)
 
 
 def _three(numbers: Any) -> tuple[float, float, float]:

@@ -200,8 +200,7 @@ def _heard(link: PlannedLink, share: float) -> PlannedLink:
     factors = (1 - share / 2, 1 - share, 1 - share / 2)
 
     def shrunk(outcome: Outcome) -> Outcome:
-        x, y, z = (value * factor for value, factor in zip(outcome.correlators, factors, strict=True))
-        return replace(outcome, correlators=(x, y, z))
+        return outcome.spoiled((1.0, 1.0, 1.0), factors)
 
     def heard(herald: Herald) -> Herald:
         return replace(herald, outcomes=tuple(shrunk(outcome) for outcome in herald.outcomes))
