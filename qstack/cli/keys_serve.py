@@ -16,20 +16,17 @@ import structlog
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from qstack.cli.keys_sources import SourceMaker
 from qstack.core.errors import ConfigError, QstackError
 from qstack.integration.etsi014.client import Etsi014Client, Southbound
 from qstack.integration.kme.settings import KmeSettings, SouthboundSettings, read_settings
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
 from qstack.keys.store import Policy, SqlKeyStore, open_store
-from qstack.keys.store.simulated import Bb84Source, Bbm92Source
-from qstack.keys.store.source import DroppedBlock, RandomTestSource, Source, TappableSource
+from qstack.keys.store.source import DroppedBlock, TappableSource
 
 LOW_WATER = 0.5
-BLOCK_OCTETS = 32 * 257
 PAUSE_S = 1.0
-
-SourceMaker = Callable[[tuple[str, str]], TappableSource]
 
 log = structlog.get_logger("qstack.keys")
 
@@ -83,37 +80,7 @@ async def running(all_settings: Sequence[KmeSettings]) -> Any:  # an async itera
         yield sites
 
 
-def source_maker(
-    kind: str, scenario: Path | None = None, flow: str | None = None, error: float | None = None
-) -> SourceMaker:
-    """Return what makes a simulated source of a kind for the two ends of a link.
-
-    Parameters
-    ----------
-    kind
-        ``bb84``, ``bbm92`` or ``test``.
-    scenario, flow
-        Of the stack, for BBM92; None takes a link within a city.
-    error
-        Error rate in Z that its reconciliation is planned for.
-
-    Raises
-    ------
-    ConfigError
-        When the scenario has no such flow.
-    """
-    if kind == "bb84":
-        return Bb84Source
-    if kind == "test":
-        return lambda names: RandomTestSource(BLOCK_OCTETS)
-    from qstack import api  # noqa: PLC0415 - the whole stack, only for those who run it
-    from qstack.study.keys import CITY, StackFlow  # noqa: PLC0415 - as above
-
-    found = StackFlow(api.load(scenario or CITY), flow)
-    return lambda names: Bbm92Source(names, found, error)
-
-
-async def join(source: Source, first: Site, second: Site, tell: Callable[[str], None]) -> None:
+async def join(source: TappableSource, first: Site, second: Site, tell: Callable[[str], None]) -> None:
     """Carry the blocks of a source to the two ends of a link, while there is room."""
     names = (first.settings.kme_id, second.settings.kme_id)
     room = first.settings.keys.max_key_count * LOW_WATER
@@ -123,6 +90,8 @@ async def join(source: Source, first: Site, second: Site, tell: Callable[[str], 
             block = await asyncio.to_thread(next, blocks, None)
             if block is None:
                 return
+            if source.report is not None:
+                tell(f"block {block.block}: {source.report}")
             if isinstance(block, DroppedBlock):
                 tell(f"block {block.block} dropped at both ends: {block.why}")
                 break
