@@ -98,10 +98,9 @@ def read_link(manager: Manager, path: Path | None = None, settings: Iterable[str
     if not isinstance(data, dict):
         raise refusal(str(path), f"expected a mapping of keys: {', '.join(KeyLink.model_fields)}.")
     data.update({key: value for key, value in given.items() if value is not None})
-    changes = [parse(setting) for setting in settings]
-    for change in changes:
+    for change in map(parse, settings):  # one by one: a later one may change part of what an earlier one names
         _open(data, change.key.split("."))
-    origin = override(data, origin, changes)
+        origin = override(data, origin, [change])
     with manager.blaming():
         try:
             return KeyLink.model_validate(data, context={"plugins": manager})

@@ -135,7 +135,7 @@ def test_a_tapped_link_has_the_correlators_of_intercept_resend_and_its_ends_beli
     before, after = (s.heralds[0].outcomes[0].correlators for s in (plan.links[0].sheet, heard))
     assert after == pytest.approx([before[0] * 0.8, before[1] * 0.6, before[2] * 0.8])
     assert heard.rows == plan.links[0].sheet.rows
-    assert keys.tapped(plan, made.planned, 0.0) is plan
+    assert keys.tapped(plan, made.planned, None) is plan
 
 
 def test_a_block_that_is_too_small_has_no_secret_bit_and_says_how_long_it_would_have_to_be():
