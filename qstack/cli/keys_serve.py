@@ -22,7 +22,7 @@ from qstack.integration.etsi014.client import Etsi014Client, Southbound
 from qstack.integration.kme.settings import KmeSettings, SouthboundSettings, read_settings
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
-from qstack.keys.store import Policy, SqlKeyStore, open_store
+from qstack.keys.store import Policy, SqlKeyStore, key_from, open_store
 from qstack.keys.store.source import DroppedBlock, TappableSource
 
 LOW_WATER = 0.5
@@ -43,6 +43,9 @@ def read_file(path: Path) -> KmeSettings:
     for tls in (data.get("tls"), *(item.get("tls") for item in _dicts(data.get("southbound")))):
         if isinstance(tls, dict):
             tls.update({name: path.parent / str(value) for name, value in tls.items()})
+    place = data.get("store_key")
+    if isinstance(place, dict) and isinstance(place.get("file"), str):
+        place["file"] = path.parent / place["file"]
     store = data.get("store")
     if isinstance(store, str) and "://" not in store:
         data["store"] = str(path.parent / store)
@@ -65,7 +68,9 @@ def open_for(settings: KmeSettings) -> SqlKeyStore:
         quota_bits=keys.quota_bits,
         window_s=keys.window_s,
     )
-    return open_store(settings.store, policy)
+    place = settings.store_key
+    secret = key_from(place.file, place.environment) if place else None
+    return open_store(settings.store, policy, secret=secret)
 
 
 @contextlib.asynccontextmanager

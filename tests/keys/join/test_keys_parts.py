@@ -146,6 +146,7 @@ ATTACKS = ["intercept-resend", "breidbart", "photon-number-splitting", "man-in-t
 
 
 @pytest.mark.requirement("QS-KY-392")
+@pytest.mark.requirement("QS-KY-393")
 @pytest.mark.parametrize("name", ATTACKS)
 @pytest.mark.parametrize("self_test", [0, 0.01])
 def test_a_plan_says_of_every_attack_what_she_learned_and_what_fell(vendor, name, self_test):
@@ -188,6 +189,7 @@ def test_a_little_interception_is_priced():
 
 
 @pytest.mark.requirement("QS-KY-392")
+@pytest.mark.requirement("QS-KY-393")
 @pytest.mark.parametrize("name", ["photon-number-splitting", "man-in-the-middle", "blinding"])
 def test_a_served_source_tells_what_its_attacker_learned(name):
     for self_test in (0, 0.01) if name == "blinding" else (0,):
