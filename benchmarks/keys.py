@@ -137,7 +137,7 @@ def cascade(rate: float = 0.03, variant: str = "patient", size: int = 6_400_000)
     return Figure("cascade", parameters, speed, "bit/s", 2e7 if rate == 0.03 else None)
 
 
-def ldpc(rate: float = 0.03, efficiency: float = 1.14, size: int = 520_000) -> Figure:
+def ldpc(rate: float = 0.03, efficiency: float = 1.12, size: int = 520_000) -> Figure:
     """Reconcile one way by syndromes."""
     speed, reached = _reconcile(Ldpc(efficiency), size, rate)
     parameters = {"error": rate, "bits": size, "efficiency": round(reached, 4)}

@@ -24,7 +24,7 @@ class CascadeOptions(Options):
 class LdpcOptions(Options):
     """How much LDPC sends at once, in units of n h(q), and how long it decodes."""
 
-    efficiency: Annotated[float, Field(gt=1, lt=4)] = 1.13
+    efficiency: Annotated[float, Field(gt=1, lt=4)] = 1.12
     sweeps: Annotated[int, Field(ge=1, strict=True)] = 40
 
 

@@ -46,7 +46,7 @@ class Ldpc:
         Most sweeps of the decoder per step.
     """
 
-    efficiency: float = 1.15
+    efficiency: float = 1.12
     sweeps: int = 40
 
     def __post_init__(self) -> None:
