@@ -130,13 +130,16 @@ def fetch(tx: Transaction, call: Fetch) -> tuple[Key, ...] | Refused:
     names = sorted(set(call.keys))  # one order for all servers: no two wait for each other
     found = {}
     rights = {}
+    others = {}  # whether somebody else is still to fetch it
     for name in names:
         for row in tx.db.rows(
             "SELECT state, expires, master, simulated, hops, material, seal FROM keys WHERE id = ? FOR UPDATE", (name,)
         ):
             found[name] = row
-        for row in tx.db.rows("SELECT done FROM due WHERE key = ? AND sae = ?", (name, call.sae)):
-            rights[name] = row[0]
+        due: dict[str, int] = dict(tx.db.rows("SELECT sae, done FROM due WHERE key = ?", (name,)))
+        if call.sae in due:
+            rights[name] = due[call.sae]
+            others[name] = any(not done for sae, done in due.items() if sae != call.sae)
     for name in names:
         named = found[name][2] if name in found else None
         if named is not None and (name not in rights or named != call.master):
@@ -149,8 +152,7 @@ def fetch(tx: Transaction, call: Fetch) -> tuple[Key, ...] | Refused:
         keys.append(Key(name, Secret(tx.vault.open(name, material, stamp)), bool(simulated), hops))
     for name in names:
         tx.db.run("UPDATE due SET done = 1 WHERE key = ? AND sae = ?", (name, call.sae))
-        left = tx.db.rows("SELECT count(*) FROM due WHERE key = ? AND done = 0", (name,))[0][0]
-        tx.db.run(DELIVERED if left else CONSUMED, (name,))
+        tx.db.run(DELIVERED if others[name] else CONSUMED, (name,))
     tx.log("delivered", keys=names, to=call.sae)
     return tuple(keys)
 

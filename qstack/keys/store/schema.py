@@ -73,6 +73,7 @@ class Transaction:
     policy: Policy
     now: int
     vault: Vault = field(default_factory=PlainVault)
+    head: tuple[int, str] = (0, "")
     records: list[dict[str, Any]] = field(default_factory=list)
 
     def log(self, event: str, **details: object) -> None:
@@ -98,9 +99,12 @@ def chained(previous: str, record: str) -> str:
 
 def begin(db: Database, policy: Policy, clock: Callable[[], float], vault: Vault) -> Transaction:
     """Start the bookkeeping of a transaction; its time never runs backwards, whatever the machine's clock does."""
-    known = db.rows("SELECT at FROM chains WHERE chain = ? FOR UPDATE", (policy.server,))
+    known = db.rows("SELECT at, n, hash FROM chains WHERE chain = ? FOR UPDATE", (policy.server,))
     now = int(clock())
-    return Transaction(db, policy, max(now, known[0][0]) if known else now, vault)
+    if not known:
+        return Transaction(db, policy, now, vault)
+    at, n, last = known[0]
+    return Transaction(db, policy, max(now, at), vault, (n, last))
 
 
 def finish(tx: Transaction) -> None:
@@ -108,8 +112,7 @@ def finish(tx: Transaction) -> None:
     if not tx.records:
         return
     chain = tx.policy.server
-    head = tx.db.rows("SELECT n, hash FROM chains WHERE chain = ?", (chain,))
-    n, last = head[0] if head else (0, "")
+    n, last = tx.head
     lines: list[tuple[str, int, str, str]] = []
     for record in tx.records:
         n += 1
@@ -122,4 +125,4 @@ def finish(tx: Transaction) -> None:
         "hash = excluded.hash, at = excluded.at",
         (chain, n, last, tx.now),
     )
-    tx.records = []
+    tx.records, tx.head = [], (n, last)
