@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from qstack import api
-from qstack.keys.reconcile.ldpc import Ldpc
-from qstack.keys.store.measured import Bbm92Source
 from qstack.keys.store.simulated import Bb84Source
 from qstack.keys.store.source import MakeAttack, RandomTestSource, TappableSource
-from qstack.study.keys import CITY, StackFlow
 from qstack.study.keys_link import KeyLink, read_link
 
 BLOCK_OCTETS = 32 * 257
@@ -107,6 +104,10 @@ def _quiet(kind: str, wanted: Wanted) -> SourceMaker:
         return lambda names: Bb84Source(names, link.block, link.setup(), scheme)
     if kind == "test":
         return lambda names: RandomTestSource(BLOCK_OCTETS)
+    from qstack.keys.reconcile.ldpc import Ldpc  # noqa: PLC0415 - the whole stack, only for those who run it
+    from qstack.keys.store.measured import Bbm92Source  # noqa: PLC0415 - as above
+    from qstack.study.keys import CITY, StackFlow  # noqa: PLC0415 - as above
+
     flow = StackFlow(api.load(wanted.scenario or CITY), wanted.flow)
     chosen = scheme if wanted.names_scheme else Ldpc
     return lambda names: Bbm92Source(names, flow, wanted.key_error, chosen)
