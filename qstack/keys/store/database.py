@@ -102,7 +102,7 @@ def _unlocked(sql: str) -> str:
 
 
 FOLD_AFTER = 100
-"""Transactions after which whoever flushes also folds the write-ahead log into the file, without stopping anybody."""
+"""Transactions after which a flush sets off the folding of the write-ahead log into the file, which stops nobody."""
 MOST_UNFOLDED = 1000
 """Transactions after which the writer does it himself."""
 LONGEST_LOG = 4000
@@ -113,7 +113,7 @@ class SqliteDatabase(Database):
     """A file, in write-ahead mode, durable at commit, deleted content overwritten.
 
     Folding the log into the file costs two waits for the disk.  SQLite would do it at some commit, while everybody
-    waits; here the thread that flushes does nearly all of it on a connection of its own.
+    waits; here a thread of its own does nearly all of it, on a connection of its own.
 
     Parameters
     ----------
@@ -186,8 +186,8 @@ class SqliteDatabase(Database):
                 os.close(descriptor)
         except OSError as error:
             raise StoreError(f"key store {self.path!r}: {error.strerror}; no key was handed out") from None
-        if self._unfolded >= FOLD_AFTER:
-            self._fold()
+        if self._unfolded >= FOLD_AFTER and not self._folding.locked():
+            threading.Thread(target=self._fold, name="key-fold", daemon=True).start()  # nobody waits for it
 
     def _fold(self) -> None:
         """Copy what is in the log into the file while others read and write; what fails here is tried again later."""
@@ -223,9 +223,18 @@ class SqliteDatabase(Database):
                 raise
         self._unfolded += 1
         if self.flushes_apart and (self._long or self._unfolded >= MOST_UNFOLDED):
+            self._begin_log_anew()
+
+    def _begin_log_anew(self) -> None:
+        """Fold what is left and write at the beginning of the log again; not while somebody folds."""
+        if not self._folding.acquire(blocking=False):
+            return
+        try:
             self._unfolded, self._long = 0, False
             with contextlib.suppress(sqlite3.Error):  # the transaction is over and whole; the log only grows
                 self.connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        finally:
+            self._folding.release()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
