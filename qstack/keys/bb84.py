@@ -86,6 +86,15 @@ def pulses_for(setup: Setup, sifted: int) -> int:
     return ceil(sifted / (sum(counts.key) + sum(counts.test)))
 
 
+def gates_for(setup: Setup, pulses: float) -> int:
+    """Return how many pulses must be sent for so many that meet detectors which are not held off, on average.
+
+    After every click, of any basis, no detector sees `Setup.dead_pulses` pulses.
+    """
+    clicks = pulses * float(mark_probabilities(setup).sum())
+    return ceil(pulses + clicks * setup.dead_pulses)
+
+
 def sample(setup: Setup, pulses: int, seed: int | None, block: int = 0) -> Experiment:
     """Send pulses and return what both ends wrote down.
 

@@ -41,7 +41,8 @@ def attacked(link: KeyLink, *, careful: bool, seed: int) -> Report:
     entropy = stream(seed, 0, "public").bytes
     session = Link.between("alice", "bob", terms, Secret(os.urandom(FIRST_OCTETS)), entropy, scheme)
     on_fibre = hasattr(attacker, "tap")
-    tapped = pulses.sample(setup, number, seed, 0, attacker if on_fibre else None)
+    gates = bb84.gates_for(setup, number)
+    tapped = pulses.sample(setup, gates, seed, 0, attacker if on_fibre else None)
     if on_fibre:
         return assess(attacker, tapped, session.run_block(tapped.experiment))
     session.wire = attacker

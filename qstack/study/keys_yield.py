@@ -145,8 +145,7 @@ def _dropped(counts: Counts, terms: Terms, error: float) -> str:
 
 def bb84_seconds(setup: Setup, pulses: int) -> float:
     """Return how long so many live pulses take [s]: after every click, of any basis, the detectors are held off."""
-    clicks = pulses * float(bb84.mark_probabilities(setup).sum())
-    return (pulses + clicks * setup.dead_pulses) / setup.source.rate_hz
+    return bb84.gates_for(setup, pulses) / setup.source.rate_hz
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,9 @@ class Bb84Source:
     ) -> None:
         light = Light(intensities=(0.3, 0.09, 0.0), probabilities=(0.2, 0.48, 0.32), p_key=0.8)
         self.setup = setup or Setup(source=light, receiver=Receiver(p_key=0.8))
-        self.pulses = bb84.pulses_for(self.setup, sifted)
-        terms = announced(self.setup, self.pulses, scheme)
+        live = bb84.pulses_for(self.setup, sifted)
+        self.pulses = bb84.gates_for(self.setup, live)
+        terms = announced(self.setup, live, scheme)
         first = Secret(os.urandom(FIRST_OCTETS))
         self.link = Link.between(*names, terms, first, scheme=scheme)
         self.run = secrets.token_hex(6)
@@ -97,7 +98,7 @@ def announced(setup: Setup, number: int, scheme: Maker) -> Terms:
     setup
         The undisturbed link.
     number
-        Pulses of a block.
+        Pulses of a block that meet detectors which are not held off.
     scheme
         Makes its reconciliation.
 

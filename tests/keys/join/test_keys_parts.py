@@ -188,6 +188,19 @@ def test_a_little_interception_is_priced():
     assert "reconciliation" not in str(report)
 
 
+@pytest.mark.parametrize("reconciliation", ["cascade", "{use: cascade, variant: original}", "ldpc"])
+def test_a_link_with_one_decoy_and_dead_time_makes_keys_under_every_scheme(tmp_path, reconciliation):
+    (tmp_path / "link.yaml").write_text(
+        "source: {kind: decoy-pulses, rate: 100 MHz, intensities: [0.3, 0.09], probabilities: [0.4, 0.6]}\n"
+        f"detector: {{like: cold-80, dead_time: 20 ns}}\nreconciliation: {reconciliation}\n"
+    )
+    source = source_maker("bb84", Wanted(link=tmp_path / "link.yaml"))(("a", "b"))
+    block = next(source.blocks())
+    assert isinstance(block, KeyBlock), block.why
+    assert block.ends[0] == block.ends[1]
+    assert block.ledger["proof"].startswith("one-decoy")
+
+
 @pytest.mark.requirement("QS-KY-392")
 @pytest.mark.requirement("QS-KY-393")
 @pytest.mark.parametrize("name", ["photon-number-splitting", "man-in-the-middle", "blinding"])
