@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from qstack.keys.bb84 import counts_of
 from qstack.keys.eve.attack import Mean, Notes
-from qstack.keys.eve.mean import counts
 from qstack.keys.finite import Counts
 from qstack.keys.ledger import Assumption
 from qstack.keys.light import BASIS_ANGLE, Light
@@ -47,7 +47,7 @@ class Blinding(Sheet):
         A pulse with a photon clicks where Bob chose her basis; she chooses with his probabilities.
         """
         receiver = setup.receiver
-        lit = counts(setup, pulses, lambda mean: -expm1(-mean) * self.share, lambda mean: 0.0)
+        lit = counts_of(setup, pulses, lambda mean: -expm1(-mean) * self.share, lambda mean: 0.0)
         key = tuple(receiver.p_key * part for part in lit.key)
         test = tuple((1 - receiver.p_key) * part for part in lit.test)
         return Mean(Counts(key, test, lit.test_errors, lit.key_errors), sum(key))

@@ -1,11 +1,9 @@
-"""Sums that closed forms of attacks share: clicks of pulses with so many photons, and counts of a block."""
+"""Sums over photon numbers, for the closed forms of attacks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import exp, factorial
 
-from qstack.keys.finite import Counts
 from qstack.keys.models import Setup
 
 MOST_PHOTONS = 40
@@ -32,28 +30,3 @@ def click(setup: Setup, number: int) -> tuple[float, float]:
     silent = quiet**2 * (1 - seen) ** number
     both = 1 - silent_right - silent_wrong + silent
     return 1 - silent, 1 - silent_wrong - both / 2
-
-
-def counts(setup: Setup, pulses: float, gain: Callable[[float], float], error: Callable[[float], float]) -> Counts:
-    """Return the mean counts of a block.
-
-    Parameters
-    ----------
-    setup
-        The link.
-    pulses
-        Pulses of the block.
-    gain, error
-        Probability of a click, and of a click with the wrong bit in the right basis, by intensity.
-    """
-    source, receiver = setup.source, setup.receiver
-    live = pulses * (1 - receiver.self_test)
-    key, test = live * source.p_key * receiver.p_key, live * (1 - source.p_key) * (1 - receiver.p_key)
-    pairs = list(zip(source.intensities, source.probabilities, strict=True))
-    gains, errors = [p * gain(k) for k, p in pairs], [p * error(k) for k, p in pairs]
-    return Counts(
-        key=tuple(key * part for part in gains),
-        test=tuple(test * part for part in gains),
-        test_errors=tuple(test * part for part in errors),
-        key_errors=tuple(key * part for part in errors),
-    )

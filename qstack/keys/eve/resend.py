@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from qstack.keys.bb84 import counts_of
 from qstack.keys.eve.attack import RIGHT_ANGLE, Mean, Notes, OnPairs
-from qstack.keys.eve.mean import counts
 from qstack.keys.information import binary_entropy
 from qstack.keys.ledger import Assumption
 from qstack.keys.light import BASIS_ANGLE, Light
@@ -77,8 +77,8 @@ class InterceptResend(Sheet):
         def error(mean: float) -> float:
             return (1 - share) * setup.error(mean) + share * sum(chance * one.error(mean) for chance, one in worse)
 
-        found = counts(setup, pulses, setup.gain, error)
-        lit = counts(setup, pulses, lambda mean: setup.gain(mean) - exp(-mean) * setup.gain(0.0), setup.error)
+        found = counts_of(setup, pulses, setup.gain, error)
+        lit = counts_of(setup, pulses, lambda mean: setup.gain(mean) - exp(-mean) * setup.gain(0.0), setup.error)
         return Mean(found, share * self._worth * sum(lit.key))
 
     def tap(self, light: Light, setup: Setup, generator: np.random.Generator) -> Notes:

@@ -9,8 +9,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from qstack.keys.bb84 import counts_of
 from qstack.keys.eve.attack import Mean, Notes
-from qstack.keys.eve.mean import MOST_PHOTONS, click, counts, photons
+from qstack.keys.eve.mean import MOST_PHOTONS, click, photons
 from qstack.keys.ledger import Assumption
 from qstack.keys.light import Light
 from qstack.keys.models import Setup, Sheet
@@ -73,8 +74,8 @@ class PhotonNumberSplitting(Sheet):
 
             return chance
 
-        known = counts(setup, pulses, of(0, 2), of(1, 2))
-        return Mean(counts(setup, pulses, of(0, 0), of(1, 0)), sum(known.key))
+        known = counts_of(setup, pulses, of(0, 2), of(1, 2))
+        return Mean(counts_of(setup, pulses, of(0, 0), of(1, 0)), sum(known.key))
 
     def tap(self, light: Light, setup: Setup, generator: np.random.Generator) -> Notes:
         """Split what can be split and thin out the rest."""
