@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from qstack.cli.keys_serve import running
+from qstack.cli.keys_serve import deposited, running
 from qstack.cli.keys_sources import Wanted, source_maker
 from qstack.core.errors import ConfigError, QstackError
 from qstack.integration.certificates import make_certificates
@@ -127,8 +127,9 @@ class Link:
             self.tell(f"{self.name:6} Block dropped at both ends: {block.why}.")
             return
         before = await self.sites[0].manager.depth(self.names[1])
-        for site, deposit in zip(self.sites, block.deposits(self.names), strict=True):
-            await site.manager.deposit(deposit)
+        if why := await deposited(block, self.sites, self.names):
+            self.tell(f"{self.name:6} Block passed, but kept by no key manager: {why}.")
+            return
         depths = [before, before]
         while min(depths) <= before:
             await asyncio.sleep(0.02)

@@ -23,7 +23,8 @@ from qstack.integration.kme.settings import KmeSettings, SouthboundSettings, rea
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
 from qstack.keys.store import Policy, SqlKeyStore, key_from, open_store
-from qstack.keys.store.source import DroppedBlock, TappableSource
+from qstack.keys.store.source import DroppedBlock, KeyBlock, TappableSource
+from qstack.services.key_delivery import Refused
 
 LOW_WATER = 0.5
 PAUSE_S = 1.0
@@ -85,6 +86,16 @@ async def running(all_settings: Sequence[KmeSettings]) -> Any:  # an async itera
         yield sites
 
 
+async def deposited(block: KeyBlock, sites: tuple[Site, Site], names: tuple[str, str]) -> str:
+    """Give both key managers their end of a block; return why they do not take it, if they do not."""
+    why = ""
+    for site, deposit in zip(sites, block.deposits(names), strict=True):
+        answer = await site.manager.deposit(deposit)
+        if isinstance(answer, Refused):
+            why = f"{answer.reason.value}: {answer.detail}"
+    return why
+
+
 async def join(source: TappableSource, first: Site, second: Site, tell: Callable[[str], None]) -> None:
     """Carry the blocks of a source to the two ends of a link, while there is room."""
     names = (first.settings.kme_id, second.settings.kme_id)
@@ -100,8 +111,9 @@ async def join(source: TappableSource, first: Site, second: Site, tell: Callable
             if isinstance(block, DroppedBlock):
                 tell(f"block {block.block} dropped at both ends: {block.why}")
                 break
-            for site, deposit in zip((first, second), block.deposits(names), strict=True):
-                await site.manager.deposit(deposit)
+            if why := await deposited(block, (first, second), names):
+                tell(f"block {block.block} passed, but kept by no key manager: {why}")
+                break
         await asyncio.sleep(PAUSE_S)
 
 

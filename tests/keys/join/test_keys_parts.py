@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
 
 from qstack import api
 from qstack.cli.keys import command
+from qstack.cli.keys_serve import deposited
 from qstack.cli.keys_sources import Wanted, source_maker
-from qstack.core.errors import ConfigError
+from qstack.core.errors import ConfigError, PluginError
+from qstack.hardware.parts import PlainFibre
 from qstack.keys.models import Receiver, Setup, Source
 from qstack.keys.store.source import DroppedBlock, KeyBlock
+from qstack.plugin.discovery import Plugin
+from qstack.plugin.hooks import hookimpl
+from qstack.plugin.manager import Manager
+from qstack.services.key_delivery import Reason, Refused
+from qstack.services.secret import Secret
 from qstack.study.keys_cases import cases
 from qstack.study.keys_link import read_link
 from qstack.study.keys_plan import load_plan
@@ -231,3 +240,31 @@ def test_names_that_are_not_installed_are_refused_by_the_commands():
     said = CliRunner().invoke(command, ["serve", "--eve", __file__])
     assert said.exit_code == 2
     assert "go with --simulate" in said.output
+
+
+def test_a_block_that_no_key_manager_keeps_is_said():
+    class Site:
+        def __init__(self, answer):
+            self.manager, self.answer = self, answer
+
+        async def deposit(self, call):
+            return self.answer
+
+    short = Refused(Reason.SHORT, "56 octets; at least 64 are needed")
+    block = KeyBlock("b", (Secret(bytes(56)), Secret(bytes(56))), {})
+    for answers, why in (((None, short), f"{Reason.SHORT.value}: {short.detail}"), ((None, None), "")):
+        assert asyncio.run(deposited(block, tuple(map(Site, answers)), ("a", "b"))) == why
+
+
+def test_two_plugins_cannot_offer_a_part_under_one_name():
+    def module(name):
+        made = ModuleType(name)
+        made.QSTACK_API = (1, 0)
+        made.qstack_hardware = hookimpl(
+            lambda: [PlainFibre(name="pipe", attenuation="1 dB/km")], specname="qstack_hardware"
+        )
+        return Plugin(name, "1", made)
+
+    with pytest.raises(PluginError, match="'pipe' is offered as a channel by both 'one' and 'two'"):
+        Manager([module("one"), module("two")])
+    assert Manager([module("one")]).offers("hardware", "channel")["pipe"].passage(3).loss_db == 3
