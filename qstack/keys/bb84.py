@@ -102,13 +102,12 @@ def pulses_for(setup: Setup, sifted: int) -> int:
     return ceil(sifted / (sum(counts.key) + sum(counts.test)))
 
 
-def gates_for(setup: Setup, pulses: float) -> int:
+def gates(setup: Setup, pulses: float) -> float:
     """Return how many pulses must be sent for so many that meet detectors which are not held off, on average.
 
     After every click, of any basis, no detector sees `Setup.dead_pulses` pulses.
     """
-    clicks = pulses * float(mark_probabilities(setup).sum())
-    return ceil(pulses + clicks * setup.dead_pulses)
+    return pulses + pulses * float(mark_probabilities(setup).sum()) * setup.dead_pulses
 
 
 def sample(setup: Setup, pulses: int, seed: int | None, block: int = 0) -> Experiment:

@@ -7,6 +7,7 @@ wire that the messages of the post-processing go through.
 from __future__ import annotations
 
 import os
+from math import ceil
 
 from qstack.keys import bb84, pulses
 from qstack.keys.eve.report import Report, assess, assess_wire
@@ -37,11 +38,11 @@ def attacked(link: KeyLink, *, careful: bool, seed: int) -> Report:
     setup = link.setup(max(link.self_test, SELF_TEST) if careful else 0.0)
     number = bb84.pulses_for(setup, link.block)
     scheme = link.reconciliation.make
-    terms = open_terms(setup, number, scheme)
+    terms = open_terms(setup.source, bb84.expected(setup, number), scheme)
     entropy = stream(seed, 0, "public").bytes
     session = Link.between("alice", "bob", terms, Secret(os.urandom(FIRST_OCTETS)), entropy, scheme)
     on_fibre = hasattr(attacker, "tap")
-    gates = bb84.gates_for(setup, number)
+    gates = ceil(bb84.gates(setup, number))
     tapped = pulses.sample(setup, gates, seed, 0, attacker if on_fibre else None)
     if on_fibre:
         return assess(attacker, tapped, session.run_block(tapped.experiment))

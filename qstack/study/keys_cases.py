@@ -9,9 +9,12 @@ from typing import Any
 
 import rustworkx
 
-from qstack.study.keys_plan import Demand, Incident, Loaded
+from qstack.keys.reconcile.strategy import Maker
+from qstack.plugin.contracts import Passing
+from qstack.plugin.optics import Passage
+from qstack.study.keys_plan import Bb84, Demand, Incident, Loaded
 from qstack.study.keys_policy import CLASSES, Decision, decide, order
-from qstack.study.keys_yield import Ends, PairNetwork, Yield, bb84_yield, bbm92_yield
+from qstack.study.keys_yield import Ends, PairNetwork, Yield, bb84_yield, bbm92_yield, pass_yield
 
 SCHEMA = "qstack/key-plan/1"
 QUIET = "all is quiet"
@@ -151,7 +154,12 @@ def _relayed(loaded: Loaded, cuts: Collection[Ends], taps: Mapping[Ends, Any], q
         if frozenset(ends) in cuts:
             continue
         standing = next((one for one in quiet if one.ends == ends), None) if eve is None else None
-        found.append(standing or bb84_yield(ends, sheet.over(*fibre, per_km), sheet.block, eve, scheme))
+        if standing is not None:
+            found.append(standing)
+        elif ends in loaded.passes:
+            found.append(_sky(ends, loaded.passes[ends], sheet, eve, scheme))
+        else:
+            found.append(bb84_yield(ends, sheet.over(*fibre, per_km), sheet.block, eve, scheme))
     return found
 
 
@@ -173,6 +181,14 @@ def _paired(loaded: Loaded, network: PairNetwork, cuts: Collection[Ends], taps: 
 def _shared(one: Yield, flows: int) -> Yield:
     """Return what a flow gets beside others that need a fibre of its route."""
     return replace(one, rate=one.rate / flows, block_s=one.block_s * flows)
+
+
+def _sky(ends: tuple[str, str], medium: Passing, sheet: Bb84, eve: Any, scheme: Maker) -> Yield:
+    """Return what a link to a satellite yields: the culminations are those of a day, a block is a pass."""
+    devices = sheet.devices
+    light = medium.stray(devices.pulses.rate_hz)
+    steps = [(seconds, devices.over(0.0, Passage(loss, light))) for seconds, loss in medium.budget()]
+    return pass_yield(ends, steps, len(medium.culminations), eve, scheme)
 
 
 def _event(decision: Decision, stops: tuple[str, ...], before: Served | None) -> str:

@@ -6,14 +6,14 @@ that was planned.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from qstack.core.errors import ConfigError
 from qstack.keys import bb84, bbm92
-from qstack.keys.eve.attack import Mean, on_pairs
+from qstack.keys.eve.attack import on_pairs
 from qstack.keys.eve.report import Report
 from qstack.keys.finite import Counts
 from qstack.keys.ledger import Reason
@@ -30,6 +30,8 @@ from qstack.scenario.load import from_data
 from qstack.scenario.plan import Plan
 
 Ends = frozenset[str]
+DAY_S = 86_400.0
+"""A day [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def bb84_terms(setup: Setup, sifted: int, scheme: Maker = Cascade) -> tuple[Term
         When blocks of this size prove nothing on this link.
     """
     pulses = bb84.pulses_for(setup, sifted)
-    return announced(setup, pulses, scheme), pulses
+    return announced(setup.source, bb84.expected(setup, pulses), scheme), pulses
 
 
 def bb84_yield(ends: tuple[str, str], setup: Setup, sifted: int, attack: Any = None, scheme: Maker = Cascade) -> Yield:
@@ -105,29 +107,63 @@ def bb84_yield(ends: tuple[str, str], setup: Setup, sifted: int, attack: Any = N
         Makes the reconciliation.
     """
     pulses = bb84.pulses_for(setup, sifted)
-    seconds = bb84_seconds(setup, pulses)
-    mean = attack.mean(setup, pulses) if hasattr(attack, "tap") else Mean(bb84.expected(setup, pulses), 0.0)
-    counts = mean.counts
+    return _block(ends, [(pulses, setup)], bb84_seconds(setup, pulses), attack, scheme)
+
+
+def pass_yield(
+    ends: tuple[str, str],
+    steps: Sequence[tuple[float, Setup]],
+    passes: int,
+    attack: Any = None,
+    scheme: Maker = Cascade,
+) -> Yield:
+    """Return what a decoy-state link to a passing satellite yields: one block per pass, its steps counted together.
+
+    Decoy bounds hold for the mean of what was counted, whatever the loss was meanwhile.
+
+    Parameters
+    ----------
+    ends
+        Station and satellite.
+    steps
+        How long each step of a pass takes [s], and the link in it.
+    passes
+        Of a day.
+    attack, scheme
+        As for `bb84_yield`.
+    """
+    parts = [(seconds / bb84_seconds(setup, 1), setup) for seconds, setup in steps]
+    one = _block(ends, parts, sum(seconds for seconds, _ in steps), attack, scheme)
+    return replace(one, rate=one.block_bits * passes / DAY_S)
+
+
+def _block(
+    ends: tuple[str, str], parts: Sequence[tuple[float, Setup]], seconds: float, attack: Any, scheme: Maker
+) -> Yield:
+    """Return what comes of a block of pulses that meet one link after the other."""
+    setup = parts[0][1]
+    honest = _together([bb84.expected(link, pulses) for pulses, link in parts])
+    means = [attack.mean(link, pulses) for pulses, link in parts] if hasattr(attack, "tap") else []
+    counts = _together([mean.counts for mean in means]) if means else honest
     error = max(sum(counts.key_errors) / max(sum(counts.key), 1), sum(counts.test_errors) / max(sum(counts.test), 1))
     try:
-        terms, _ = bb84_terms(setup, sifted, scheme)
+        terms = announced(setup.source, honest, scheme)
     except ConfigError as refusal:
         return Yield(ends, ends, 0.0, error, seconds, 0, str(refusal))
     bits = terms.length(terms.bounds(counts), int(sum(counts.key)))
     kept = max(0, bits - terms.refill_bits)
     why = "" if kept else _dropped(counts, terms, error)
-    if attack is not None and not hasattr(attack, "tap"):
+    if attack is not None and not means:
         kept, why = 0, "blocks are dropped: a message was changed"
-    elif attack is not None and attack.blinds and setup.receiver.self_test:
+    elif means and attack.blinds and setup.receiver.self_test:
         kept, why = 0, f"blocks are dropped: {Reason.BLINDED}"
     if attack is None:
         return Yield(ends, ends, kept / seconds, error, seconds, kept, why)
-    leak = terms.most_leak(int(sum(counts.key)))
     report = Report(
         attack=called(attack),
         key_bits=round(sum(counts.key)),
-        learned=mean.learned,
-        leak=round(leak),
+        learned=sum(mean.learned for mean in means),
+        leak=round(terms.most_leak(int(sum(counts.key)))),
         length=bits if kept else 0,
         verdict=why or "accepted",
         broken=getattr(attack, "breaks", None),
@@ -135,17 +171,27 @@ def bb84_yield(ends: tuple[str, str], setup: Setup, sifted: int, attack: Any = N
     return Yield(ends, ends, kept / seconds, error, seconds, kept, why, report)
 
 
+def _together(parts: Sequence[Counts]) -> Counts:
+    """Return the counts of several parts of a block."""
+    return Counts(
+        *(
+            tuple(sum(count) for count in zip(*(getattr(one, name) for one in parts), strict=True))
+            for name in ("key", "test", "test_errors", "key_errors")
+        )
+    )
+
+
 def _dropped(counts: Counts, terms: Terms, error: float) -> str:
     """Say why the length of a block is nothing."""
-    announced_errors = terms.tolerances.phase_error if terms.tolerances else 0.5
-    if terms.bounds(counts).phase_error > announced_errors:
+    most = terms.tolerances.phase_error if terms.tolerances else 0.5
+    if terms.bounds(counts).phase_error > most:
         return f"blocks are dropped: errors of {error:.1%} are more than was announced"
     return "blocks are dropped: fewer clicks of single photons than were announced"
 
 
-def bb84_seconds(setup: Setup, pulses: int) -> float:
+def bb84_seconds(setup: Setup, pulses: float) -> float:
     """Return how long so many live pulses take [s]: after every click, of any basis, the detectors are held off."""
-    return bb84.gates_for(setup, pulses) / setup.source.rate_hz
+    return bb84.gates(setup, pulses) / setup.source.rate_hz
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from math import ceil
 
 from qstack.keys import bb84, pulses
 from qstack.keys.authentication import FIRST_OCTETS
 from qstack.keys.eve.report import Report, assess, assess_wire
+from qstack.keys.finite import Counts
 from qstack.keys.models import Receiver, Setup
 from qstack.keys.models import Source as Light
 from qstack.keys.reconcile.cascade import Cascade
@@ -56,8 +58,8 @@ class Bb84Source:
         light = Light(intensities=(0.3, 0.09, 0.0), probabilities=(0.2, 0.48, 0.32), p_key=0.8)
         self.setup = setup or Setup(source=light, receiver=Receiver(p_key=0.8))
         live = bb84.pulses_for(self.setup, sifted)
-        self.pulses = bb84.gates_for(self.setup, live)
-        terms = announced(self.setup, live, scheme)
+        self.pulses = ceil(bb84.gates(self.setup, live))
+        terms = announced(self.setup.source, bb84.expected(self.setup, live), scheme)
         first = Secret(os.urandom(FIRST_OCTETS))
         self.link = Link.between(*names, terms, first, scheme=scheme)
         self.run = secrets.token_hex(6)
@@ -90,15 +92,15 @@ class Bb84Source:
         return told(name, outcome)
 
 
-def announced(setup: Setup, number: int, scheme: Maker) -> Terms:
+def announced(source: Light, mean: Counts, scheme: Maker) -> Terms:
     """Return the fixed-length terms of a decoy-state link.
 
     Parameters
     ----------
-    setup
-        The undisturbed link.
-    number
-        Pulses of a block that meet detectors which are not held off.
+    source
+        What is sent.
+    mean
+        Mean counts of a block of the undisturbed link.
     scheme
         Makes its reconciliation.
 
@@ -107,16 +109,14 @@ def announced(setup: Setup, number: int, scheme: Maker) -> Terms:
     ConfigError
         When blocks of this size prove nothing on this link.
     """
-    return announce(bb84.expected(setup, number), open_terms(setup, number, scheme))
+    return announce(mean, open_terms(source, mean, scheme))
 
 
-def open_terms(setup: Setup, number: int, scheme: Maker) -> Terms:
+def open_terms(source: Light, mean: Counts, scheme: Maker) -> Terms:
     """Return the terms of a decoy-state link whose blocks have the length that is found; arguments as in `announced`."""
-    mean = bb84.expected(setup, number)
     key = sum(mean.key)
     made = scheme()
     spends = budget(made)
     limit = leak_limit(sum(mean.key_errors) / key, spends.efficiency, key, both_ways=spends.both_ways)
-    limit = min(limit, MOST_LEAK)
-    proof = Proof.TWO_DECOYS if len(setup.source.intensities) == 3 else Proof.ONE_DECOY
-    return Terms(proof=proof, source=setup.source, leak_limit=limit, reconciliation=made.name)
+    proof = Proof.TWO_DECOYS if len(source.intensities) == 3 else Proof.ONE_DECOY
+    return Terms(proof=proof, source=source, leak_limit=min(limit, MOST_LEAK), reconciliation=made.name)
