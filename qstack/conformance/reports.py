@@ -37,6 +37,8 @@ class Judged:
     @property
     def reproduce(self) -> str:
         """Return the command that judges it again."""
+        if self.name.startswith("--connect "):
+            return f"qstack conform {self.name} --profile {self.profile}"
         how = f"--exec '{self.name}'" if " " in self.name or "/" in self.name else self.name
         return f"qstack conform {how} --profile {self.profile}"
 

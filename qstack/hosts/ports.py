@@ -256,7 +256,8 @@ class Port:
                 said = decode(data)
                 assert isinstance(said, Keepalive)
                 self.check(peer, said)
-                if writer.transport.get_write_buffer_size() < self.limits.waiting:
+                gone = writer.transport.is_closing()  # what it said before is still read, but nobody waits for answers
+                if not gone and writer.transport.get_write_buffer_size() < self.limits.waiting:
                     writer.write(encode(self.greeting))
             else:
                 self.owner.heard(peer, data)

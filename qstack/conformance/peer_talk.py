@@ -1,0 +1,439 @@
+"""How the peer suite talks: the judge is a neighbour of a node, over TLS, with the messages of the standard.
+
+The judge opens a connection to the node and listens where the node calls that neighbour; what the node says comes on the
+second one.  Everything is judged by what is on the wire: which answers come, in which order, and which connection ends.
+
+A question that must not be answered is followed by one that must be, the *fence*: when that answer is there, the other one
+would have been there too.  So nobody waits for silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from qstack.conformance.judge import HUNG
+from qstack.core.errors import WireError
+from qstack.core.nouns import Message, Noun
+from qstack.hosts.streams import Address, bind, reason, text
+from qstack.integration.tls import client_context, server_context
+from qstack.wire.channel import ChannelAck, Stream, Tag, tag_of, tagged
+from qstack.wire.codec import ACK_WANTED, CHECKED, LAYOUTS, Plane, decode, encode, header
+from qstack.wire.network import Keepalive
+from qstack.wire.signalling import Reject, SetupReq, SetupRsp
+
+N = TypeVar("N", bound=Noun)
+Scene = Callable[["Peer"], Coroutine[Any, Any, None]]
+
+NUMBERS = 1 << 16
+SETTLED = 0.05
+"""Time after which a connection that was introduced counts as kept [s]."""
+RETRY = 0.1
+"""Time between two tries to be heard [s]."""
+COUNTED = frozenset({Plane.NETWORK, Plane.SIGNALLING, Plane.TRANSPORT})
+"""Planes of the reliable channel."""
+FIRST = 60_001
+"""First of the numbers that the judge gives to circuits and sessions; nodes count theirs from 1."""
+SHOWN = 30
+"""Lines of a dialogue that a failure shows."""
+
+
+@dataclass(slots=True)
+class Seat:
+    """Where the judge sits: whose neighbour it is, and how it is reached.
+
+    Parameters
+    ----------
+    number, subject
+        Of the node that the judge plays, and of the one that is judged.
+    call, listen
+        Where the judged node listens, and where it calls the one that the judge plays.
+    certificate, key, authority
+        PEM files of the node that the judge plays.
+    reliable
+        Whether messages ride on datagrams of a reliable channel, as the scenario orders channels or faults; otherwise
+        they follow each other in the stream.
+    start
+        Which start of its node the judge introduces itself with; never smaller than one that the judged node has seen.
+    patience
+        Longest time for one answer [s].
+    silence
+        Longest time until a neighbour that says nothing has to be noticed [s].
+    """
+
+    number: int
+    subject: int
+    call: Address
+    listen: Address
+    certificate: Path
+    key: Path
+    authority: Path
+    reliable: bool
+    start: int
+    patience: float = 5.0
+    silence: float = 15.0
+
+    def play(self, scene: Scene) -> None:
+        """Play one scene with the node, from its first word to its last.
+
+        Raises
+        ------
+        AssertionError
+            If the node does not do what the scene demands; with the dialogue.
+        """
+        asyncio.run(self._play(scene))
+
+    async def _play(self, scene: Scene) -> None:
+        async with peer(self) as there:
+            await scene(there)
+
+
+def context_of(seat: Seat, *, listens: bool, certificate: bool = True) -> ssl.SSLContext:
+    """Return the TLS context of a side of the judge; without a certificate it shows none."""
+    if listens:
+        return server_context(seat.certificate, seat.key, seat.authority)
+    files = (seat.certificate, seat.key) if certificate else (None, None)
+    found = client_context(*files, seat.authority)
+    found.check_hostname = False  # nodes are known by the common name of their certificates
+    return found
+
+
+class Wire:
+    """One connection, from either side."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.stream = Stream()
+        self.ready: list[bytes] = []
+
+    async def next(self, patience: float) -> bytes:
+        """Return the next message, undecoded; nothing if the connection has ended.
+
+        Raises
+        ------
+        TimeoutError
+            If none comes in time [s].
+        WireError
+            If what comes is none.
+        """
+        async with asyncio.timeout(patience):
+            while not self.ready:
+                try:
+                    chunk = await self.reader.read(1 << 14)
+                except OSError:
+                    chunk = b""
+                if not chunk:
+                    return b""
+                self.ready.extend(self.stream.feed(chunk))
+        return self.ready.pop(0)
+
+    async def ends(self, patience: float) -> bool:
+        """Read until the connection ends; tell whether it does in time [s]."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                with suppress(OSError):
+                    while await self.reader.read(1 << 16):
+                        pass
+                return True
+        return False
+
+    def close(self) -> None:
+        """End it."""
+        self.writer.transport.abort()
+
+
+@dataclass(slots=True)
+class Peer:
+    """The judge as a neighbour, for one scene.
+
+    Attributes
+    ----------
+    line
+        The connection to the node.
+    theirs
+        Starts with which the node has introduced itself, and its number, in the order of its introductions.
+    heard
+        What the node has said on its own connection, decoded, and the number that each message carries.
+    acks
+        Numbers that the node says it expects next.
+    answers
+        Whether the judge answers questions whether it lives, and acknowledges what comes.
+    """
+
+    seat: Seat
+    lines: list[str] = field(default_factory=list)
+    line: Wire | None = None
+    theirs: list[Keepalive] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: list[Message] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    acks: list[int] = field(default_factory=list)
+    sent: int = 0
+    expected: int = 0
+    asked: int = FIRST
+    answers: bool = True
+    wires: list[Wire] = field(default_factory=list)
+    calls: list[asyncio.Task[Any]] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def fail(self, words: str) -> AssertionError:
+        """Return the failure of a scene: the dialogue, and what is missing."""
+        return AssertionError("\n".join([*self.lines[-SHOWN:], f" - {words}"]))
+
+    def hung(self, words: str) -> AssertionError:
+        """Return the failure of a node that leaves the judge waiting before any dialogue."""
+        return AssertionError(f"{HUNG} {self.seat.patience:g} s: {words}")
+
+    # -- calling ------------------------------------------------------------------------------------------------------
+
+    async def open(self, *, certificate: bool = True, context: ssl.SSLContext | None = None) -> Wire:
+        """Open a connection with TLS and say nothing yet.
+
+        Raises
+        ------
+        AssertionError
+            If nobody is there.
+        """
+        where = text(self.seat.call)
+        tls = context or context_of(self.seat, listens=False, certificate=certificate)
+        try:
+            async with asyncio.timeout(self.seat.patience):
+                reader, writer = await asyncio.open_connection(*self.seat.call, ssl=tls, server_hostname="")
+        except TimeoutError:
+            raise self.hung(f"{where} does not answer the call") from None
+        except OSError as error:
+            raise self.fail(f"a call of {where} fails: {reason(error)}") from error
+        wire = Wire(reader, writer)
+        self.wires.append(wire)
+        return wire
+
+    async def introduce(self, node: int | None = None, start: int | None = None) -> tuple[Wire, Keepalive | None]:
+        """Call and introduce the judge; return the connection and what the node says, None if it ends the connection.
+
+        Raises
+        ------
+        AssertionError
+            If it does neither, or says something else.
+        """
+        said = Keepalive(self.seat.number if node is None else node, self.seat.start if start is None else start)
+        wire = await self.open()
+        self.lines.append(f" >> {said}  (a new connection)")
+        wire.writer.write(encode(said))
+        try:
+            data = await wire.next(self.seat.patience)
+            answer = decode(data) if data else None
+        except TimeoutError:
+            raise self.hung(f"{text(self.seat.call)} does not answer the introduction") from None
+        except WireError as error:
+            raise self.fail(f"the introduction is answered by bytes that are no message: {error}") from error
+        self.lines.append(f" << {answer or 'the connection ends'}")
+        if answer is not None and not isinstance(answer, Keepalive):
+            raise self.fail("KEEPALIVE as the answer to an introduction")
+        return wire, answer
+
+    async def meet(self) -> Wire:
+        """Be introduced, and called by the node; from then on messages go both ways.
+
+        Raises
+        ------
+        AssertionError
+            If the node keeps no connection, or does not call.
+        """
+        end = asyncio.get_running_loop().time() + self.seat.patience
+        while True:
+            wire, answer = await self.introduce()
+            if answer is not None and not await wire.ends(SETTLED):
+                break
+            if asyncio.get_running_loop().time() > end:
+                raise self.fail(f"no connection is kept for {self.seat.patience:g} s")
+            await asyncio.sleep(RETRY)
+        self.line, self.sent = wire, 0
+        self.spoken(answer)
+        try:
+            async with asyncio.timeout(self.seat.patience):
+                await self.called.wait()
+        except TimeoutError:
+            raise self.fail(f"the node does not call {text(self.seat.listen)}") from None
+        return wire
+
+    def spoken(self, said: Keepalive) -> None:
+        """Take note of an introduction of the node."""
+        self.theirs.append(said)
+
+    # -- saying -------------------------------------------------------------------------------------------------------
+
+    @property
+    def tag(self) -> Tag:
+        """Between which starts the judge speaks."""
+        return Tag(self.seat.start, self.theirs[-1].incarnation if self.theirs else 0)
+
+    def data(self, message: Message, number: int | None = None, tag: Tag | None = None, flags: int = 0) -> bytes:
+        """Return the bytes of a message, with the next number unless another is given."""
+        counted = self.sent if number is None else number
+        if not self.seat.reliable:
+            return encode(message, counted, flags)
+        if LAYOUTS[type(message)].plane in COUNTED:
+            return tagged(message, counted, CHECKED | ACK_WANTED | flags, tag or self.tag)
+        if isinstance(message, ChannelAck):
+            return tagged(message, 0, CHECKED, tag or self.tag)
+        return encode(message, 0, CHECKED | flags)
+
+    def say(self, message: Message, number: int | None = None, tag: Tag | None = None) -> None:
+        """Send a message; its number is used up unless it was given, or the message is no part of the count."""
+        self.lines.append(f" >> {message}" + ("" if number is None else f"  (number {number})"))
+        self.write(self.data(message, number, tag))
+        if number is None and (not self.seat.reliable or LAYOUTS[type(message)].plane in COUNTED):
+            self.sent = (self.sent + 1) % NUMBERS
+
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        assert self.line is not None
+        self.line.writer.write(data)
+
+    def circuit(self, **changes: Any) -> SetupReq:
+        """Return a request for a new circuit of one link, from the judge to the node, which no other one looks like."""
+        number, self.asked = self.asked, self.asked + 1
+        seat = self.seat
+        label = 2 * (number % 1000) + (seat.number > seat.subject)
+        values: dict[str, Any] = {
+            "circuit": seat.number << 16 | number,
+            "session": number,
+            "path": (seat.number, seat.subject),
+            "fidelities": (0.5,),
+            "label": label,
+            "cutoff": 0,
+        }
+        return SetupReq(**{**values, **changes})
+
+    # -- hearing ------------------------------------------------------------------------------------------------------
+
+    def all(self, kind: type[N], fits: Callable[[N], bool] = lambda _: True) -> list[N]:
+        """Return everything of a kind that the node has said."""
+        return [one for one in self.heard if isinstance(one, kind) and fits(one)]
+
+    async def answer(self, kind: type[N], fits: Callable[[N], bool] = lambda _: True, number: int = 1) -> N:
+        """Wait until the node has said something so often, and return the last of it.
+
+        Raises
+        ------
+        AssertionError
+            If it does not in time.
+        """
+        await self.until(lambda: len(self.all(kind, fits)) >= number, f"{kind.__name__}, {number} in all")
+        return self.all(kind, fits)[number - 1]
+
+    async def until(self, holds: Callable[[], bool], words: str) -> None:
+        """Wait until something holds after what the node has said.
+
+        Raises
+        ------
+        AssertionError
+            If it does not in time.
+        """
+        try:
+            async with asyncio.timeout(self.seat.patience):
+                while not holds():
+                    self.news.clear()
+                    await self.news.wait()
+        except TimeoutError:
+            raise self.fail(f"within {self.seat.patience:g} s: {words}") from None
+
+    def verdict_on(self, asked: SetupReq) -> list[SetupRsp | Reject]:
+        """Return what the node has said to a request for a circuit."""
+        return [one for one in self.heard if isinstance(one, SetupRsp | Reject) and one.circuit == asked.circuit]
+
+    async def set_up(self, asked: SetupReq | None = None) -> SetupRsp | Reject:
+        """Ask for a circuit, a new one by default, and return the answer."""
+        wanted = asked or self.circuit()
+        self.say(wanted)
+        return await self.decided(wanted)
+
+    async def decided(self, asked: SetupReq) -> SetupRsp | Reject:
+        """Wait for the answer to a request for a circuit."""
+        await self.until(lambda: bool(self.verdict_on(asked)), f"SetupRsp or Reject of circuit {asked.circuit}")
+        return self.verdict_on(asked)[0]
+
+    async def fence(self) -> None:
+        """Wait for the answer to an honest request, on a new connection if the old one has ended."""
+        if self.line is None or await self.line.ends(SETTLED):
+            await self.again()
+        await self.set_up()
+
+    async def again(self) -> None:
+        """Begin anew, on new connections both ways."""
+        await self.hang_up()
+        await asyncio.sleep(RETRY)
+        await self.meet()
+
+    async def hang_up(self) -> None:
+        """End all connections."""
+        for wire in self.wires:
+            wire.close()
+        if self.calls:
+            await asyncio.wait(self.calls, timeout=1.0)
+        self.wires, self.calls, self.line = [], [], None
+        self.called.clear()
+
+    # -- being called -------------------------------------------------------------------------------------------------
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take a call of the node: its introduction, then what it says."""
+        wire = Wire(reader, writer)
+        self.wires.append(wire)
+        task = asyncio.current_task()
+        assert task is not None
+        self.calls.append(task)
+        with suppress(OSError, WireError):
+            while data := await wire.next(3600.0):
+                self._hear(wire, data)
+                self.news.set()
+
+    def _hear(self, wire: Wire, data: bytes) -> None:
+        said = decode(data)
+        if isinstance(said, Keepalive):
+            if not self.called.is_set():
+                self.spoken(said)
+                self.expected = 0
+                self.called.set()
+            if self.answers:
+                wire.writer.write(encode(Keepalive(self.seat.number, self.seat.start)))
+            return
+        self.lines.append(f" << {said}")
+        head = header(data)
+        if isinstance(said, ChannelAck):
+            self.acks.append(said.expected)
+            return
+        counted = self.seat.reliable and head.plane in COUNTED
+        if counted and head.sequence != self.expected and tag_of(data) is not None:
+            self.numbers.append(head.sequence)
+            self._acknowledge()  # one that was there before: its answer was too slow
+            return
+        if counted:
+            self.expected = (self.expected + 1) % NUMBERS
+            self._acknowledge()
+        self.numbers.append(head.sequence)
+        if isinstance(said, Message):
+            self.heard.append(said)
+
+    def _acknowledge(self) -> None:
+        if self.answers and self.line is not None:
+            self.line.writer.write(self.data(ChannelAck(self.expected)))
+
+
+@asynccontextmanager
+async def peer(seat: Seat) -> AsyncIterator[Peer]:
+    """Give the judge as a neighbour, listening; everything is closed in the end."""
+    there = Peer(seat)
+    listening = bind(seat.listen, "the judge")
+    server = await asyncio.start_server(there.take, sock=listening, ssl=context_of(seat, listens=True))
+    try:
+        yield there
+    finally:
+        server.close()
+        await there.hang_up()
