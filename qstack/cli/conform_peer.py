@@ -44,7 +44,7 @@ def peer(where: str, file: Path | None, profile: str | None, timeout: float) -> 
 
 
 def _seat(where: str, file: Path, timeout: float) -> Any:
-    from qstack.conformance.peer_talk import Seat  # noqa: PLC0415 - only where used
+    from qstack.conformance.peer_wire import Seat  # noqa: PLC0415 - only where used
     from qstack.hosts.sockets import LABORATORY  # noqa: PLC0415 - only where used
 
     try:

@@ -10,24 +10,23 @@ would have been there too.  So nobody waits for silence.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from qstack.conformance.judge import HUNG
+from qstack.conformance.peer_wire import Seat, Wire, context_of
 from qstack.core.errors import WireError
-from qstack.core.nouns import Message, Noun
-from qstack.hosts.streams import Address, bind, reason, text
-from qstack.integration.tls import client_context, server_context
-from qstack.wire.channel import ChannelAck, Stream, Tag, tag_of, tagged
+from qstack.core.nouns import Message
+from qstack.hosts.streams import bind, reason, secured, text
+from qstack.wire.channel import ChannelAck, Tag, tag_of, tagged
 from qstack.wire.codec import ACK_WANTED, CHECKED, LAYOUTS, Plane, decode, encode, header
 from qstack.wire.network import Keepalive
 from qstack.wire.signalling import Reject, SetupReq, SetupRsp
 
-N = TypeVar("N", bound=Noun)
 Scene = Callable[["Peer"], Coroutine[Any, Any, None]]
 
 NUMBERS = 1 << 16
@@ -39,113 +38,11 @@ COUNTED = frozenset({Plane.NETWORK, Plane.SIGNALLING, Plane.TRANSPORT})
 """Planes of the reliable channel."""
 FIRST = 60_001
 """First of the numbers that the judge gives to circuits and sessions; nodes count theirs from 1."""
+ASK = 1.0
+"""Time between two questions whether the node lives [s]."""
+FOR_EVER = 3600.0
 SHOWN = 30
 """Lines of a dialogue that a failure shows."""
-
-
-@dataclass(slots=True)
-class Seat:
-    """Where the judge sits: whose neighbour it is, and how it is reached.
-
-    Parameters
-    ----------
-    number, subject
-        Of the node that the judge plays, and of the one that is judged.
-    call, listen
-        Where the judged node listens, and where it calls the one that the judge plays.
-    certificate, key, authority
-        PEM files of the node that the judge plays.
-    reliable
-        Whether messages ride on datagrams of a reliable channel, as the scenario orders channels or faults; otherwise
-        they follow each other in the stream.
-    start
-        Which start of its node the judge introduces itself with; never smaller than one that the judged node has seen.
-    patience
-        Longest time for one answer [s].
-    silence
-        Longest time until a neighbour that says nothing has to be noticed [s].
-    """
-
-    number: int
-    subject: int
-    call: Address
-    listen: Address
-    certificate: Path
-    key: Path
-    authority: Path
-    reliable: bool
-    start: int
-    patience: float = 5.0
-    silence: float = 15.0
-
-    def play(self, scene: Scene) -> None:
-        """Play one scene with the node, from its first word to its last.
-
-        Raises
-        ------
-        AssertionError
-            If the node does not do what the scene demands; with the dialogue.
-        """
-        asyncio.run(self._play(scene))
-
-    async def _play(self, scene: Scene) -> None:
-        async with peer(self) as there:
-            await scene(there)
-
-
-def context_of(seat: Seat, *, listens: bool, certificate: bool = True) -> ssl.SSLContext:
-    """Return the TLS context of a side of the judge; without a certificate it shows none."""
-    if listens:
-        return server_context(seat.certificate, seat.key, seat.authority)
-    files = (seat.certificate, seat.key) if certificate else (None, None)
-    found = client_context(*files, seat.authority)
-    found.check_hostname = False  # nodes are known by the common name of their certificates
-    return found
-
-
-class Wire:
-    """One connection, from either side."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.stream = Stream()
-        self.ready: list[bytes] = []
-
-    async def next(self, patience: float) -> bytes:
-        """Return the next message, undecoded; nothing if the connection has ended.
-
-        Raises
-        ------
-        TimeoutError
-            If none comes in time [s].
-        WireError
-            If what comes is none.
-        """
-        async with asyncio.timeout(patience):
-            while not self.ready:
-                try:
-                    chunk = await self.reader.read(1 << 14)
-                except OSError:
-                    chunk = b""
-                if not chunk:
-                    return b""
-                self.ready.extend(self.stream.feed(chunk))
-        return self.ready.pop(0)
-
-    async def ends(self, patience: float) -> bool:
-        """Read until the connection ends; tell whether it does in time [s]."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                with suppress(OSError):
-                    while await self.reader.read(1 << 16):
-                        pass
-                return True
-        return False
-
-    def close(self) -> None:
-        """End it."""
-        self.writer.transport.abort()
 
 
 @dataclass(slots=True)
@@ -163,7 +60,7 @@ class Peer:
     acks
         Numbers that the node says it expects next.
     answers
-        Whether the judge answers questions whether it lives, and acknowledges what comes.
+        Whether the judge asks and answers whether somebody lives, and acknowledges what comes.
     """
 
     seat: Seat
@@ -180,6 +77,7 @@ class Peer:
     answers: bool = True
     wires: list[Wire] = field(default_factory=list)
     calls: list[asyncio.Task[Any]] = field(default_factory=list)
+    age: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fail(self, words: str) -> AssertionError:
@@ -247,11 +145,15 @@ class Peer:
         """
         end = asyncio.get_running_loop().time() + self.seat.patience
         while True:
-            wire, answer = await self.introduce()
-            if answer is not None and not await wire.ends(SETTLED):
-                break
+            trouble = self.fail(f"no connection is kept for {self.seat.patience:g} s")
+            try:
+                wire, answer = await self.introduce()
+                if answer is not None and not await wire.ends(SETTLED):
+                    break
+            except AssertionError as error:
+                trouble = error
             if asyncio.get_running_loop().time() > end:
-                raise self.fail(f"no connection is kept for {self.seat.patience:g} s")
+                raise trouble
             await asyncio.sleep(RETRY)
         self.line, self.sent = wire, 0
         self.spoken(answer)
@@ -313,20 +215,21 @@ class Peer:
 
     # -- hearing ------------------------------------------------------------------------------------------------------
 
-    def all(self, kind: type[N], fits: Callable[[N], bool] = lambda _: True) -> list[N]:
-        """Return everything of a kind that the node has said."""
-        return [one for one in self.heard if isinstance(one, kind) and fits(one)]
-
-    async def answer(self, kind: type[N], fits: Callable[[N], bool] = lambda _: True, number: int = 1) -> N:
-        """Wait until the node has said something so often, and return the last of it.
+    async def told(self, kinds: tuple[type[Message], ...], number: int) -> list[Message]:
+        """Wait until the node has said so many of some kinds, and return all of these.
 
         Raises
         ------
         AssertionError
             If it does not in time.
         """
-        await self.until(lambda: len(self.all(kind, fits)) >= number, f"{kind.__name__}, {number} in all")
-        return self.all(kind, fits)[number - 1]
+
+        def found() -> list[Message]:
+            return [one for one in self.heard if isinstance(one, kinds)]
+
+        words = " or ".join(kind.__name__ for kind in kinds)
+        await self.until(lambda: len(found()) >= number, f"{words}, {number} in all")
+        return found()
 
     async def until(self, holds: Callable[[], bool], words: str) -> None:
         """Wait until something holds after what the node has said.
@@ -360,10 +263,19 @@ class Peer:
         return self.verdict_on(asked)[0]
 
     async def fence(self) -> None:
-        """Wait for the answer to an honest request, on a new connection if the old one has ended."""
-        if self.line is None or await self.line.ends(SETTLED):
+        """Wait for the answer to an honest request, on a new connection if the old one ends."""
+        assert self.line is not None
+        asked = self.circuit()
+        self.say(asked)
+        ending = asyncio.get_running_loop().create_task(self.line.ends(self.seat.patience))
+        ending.add_done_callback(lambda _: self.news.set())
+        await self.until(
+            lambda: ending.done() or bool(self.verdict_on(asked)), f"SetupRsp or Reject of circuit {asked.circuit}"
+        )
+        ending.cancel()
+        if not self.verdict_on(asked):
             await self.again()
-        await self.set_up()
+            await self.set_up()
 
     async def again(self) -> None:
         """Begin anew, on new connections both ways."""
@@ -373,26 +285,45 @@ class Peer:
 
     async def hang_up(self) -> None:
         """End all connections."""
+        self.age += 1
         for wire in self.wires:
             wire.close()
-        if self.calls:
-            await asyncio.wait(self.calls, timeout=1.0)
+        if self.calls:  # handshakes are left to end
+            await asyncio.wait(self.calls, timeout=self.seat.patience)
         self.wires, self.calls, self.line = [], [], None
         self.called.clear()
 
     # -- being called -------------------------------------------------------------------------------------------------
 
-    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take a call of the node: its introduction, then what it says."""
-        wire = Wire(reader, writer)
-        self.wires.append(wire)
-        task = asyncio.current_task()
-        assert task is not None
-        self.calls.append(task)
-        with suppress(OSError, WireError):
-            while data := await wire.next(3600.0):
+    async def ask(self) -> None:
+        """Ask the node now and then whether it lives, as a neighbour does, so that it does not take the judge for dead."""
+        while True:
+            await asyncio.sleep(ASK)
+            if self.answers and self.line is not None and not self.line.writer.transport.is_closing():
+                self.write(encode(Keepalive(self.seat.number, self.seat.start)))
+
+    def accept(self, listening: socket.socket) -> None:
+        """Take a call of the node that is there."""
+        with suppress(OSError):  # it has thought better of it
+            taken, _ = listening.accept()
+            taken.setblocking(False)  # noqa: FBT003 - its only parameter has no name
+            self.calls.append(asyncio.get_running_loop().create_task(self._take(taken)))
+
+    async def _take(self, taken: socket.socket) -> None:
+        """Take one call: the node's introduction, then what it says."""
+        try:
+            age = self.age
+            wire = Wire(*await secured(taken, context_of(self.seat, listens=True), self.seat.patience))
+            self.wires.append(wire)
+            if age != self.age:  # it comes too late
+                wire.close()
+            while data := await wire.next(FOR_EVER):
                 self._hear(wire, data)
                 self.news.set()
+        except (OSError, WireError):
+            pass  # the node has ended it, or what it says is no message: it is not heard any more
+        finally:
+            taken.close()
 
     def _hear(self, wire: Wire, data: bytes) -> None:
         said = decode(data)
@@ -431,9 +362,29 @@ async def peer(seat: Seat) -> AsyncIterator[Peer]:
     """Give the judge as a neighbour, listening; everything is closed in the end."""
     there = Peer(seat)
     listening = bind(seat.listen, "the judge")
-    server = await asyncio.start_server(there.take, sock=listening, ssl=context_of(seat, listens=True))
+    loop = asyncio.get_running_loop()
+    loop.add_reader(listening, there.accept, listening)
+    asking = loop.create_task(there.ask())
     try:
         yield there
     finally:
-        server.close()
+        loop.remove_reader(listening)
+        asking.cancel()
         await there.hang_up()
+        listening.close()
+
+
+def play(seat: Seat, scene: Scene) -> None:
+    """Play one scene with the node, from its first word to its last.
+
+    Raises
+    ------
+    AssertionError
+        If the node does not do what the scene demands; with the dialogue.
+    """
+
+    async def run() -> None:
+        async with peer(seat) as there:
+            await scene(there)
+
+    asyncio.run(run())
