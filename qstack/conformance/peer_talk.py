@@ -85,8 +85,8 @@ class Peer:
         return AssertionError("\n".join([*self.lines[-SHOWN:], f" - {words}"]))
 
     def hung(self, words: str) -> AssertionError:
-        """Return the failure of a node that leaves the judge waiting before any dialogue."""
-        return AssertionError(f"{HUNG} {self.seat.patience:g} s: {words}")
+        """Return the failure of a node with which no dialogue comes about: after three of them the judge gives up."""
+        return AssertionError("\n".join([f"{HUNG} {self.seat.patience:g} s: {words}", *self.lines[-SHOWN:]]))
 
     # -- calling ------------------------------------------------------------------------------------------------------
 
@@ -145,15 +145,15 @@ class Peer:
         """
         end = asyncio.get_running_loop().time() + self.seat.patience
         while True:
-            trouble = self.fail(f"no connection is kept for {self.seat.patience:g} s")
+            trouble = "no connection is kept"
             try:
                 wire, answer = await self.introduce()
                 if answer is not None and not await wire.ends(SETTLED):
                     break
             except AssertionError as error:
-                trouble = error
+                trouble = str(error).rpartition(" - ")[2].rpartition(" s: ")[2]
             if asyncio.get_running_loop().time() > end:
-                raise trouble
+                raise self.hung(trouble)
             await asyncio.sleep(RETRY)
         self.line, self.sent = wire, 0
         self.spoken(answer)

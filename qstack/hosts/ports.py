@@ -291,6 +291,9 @@ class Port:
         except (OSError, TimeoutError, RemoteProtocolError, WireError) as error:
             writer.transport.abort()
             raise HostError(f"{name} at {text(address)}: {reason(error)}") from error
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         line = Line(self, peer, writer, said.incarnation)
         line.task = self.spawn(line.watch(reader, stream))
         return line
