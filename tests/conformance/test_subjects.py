@@ -15,7 +15,8 @@ from qstack.cli import invoke as called
 from qstack.conformance import lines, profiles
 from qstack.conformance.judge import judge
 from qstack.conformance.marks import requirement
-from qstack.conformance.program import Program, storage_of
+from qstack.conformance.places import storage_of
+from qstack.conformance.program import Program
 from qstack.conformance.specification import load
 from qstack.core.errors import WireError
 from qstack.wire.link import AddAck
