@@ -55,7 +55,7 @@ class Answerer(StrategyAnswers):
 
     def do_hello(self, question: Any) -> dict[str, Any]:
         """Say which version is spoken; no feature is claimed beforehand."""
-        return {"protocol": PROTOCOL, "features": [], "asked": question.features}
+        return {"protocol": PROTOCOL, "features": []}
 
     def do_layer(self, question: Any) -> dict[str, Any]:
         """Make a layer, or several that belong together."""

@@ -231,8 +231,8 @@ def _copy(function):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--exec", "true"], "a program is judged as one of hardware, link, network, physical, router, transport"),
-        (["--exec", "true", "--profile", "code"], "a program is judged as one of"),
+        (["--exec", "true"], "a program is judged as one of application, channel, code, cutoff, device, distillation"),
+        (["--exec", "true", "--profile", "medium"], "a program is judged as one of"),
         (["--exec", "", "--profile", "link"], "--exec needs a command"),
         (["--exec", "/nowhere/subject", "--profile", "link"], "cannot be run: there is no such program"),
         (["--exec", "true", "--all"], "whom?"),
