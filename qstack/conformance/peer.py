@@ -66,6 +66,7 @@ class MeetingTests:
 
         async def scene(there: Peer) -> None:
             await there.meet()
+            await there.set_up()  # what it says of that needs its own connection
             said = {(one.node, one.incarnation) for one in there.theirs}
             if {node for node, _ in said} != {make.subject}:
                 raise there.fail(f"node {make.subject} introduces itself as {[node for node, _ in said]}")
