@@ -68,7 +68,7 @@ def _seat(where: str, file: Path, timeout: float) -> Any:
         )
     files = (found.certificate, found.key, found.authority)
     return Seat(
-        *(number, subject[0], address, found.addresses[found.node], *files),
+        *(number, subject[0], plan.names[subject[0]], address, found.addresses[found.node], *files),
         reliable=not channel.make(delay=0).ideal,
         start=int(time.time()),
         patience=SHARE * timeout,

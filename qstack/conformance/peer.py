@@ -5,7 +5,7 @@ A vendor's own pytest does the same with one fixture::
     class TestMine(PeerSuite):
         @pytest.fixture
         def make(self, running_node):
-            return Seat(number=0, subject=1, call=("127.0.0.1", 52242), ...)
+            return Seat(number=0, subject=1, name="n1", call=("127.0.0.1", 52242), ...)
 
 Nodes without a laboratory are enough: no pair is made here.
 """

@@ -22,6 +22,7 @@ from qstack.conformance.peer_wire import Seat, Wire, context_of
 from qstack.core.errors import WireError
 from qstack.core.nouns import Message
 from qstack.hosts.streams import bind, reason, secured, text
+from qstack.integration.tls import common_name
 from qstack.wire.channel import ChannelAck, Tag, tag_of, tagged
 from qstack.wire.codec import ACK_WANTED, CHECKED, LAYOUTS, Plane, decode, encode, header
 from qstack.wire.network import Keepalive
@@ -61,6 +62,8 @@ class Peer:
         What the node has said on its own connection, decoded, and the number that each message carries.
     acks
         Numbers that the node says it expects next.
+    unanswered
+        What may have to be repeated on the reliable channel, by its number.
     answers
         Whether the judge asks and answers whether somebody lives, and acknowledges what comes.
     """
@@ -73,6 +76,7 @@ class Peer:
     heard: list[Message] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     acks: list[int] = field(default_factory=list)
+    unanswered: dict[int, bytes] = field(default_factory=dict)
     sent: int = 0
     expected: int = 0
     asked: int = FIRST
@@ -140,6 +144,8 @@ class Peer:
     async def meet(self) -> Wire:
         """Be introduced, and called by the node unless it puts that off; from then on messages go both ways.
 
+        A node that has just lost the judge may end either connection once more, so both have to last for a moment.
+
         Raises
         ------
         AssertionError
@@ -149,20 +155,30 @@ class Peer:
         while True:
             trouble = "no connection is kept"
             try:
-                wire, answer = await self.introduce()
-                if answer is not None and not await wire.ends(SETTLED):
-                    break
+                if self.line is None:
+                    self.line, answer = await self.introduce()
+                    if answer is not None:
+                        self.spoken(answer)
+                    self.sent = 0
+                if await self._kept(self.line):
+                    return self.line
             except AssertionError as error:
                 trouble = str(error).rpartition(" - ")[2].rpartition(" s: ")[2]
             if asyncio.get_running_loop().time() > end:
                 raise self.hung(trouble)
             await asyncio.sleep(RETRY)
-        self.line, self.sent = wire, 0
-        self.spoken(answer)
-        with suppress(TimeoutError):  # it may wait until it has something to say
+
+    async def _kept(self, line: Wire) -> bool:
+        """Tell whether both connections last; a line that does not is given up."""
+        with suppress(TimeoutError):  # the node may not call before it has something to say
             async with asyncio.timeout(CALLED):
                 await self.called.wait()
-        return wire
+        called = self.called.is_set()
+        if await line.ends(SETTLED):
+            line.close()
+            self.line = None
+            return False
+        return self.called.is_set() is called
 
     def spoken(self, said: Keepalive) -> None:
         """Take note of an introduction of the node."""
@@ -189,8 +205,11 @@ class Peer:
     def say(self, message: Message, number: int | None = None, tag: Tag | None = None) -> None:
         """Send a message; its number is used up unless it was given, or the message is no part of the count."""
         self.lines.append(f" >> {message}" + ("" if number is None else f"  (number {number})"))
-        self.write(self.data(message, number, tag))
+        data = self.data(message, number, tag)
+        self.write(data)
         if number is None and (not self.seat.reliable or LAYOUTS[type(message)].plane in COUNTED):
+            if self.seat.reliable:
+                self.unanswered[self.sent] = data
             self.sent = (self.sent + 1) % NUMBERS
 
     def write(self, data: bytes) -> None:
@@ -291,16 +310,20 @@ class Peer:
         if self.calls:  # handshakes are left to end
             await asyncio.wait(self.calls, timeout=self.seat.patience)
         self.wires, self.calls, self.line = [], [], None
+        self.unanswered, self.acks = {}, []
         self.called.clear()
 
     # -- being called -------------------------------------------------------------------------------------------------
 
     async def ask(self) -> None:
-        """Ask the node now and then whether it lives, as a neighbour does, so that it does not take the judge for dead."""
+        """Ask the node now and then whether it lives, and repeat what it has not acknowledged, as a neighbour does."""
         while True:
             await asyncio.sleep(ASK)
             if self.answers and self.line is not None and not self.line.writer.transport.is_closing():
                 self.write(encode(Keepalive(self.seat.number, self.seat.start)))
+                for number, data in self.unanswered.items():
+                    if number >= max(self.acks, default=0):
+                        self.write(data)
 
     def accept(self, listening: socket.socket) -> None:
         """Take a call of the node that is there."""
@@ -311,19 +334,22 @@ class Peer:
 
     async def _take(self, taken: socket.socket) -> None:
         """Take one call: the node's introduction, then what it says."""
+        age, wire = self.age, None
         try:
-            age = self.age
             wire = Wire(*await secured(taken, context_of(self.seat, listens=True), self.seat.patience))
             self.wires.append(wire)
-            if age != self.age:  # it comes too late
-                wire.close()
+            caller = common_name(wire.writer.get_extra_info("peercert") or {})
+            if age != self.age or caller != self.seat.name:
+                return  # it comes too late, or is another neighbour
             while data := await wire.next(FOR_EVER):
                 self._hear(wire, data)
                 self.news.set()
+            if age == self.age:
+                self.called.clear()
         except (OSError, WireError):
             pass  # the node has ended it, or what it says is no message: it is not heard any more
         finally:
-            taken.close()
+            taken.close() if wire is None else wire.close()
 
     def _hear(self, wire: Wire, data: bytes) -> None:
         said = decode(data)

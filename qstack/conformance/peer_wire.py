@@ -22,6 +22,8 @@ class Seat:
     ----------
     number, subject
         Of the node that the judge plays, and of the one that is judged.
+    name
+        Of the judged node: the common name of its certificate.
     call, listen
         Where the judged node listens, and where it calls the one that the judge plays.
     certificate, key, authority
@@ -39,6 +41,7 @@ class Seat:
 
     number: int
     subject: int
+    name: str
     call: Address
     listen: Address
     certificate: Path

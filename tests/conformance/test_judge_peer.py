@@ -77,19 +77,23 @@ def impatient(monkeypatch):
 
 
 class Server:
-    """A node in a thread of its own, and the judge's seat beside it."""
+    """A node in a thread of its own, and the judge's seat beside it; other nodes may run too."""
 
-    def __init__(self, plan, identities, *, kind=NodeHost, reliable=False, **bears):
+    def __init__(self, plan, identities, *, kind=NodeHost, reliable=False, subject=1, judge=0, others=(), **bears):
         addresses = {name: address_of(where) for name, where in free_addresses().items()}
         self.told = []
         limits = Limits(**{**BEARS, **bears})
-        self.host = (plan, 1, identities["n1"], addresses, self.told.append)
-        self.options = {"limits": limits, "driver": lambda site: DarkDriver()}
-        self.kind = kind
+        options = {"limits": limits, "driver": lambda site: DarkDriver()}
+
+        def node(number, kind=NodeHost):
+            return kind(plan, number, identities[f"n{number}"], addresses, self.told.append, **options)
+
+        self.nodes = lambda: [node(subject, kind), *map(node, others)]
         self.thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
-        mine = identities["n0"]
+        mine, name = identities[f"n{judge}"], f"n{subject}"
         self.seat = Seat(
-            *(0, 1, addresses["n1"], addresses["n0"], mine.certificate, mine.key, mine.authority),
+            *(judge, subject, name, addresses[name], addresses[f"n{judge}"]),
+            *(mine.certificate, mine.key, mine.authority),
             reliable=reliable,
             start=int(time.time()),
             patience=PATIENCE,
@@ -99,8 +103,11 @@ class Server:
     async def _run(self):
         self.loop = asyncio.get_running_loop()
         self.task = asyncio.current_task()
+        nodes = self.nodes()
+        for place, node in enumerate(nodes):  # no two have the same start
+            node.port.greeting = Keepalive(node.number, node.port.greeting.incarnation + place)
         with suppress(asyncio.CancelledError):
-            await self.kind(*self.host, **self.options).run()
+            await asyncio.gather(*(node.run() for node in nodes))
 
     def __enter__(self):
         self.thread.start()
@@ -349,6 +356,15 @@ def test_the_reference_passes(reliable, plans, identities, impatient):
     assert [(v.id, v.detail) for v in verdicts if v.verdict == "fail"] == []
     assert {v.id for v in verdicts if v.verdict != "pass"} == (set() if reliable else ON_DATAGRAMS)
     assert len(verdicts) >= 20
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("QS-CF-007")
+def test_a_head_of_circuits_with_another_neighbour_passes(plans, identities, impatient):
+    """It asks for circuits of its own meanwhile, and the judge is called by the other neighbour too."""
+    with Server(plans[True], identities, reliable=True, subject=0, judge=1, others=(2,)) as seat:
+        verdicts = judge(PeerSuite, seat, SPECIFICATION)
+    assert [(v.id, v.detail) for v in verdicts if v.verdict != "pass"] == []
 
 
 def test_a_broken_server_fails_its_requirement(plans, identities, impatient):
