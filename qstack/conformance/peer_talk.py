@@ -59,13 +59,15 @@ class Peer:
     theirs
         Starts with which the node has introduced itself, and its number, in the order of its introductions.
     heard
-        What the node has said on its own connection, decoded, and the number that each message carries.
+        What the node has said on its own connection, decoded; and the numbers of what came on the reliable channel.
     acks
         Numbers that the node says it expects next.
     unanswered
         What may have to be repeated on the reliable channel, by its number.
     answers
-        Whether the judge asks and answers whether somebody lives, and acknowledges what comes.
+        Whether the judge asks and answers whether somebody lives.
+    acknowledges
+        Whether it acknowledges what comes on the reliable channel.
     """
 
     seat: Seat
@@ -81,6 +83,7 @@ class Peer:
     expected: int = 0
     asked: int = FIRST
     answers: bool = True
+    acknowledges: bool = True
     wires: list[Wire] = field(default_factory=list)
     calls: list[asyncio.Task[Any]] = field(default_factory=list)
     age: int = 0
@@ -374,12 +377,12 @@ class Peer:
         if counted:
             self.expected = (self.expected + 1) % NUMBERS
             self._acknowledge()
-        self.numbers.append(head.sequence)
+            self.numbers.append(head.sequence)
         if isinstance(said, Message):
             self.heard.append(said)
 
     def _acknowledge(self) -> None:
-        if self.answers and self.line is not None:
+        if self.acknowledges and self.line is not None:
             self.line.writer.write(self.data(ChannelAck(self.expected)))
 
 

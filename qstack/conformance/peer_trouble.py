@@ -210,12 +210,12 @@ class ChannelTests:
 
     @requirement("QS-CL-337")
     def test_what_is_not_acknowledged_is_repeated(self, make: Seat) -> None:
-        """And not any more when it is."""
+        """Twice at least, as long as nothing acknowledges it."""
         _on_datagrams(make)
 
         async def scene(there: Peer) -> None:
             await there.meet()
-            there.answers = False
+            there.acknowledges = False
             asked = there.circuit()
             there.say(asked)
             await there.until(

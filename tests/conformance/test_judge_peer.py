@@ -44,7 +44,7 @@ from qstack.wire.signalling import Reject, SetupReq, SetupRsp, Teardown
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 SPECIFICATION = load(Path(__file__).parents[2] / "specs")
 NODES = ("n0", "n1", "n2")
-BEARS = {"silence": 0.6, "keepalive": 0.1, "rate": 1e6}
+BEARS = {"silence": 1.0, "keepalive": 0.1, "rate": 1e6}
 PATIENCE = 2.0
 SULKING = 2.5
 """Time for which a server is no use, longer than the judge's patience [s]."""
@@ -97,7 +97,7 @@ class Server:
             reliable=reliable,
             start=int(time.time()),
             patience=PATIENCE,
-            silence=1.2,
+            silence=3.0,
         )
 
     async def _run(self):
