@@ -24,6 +24,7 @@ def view_as_data(view: NetworkView) -> dict[str, Any]:
         "swap_factors": list(view.swap_factors),
         "storage": [samples_of(storage) for storage in view.storage],
         "cutoff": str(view.cutoff),
+        **({"swap_success": list(view.swap_success)} if view.swap_success else {}),
     }
 
 
