@@ -107,11 +107,11 @@ def test_a_peer_that_is_no_node_gets_a_verdict_that_says_so(name, files, capsys,
     made, words = IMPOSTORS[name]
     begun = time.monotonic()
     with Impostor(addresses["n1"], made(folder)):
-        code = invoke("--connect", addresses["n1"], "--as", folder / "n0.yaml", "-k", "QS-CL-330", "--timeout", 1)
+        code = invoke("--connect", addresses["n1"], "--as", folder / "n0.yaml", "-k", "QS-CL-330", "--timeout", 4)
     out = capsys.readouterr().out
     assert (code, out.splitlines()[-1]) == (1, "0 passed, 1 failed")
     assert words in out
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 4 + 4
 
 
 @pytest.mark.requirement("QS-CF-013")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from qstack.cli import invoke as called
 from qstack.conformance import channel, lines, profiles, reconciliation
 from qstack.conformance.judge import judge
 from qstack.conformance.pipe import Answerer
-from qstack.conformance.policies import SchedulerSuite
 from qstack.conformance.program import Program
 from qstack.conformance.specification import load
+from qstack.conformance.stand import site
+from qstack.conformance.transport import TransportSuite
 from qstack.hosts.plain import object_of
 from qstack.keys.reconcile.cascade import Cascade
 
@@ -159,14 +161,17 @@ def test_the_chapter_tells_of_every_message_and_of_no_other(monkeypatch):
     monkeypatch.setattr(reconciliation, "ROUNDS", 1)
     monkeypatch.setattr(channel, "NUMBER", 10)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    program = Program(f"{sys.executable} -c 'from qstack.cli import main; main()' conform pipe fcfs", "scheduler", 20.0)
-    judge(SchedulerSuite, program.scheduler, SPECIFICATION)
+    command = f"{sys.executable} -c 'from qstack.cli import main; main()' conform pipe reference --profile transport"
+    program = Program(command, "transport", 20.0)
+    judge(TransportSuite, program.layer, SPECIFICATION, ["QS-L4-001"])
     program.close()
     for profile, (names, only) in ASKED.items():
         subjects = {**installed(profile), "admits it": Admits}
         for name in names:
             near = Near(subjects[name], said)
             judge(profiles.PROFILES[profile].suite, getattr(near, profiles.PIPED[profile]), SPECIFICATION, only)
+    view = replace(site(1).view, swap_success=(0.5, 0.5, 0.5))  # linear optics: no suite needs them
+    Near(installed("router")["shortest"], said).router(view)
     questions, objects = documented()
     exchanged = {
         do: tuple(
