@@ -200,11 +200,20 @@ def find(manager: Manager, name: str, profile: str | None) -> Subject:
 
 
 PIPED: Mapping[str, str] = {
+    "application": "application",
+    "channel": "channel",
+    "code": "code",
+    "cutoff": "cutoff",
+    "device": "device",
+    "distillation": "distillation",
     "hardware": "hardware",
     "link": "layer",
     "network": "layer",
     "physical": "layer",
+    "reconciliation": "reconciliation",
     "router": "router",
+    "scheduler": "scheduler",
+    "swap-policy": "swap_policy",
     "transport": "layer",
 }
 """Profiles of which a program can be a subject, and how it is asked."""
