@@ -32,6 +32,8 @@ class EachLane(Lane):
     def release(self, side: int, now: int) -> None:
         """Give this end's memory back; it attempts again, whatever the other end does."""
         self.free[side] = True
+        if self.link.wanted[side]:
+            self.link.tell_room(side, now)
         self.link.resume(self, now)
 
 

@@ -26,7 +26,7 @@ from qstack.core.nouns import Noun
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
 from qstack.plugin.contracts import Outcome
-from qstack.services.device import Herald, Missed
+from qstack.services.device import Herald, Missed, Room
 
 SEQUENCES = 1 << 16
 
@@ -145,6 +145,8 @@ class Lane:
         """Give this end's memory back; attempts go on."""
         free = self.free
         free[side] = True
+        if self.link.wanted[side]:
+            self.link.tell_room(side, now)
         if free[1 - side] and self.agreed and self.next is None:
             self.link.resume(self, now)
 
@@ -173,6 +175,8 @@ class Link:
         Tells whether the REPLY of a success is lost on its way to an end, from side (0 or 1) and number; None loses none.
     mute
         Tells whether a GEN is lost on its way to the midpoint, from its side; None loses none.  Skip-ahead has no GENs.
+    wanted
+        Which end has asked for room while there was none.
     pair_type, half_type
         How a tier keeps the state of a pair.
     """
@@ -203,6 +207,7 @@ class Link:
         self.successes = 0
         self.deaf: Callable[[int, int], bool] | None = None
         self.mute: Callable[[int], bool] | None = None
+        self.wanted = [False, False]
         self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
         self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
 
@@ -213,6 +218,23 @@ class Link:
     def resume(self, lane: Lane, now: int) -> None:
         """Go on attempting on a lane of which a memory has become free."""
         raise NotImplementedError
+
+    def room(self, side: int) -> Room:
+        """Count the memories of an end that hold nothing; one that has none is told when that changes."""
+        free = sum(lane.free[side] for lane in self.lanes)
+        self.wanted[side] = not free
+        return Room(self.ends[side].peer, free)
+
+    def tell_room(self, side: int, now: int) -> None:
+        """Tell an end that has asked for room that there is some, after everything else that is going on there."""
+        self.wanted[side] = False
+        self.clock.at(now, self._tell_room, (side, now))
+
+    def _tell_room(self, event: tuple[int, int]) -> None:
+        side, now = event
+        room = self.room(side)
+        if room.free:
+            self.ends[side].feed(room, now)
 
     def announce(self, row: int) -> Outcome:
         """Draw what a success announces."""

@@ -20,6 +20,7 @@ from qstack.quantum.purification import bbpssw, dejmps
 from qstack.services.bell import Basis
 from qstack.services.device import (
     Apply,
+    AskRoom,
     BellMeasure,
     BellMeasured,
     Bits,
@@ -212,6 +213,7 @@ class NodeDevice:
             Distil: self.distil,
             Free: self.free,
             DrawBits: self.draw_bits,
+            AskRoom: self.ask_room,
         }
 
     def take(self, qubit: int) -> Half:
@@ -240,6 +242,14 @@ class NodeDevice:
             raise LocalProtocolError(f"node {self.node} has no lane {req.lane} towards node {req.peer}") from None
         link.trigger(side, lane, req.aid, (req.row, req.keep, req.bases), ctx.now)
         return ()
+
+    def ask_room(self, req: AskRoom, ctx: Context) -> Outputs:
+        """Count the free memories of a link."""
+        try:
+            link, side = self.ports[req.peer]
+        except KeyError:
+            raise LocalProtocolError(f"node {self.node} has no link to node {req.peer}") from None
+        return (link.room(side),)
 
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""
