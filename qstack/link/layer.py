@@ -289,7 +289,9 @@ class LinkLayer(FlowControl):
 
     def _answer(self, link: Link, lane: int) -> Iterator[Noun]:
         item = link.choose(lane, self.scheduler)
-        if item is not None and link.full and item.theirs:  # QS-L2-016; no other request, which the neighbour would not choose
+        if (
+            item is not None and link.full and item.theirs
+        ):  # QS-L2-016; no other request, which the neighbour would not choose
             item = None
         if item is None:
             aid = -1
