@@ -26,6 +26,27 @@ DEAF = {"message": "Reply", "nth": [3, 9], "action": "drop"}
 SECOND = {"name": "second", "from": "n1", "to": "n2", "min_fidelity": 0.7, "number": 30}
 BACK = {"name": "back", "from": "n1", "to": "n0", "min_fidelity": 0.7, "number": 5}
 
+SLOW = {"node": "n2", "use": {"like": "textbook", "interface": {"probability": 2.5e-4}}}
+FULL: dict[str, Any] = {
+    "network": {
+        "nodes": ["n0", "n1", "n2"],
+        "links": [{"a": "n0", "b": "n1", "length": "20 km"}, {"a": "n2", "b": "n1", "length": "20 km"}],
+        "hardware": {"all": "textbook", "at": [SLOW]},
+    },
+    "stack": {"network": {"cutoff": "never", "give_way": 0}},
+    "flow": {"min_fidelity": 0.3, "number": 10},
+}
+"""Halves wait for those of a link four hundred times slower, until no memory is left at either end of the fast one."""
+FAR = {"chain": {"segments": 2, "length": "400 km"}}
+"""Pairs come faster than a word about a qubit, so that some find no qubit that may leave."""
+
+REFUSED: dict[str, Any] = {
+    "stack": {"network": {"cutoff": "6 ms", "circuits_per_link": 1}},
+    "flows": [SECOND],
+    "start": "1 ms",
+    "reasons": {"pairs": Reason.NORES},
+}
+
 PLAIN: dict[str, Any] = {}
 EACH = {"run": {"attempts": "each"}}
 CASES: dict[str, dict[str, Any]] = {
@@ -33,37 +54,36 @@ CASES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("Track", "Expire", "Complete", "Teardown", "ChannelAck", "Reply"), PLAIN),
     "Gen": EACH,
     **{key: {"faults": [DEAF]} for key in ("LinkExpire", "LinkExpireAck")},
+    **{key: FULL for key in ("MemReq", "MemAck")},
     "LinkTest": {"stack": {"link": {"test_period": 5}}},
     "CircuitTest": {"stack": {"network": {"cutoff": "6 ms", "test_share": 0.3}}},
     "DistilBit": {"stack": {"link": {"distillation": "dejmps"}}},
     "AddRej": {"faults": [LATE_ADDS], "reasons": {"pairs": Reason.NOTIME}},
-    "Reject": {
-        "stack": {"network": {"cutoff": "6 ms", "circuits_per_link": 1}},
-        "flows": [SECOND],
-        "start": "1 ms",
-        "reasons": {"pairs": Reason.NORES},
-    },
+    "Reject": REFUSED,
     "Keepalive": {"faults": [CUT], "reasons": {"pairs": Reason.LOST_PEER}},
     **{key: {"app": "teleport"} for key in ("SessionOpen", "SessionOpenAck", "SessionAccept", "SessionClose")},
     **{key: {"app": "teleport"} for key in ("Correction", "Acknowledgement", "Claim", "Finding")},
     **{key: {"app": "bbm92"} for key in ("Have", "Bases", "Reveal")},
+    "Discard": {"network": FAR, "stack": {"network": {"cutoff": "60 ms"}}, "app": {"use": "teleport", "window": 1}},
+    "Loss": {"app": "teleport", "faults": [CUT], "reasons": {"pairs": Reason.LOST_PEER}},
+    "SessionReset": {**REFUSED, "app": "teleport"},
     "Steer": {"app": "rsp"},
     "Played": {"app": "chsh", "run": {"tier": "exact"}},
 }
 """What has to be done, beside the usual three nodes, for a kind of message to be sent; and how flows that fail end."""
 
-ELSEWHERE = {
-    **dict.fromkeys(("Hello", "MemReq", "MemAck", "FidelityReport"), "laid out after the draft; no layer sends it"),
-    **dict.fromkeys(("Discard", "Loss", "SessionReset"), "tests/transcripts/test_transport_sessions.py"),
-}
-"""Messages that no scenario sends at will, and why, or which dialogues lose, double and delay them."""
+ELSEWHERE = dict.fromkeys(("Hello", "FidelityReport"), "laid out after the draft; no layer sends it")
+"""Messages that no scenario sends, and why."""
 
 
 def dressed(kind, action, three):
     case = CASES[kind]
     data = three(run={"until": "20 s", "seed": 3, **case.get("run", {})})
     data["stack"] = {"network": {"cutoff": "6 ms"}, **case.get("stack", {})}
-    data["flows"][0] |= {"app": case.get("app", "pairs"), "start": case.get("start", "0 s")}
+    data["network"] |= case.get("network", {})
+    if "links" in data["network"]:
+        del data["network"]["chain"]
+    data["flows"][0] |= {"app": case.get("app", "pairs"), "start": case.get("start", "0 s"), **case.get("flow", {})}
     data["flows"] += case.get("flows", [])
     data["faults"] = [*case.get("faults", []), {"message": kind, "nth": 1, **action}]
     return data
@@ -89,7 +109,8 @@ def test_any_message_once(kind, action, three, run):
     assert ran.held == 0
     assert not ran.kept
     reasons = CASES[kind].get("reasons", {})
-    lost = {line[5]["pair"] for lines in ran.lines.values() for line in lines if line[4] == "Lost"}
+    told = [line[5] for lines in ran.lines.values() for line in lines if line[4] == "Lost"]
+    lost = {fields["pair"] if "pair" in fields else fields["sequence"] for fields in told}
     for flow, record in zip(data["flows"], ran.network.recorder.flows, strict=True):
         assert record.half.keys() <= lost, "consumed at one end only, and nobody was told"
         reason = reasons.get(flow["name"])
@@ -99,6 +120,20 @@ def test_any_message_once(kind, action, three, run):
             assert not record.half
             assert len(record.pairs) == flow["number"]
             assert len(record.finished) == 2
+
+
+@pytest.mark.requirement("QS-L2-312", "QS-L2-313")
+@pytest.mark.parametrize("kinds", [("MemReq",), ("MemAck",), ("MemReq", "MemAck")], ids="-".join)
+@pytest.mark.parametrize(
+    "action", [*ACTIONS, {"action": "delay", "by": "700 ms"}], ids=lambda a: f"{a['action']}-{a.get('by', '')}"
+)
+def test_no_pair_waits_for_a_word_about_memories(kinds, action, three, run):
+    """Of which every one is lost, doubled, broken, or so late that others have overtaken it."""
+    data = dressed("MemReq", action, three) | {"faults": [{"message": kind, **action} for kind in kinds]}
+    ran = run(data)
+    assert ran.delivered == 10
+    assert ran.held == 0
+    assert not ran.kept
 
 
 @pytest.mark.parametrize("action", [a for a in ACTIONS if a["action"] != "drop"], ids=lambda a: a["action"])
