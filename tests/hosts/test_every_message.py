@@ -54,7 +54,7 @@ CASES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("Track", "Expire", "Complete", "Teardown", "ChannelAck", "Reply"), PLAIN),
     "Gen": EACH,
     **{key: {"faults": [DEAF]} for key in ("LinkExpire", "LinkExpireAck")},
-    **{key: FULL for key in ("MemReq", "MemAck")},
+    **dict.fromkeys(("MemReq", "MemAck"), FULL),
     "LinkTest": {"stack": {"link": {"test_period": 5}}},
     "CircuitTest": {"stack": {"network": {"cutoff": "6 ms", "test_share": 0.3}}},
     "DistilBit": {"stack": {"link": {"distillation": "dejmps"}}},

@@ -16,6 +16,7 @@ from qstack.core.nouns import Set, Timer, timer
 from qstack.hosts.laboratory import Laboratory
 from qstack.hosts.plain import INDICATIONS, LONGEST, REQUESTS, line, noun_of
 from qstack.hosts.ports import Identity, Limits, Port
+from qstack.hosts.reliable import start_number
 from qstack.hosts.sockets import NodeHost
 from qstack.hosts.wall import Timers, Wall
 from qstack.services.device import Bits, Free, Herald, Swap, Trigger
@@ -140,7 +141,7 @@ def test_messages_that_mean_nothing_are_dropped_and_the_rest_goes_on(calm, ident
     async def scene(net):
         net.start("n1")
         await until(lambda: net.events("n1", "listening"))
-        port = Port(2, net.plan.names, identities["n2"], 1, Silent(), LIMITS)
+        port = Port(2, net.plan.names, identities["n2"], start_number(time.time_ns()), Silent(), LIMITS)
         hostile = await port.connect(1, net.addresses["n1"])
         lies = [
             Complete(99),
