@@ -141,7 +141,8 @@ class FlowControl(Agreement):
             stock.asked = stock.told_full = 0
             yield from self._hold(link, ctx, full=False)
             return
-        if stock.asked or link.full or stock.heard == link.newest:
+        silent = stock.heard == link.newest and not stock.said_none  # an end that is full itself knows why
+        if stock.asked or link.full or silent:
             stock.asked += 1
             yield AskRoom(link.peer)
         yield from self._watch_room(link, ctx)
