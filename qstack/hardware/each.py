@@ -107,24 +107,41 @@ class EachLink(Link):
             return
         self.attempts += 1
         self._reply = None
-        for side, end in enumerate(self.ends):
-            if lane.aid[side] >= 0 and lane.free[side] and not (self.mute is not None and self.mute(side)):
-                row = lane.modes[side][0]
-                self.station.receive(Gen(end.node, now // cycle, lane.aid[side], lane.index, row), end.node, now)
+        late = self._generate(lane, cycle)
         for window in self._windows[:]:
             self.station.feed(window, now)
         self._windows.clear()
         reply: Reply | None = self._reply
+        if reply is not None:  # otherwise no window was opened: two photons without a GEN
+            for gen in late:
+                self._reply = None
+                self.station.receive(gen, gen.node, now)
         if reply is not None and self._outcome is not None and reply.outcome == 1:
             success = Success(lane, now)
             for side, (_, keep, _) in enumerate(success.modes):
                 if keep:
                     lane.free[side] = False  # full from now on, though nobody knows yet
             self.heralded.append((success, self._outcome, reply.sequence))
-            self.clock.at(now + self.first_reply, self._tell, None)
+            self.clock.at(now + self.first_reply, self._announce_next, None)
         self.resume(lane, now + 1)
 
-    def _tell(self, _: None) -> None:
+    def _generate(self, lane: EachLane, cycle: int) -> list[Gen]:
+        """Send the GENs of a cycle; return those that come when its window has closed."""
+        late, now = [], self.clock.now
+        for side, end in enumerate(self.ends):
+            if lane.aid[side] < 0 or not lane.free[side]:
+                continue
+            gen = Gen(end.node, now // cycle, lane.aid[side], lane.index, lane.modes[side][0])
+            fate = self.mute(side) if self.mute is not None else None
+            if fate is None or fate[0] == "twice":
+                self.station.receive(gen, end.node, now)
+            if fate is not None and fate[0] == "twice":
+                self.station.receive(gen, end.node, now)
+            elif fate is not None and fate[0] == "late":
+                late.append(gen)
+        return late
+
+    def _announce_next(self, _: None) -> None:
         self.create(*self.heralded.popleft())  # in the order of their numbers
 
     def _send(self, noun: Send, context: Context) -> Outputs:

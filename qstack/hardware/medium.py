@@ -16,6 +16,7 @@ from qstack.hardware.each import EachLink
 from qstack.hardware.lanes import End, LaneLink, Link, Setting
 from qstack.hardware.pairs import Half, Law, measure, swap
 from qstack.hardware.randomness import Stream
+from qstack.plugin.protocols import Fate
 from qstack.quantum.purification import bbpssw, dejmps
 from qstack.services.bell import Basis
 from qstack.services.device import (
@@ -160,11 +161,11 @@ class Medium:
         self.ports[ends[1]][ends[0]] = (link, 1)
         return link
 
-    def disturb(self, lost: Callable[[str, int, int], bool]) -> None:
-        """Lose messages with midpoints; see `qstack.plugin.contracts.Disturbed`."""
+    def disturb(self, fate: Callable[[str, int, int], Fate]) -> None:
+        """Lose, delay and double messages with midpoints; see `qstack.plugin.contracts.Disturbed`."""
         for ends, link in self.links.items():
-            link.deaf = partial(_reply_lost, ends, lost)
-            link.mute = partial(_gen_lost, ends, lost)
+            link.deaf = partial(_fate_of_reply, ends, fate)
+            link.mute = partial(_fate_of_gen, ends, fate)
 
     @property
     def equipment(self) -> type[NodeDevice]:
@@ -177,12 +178,12 @@ class Medium:
         return box.table()
 
 
-def _reply_lost(ends: tuple[int, int], lost: Callable[[str, int, int], bool], side: int, _: int) -> bool:
-    return lost("Reply", ends[1 - side], ends[side])
+def _fate_of_reply(ends: tuple[int, int], fate: Callable[[str, int, int], Fate], side: int, _: int) -> Fate:
+    return fate("Reply", ends[1 - side], ends[side])
 
 
-def _gen_lost(ends: tuple[int, int], lost: Callable[[str, int, int], bool], side: int) -> bool:
-    return lost("Gen", ends[side], ends[1 - side])
+def _fate_of_gen(ends: tuple[int, int], fate: Callable[[str, int, int], Fate], side: int) -> Fate:
+    return fate("Gen", ends[side], ends[1 - side])
 
 
 class NodeDevice:

@@ -12,6 +12,7 @@ from qstack.hardware.tier import CorrelatorTier
 from qstack.hosts.build import build
 from qstack.scenario.faults import message_names
 from qstack.services.reasons import Reason
+from qstack.wire.physical import NO_CLASSICAL_OTHER, OUT_OF_WINDOW
 
 ACTIONS = [
     {"action": "drop"},
@@ -19,7 +20,6 @@ ACTIONS = [
     {"action": "delay", "by": "5 ms"},  # longer than a datagram waits for its answer, so that others overtake it
     {"action": "corrupt"},
 ]
-MIDPOINT = [{"action": "drop"}]
 LATE_ADDS = {"message": "Add", "from": "n0", "to": "n1", "nth": [1, 2, 3], "action": "delay", "by": "20 ms"}
 CUT = {"message": "Track", "from": "n0", "to": "n1", "action": "drop"}
 DEAF = {"message": "Reply", "nth": [3, 9], "action": "drop"}
@@ -91,7 +91,7 @@ def dressed(kind, action, three):
 
 def everything():
     for kind in CASES:
-        for action in MIDPOINT if kind in {"Gen", "Reply"} else ACTIONS:
+        for action in ACTIONS:
             yield pytest.param(kind, action, id=f"{kind}-{action['action']}")
 
 
@@ -136,11 +136,56 @@ def test_no_pair_waits_for_a_word_about_memories(kinds, action, three, run):
     assert not ran.kept
 
 
-@pytest.mark.parametrize("action", [a for a in ACTIONS if a["action"] != "drop"], ids=lambda a: a["action"])
-@pytest.mark.parametrize("kind", ["Gen", "Reply"])
-def test_messages_with_midpoints_can_be_lost_and_nothing_else(kind, action, three):
-    with pytest.raises(ConfigError, match=f"a {kind} that is late or broken is lost"):
-        qstack.load(three(faults=[{"message": kind, **action}], run={"until": "1 s", "attempts": "each"}))
+@pytest.mark.requirement("QS-L1-018", "QS-L1-020")
+@pytest.mark.parametrize(
+    ("action", "refused"),
+    [
+        ("drop", NO_CLASSICAL_OTHER),
+        ("corrupt", NO_CLASSICAL_OTHER),
+        ("delay", OUT_OF_WINDOW),
+        ("duplicate", None),
+    ],
+)
+def test_what_the_midpoint_says_of_a_gen(action, refused, three, run):
+    """The other end was alone; the one that came late is told so too; and a second GEN is none."""
+    rule = {"message": "Gen", "from": "n1", "to": "n0", "action": action}
+    if action == "delay":
+        rule["by"] = "1 ms"
+    data = three(faults=[rule], run={"until": "100 ms", "seed": 3, "attempts": "each"})
+    ran, calm = run(data, settle=0), run(data | {"faults": []}, settle=0)
+    link = ran.network.medium.links[0, 1]
+    if refused is None:
+        assert ran.lines == calm.lines
+        return
+    assert link.successes == 0
+    assert link.refused[NO_CLASSICAL_OTHER] > 50
+    assert link.refused.get(OUT_OF_WINDOW, 0) == (link.refused[NO_CLASSICAL_OTHER] if refused == OUT_OF_WINDOW else 0)
+    assert ran.network.medium.links[1, 2].successes > 0
+
+
+@pytest.mark.requirement("QS-L1-022")
+@pytest.mark.parametrize("attempts", ["skip", "each"])
+def test_a_second_reply_is_ignored(attempts, three, run):
+    rule = {"message": "Reply", "action": "duplicate", "by": "1 ms"}
+    data = three(faults=[rule], run={"until": "20 s", "seed": 3, "attempts": attempts})
+    ran = run(data)
+    assert ran.delivered == 30
+    told, heard = ran.count("up", "Heralded"), ran.count("up", "Herald")
+    assert heard == 2 * told
+    assert ran.held == 0
+    assert not ran.kept
+
+
+@pytest.mark.parametrize("attempts", ["skip", "each"])
+@pytest.mark.parametrize("by", ["10 us", "3 ms", "500 ms"])
+def test_a_reply_that_is_late_is_one_that_is_lost(by, attempts, three, run):
+    rule = {"message": "Reply", "from": "n1", "to": "n0", "nth": [2, 5], "action": "delay", "by": by}
+    ran = run(three(faults=[rule], run={"until": "20 s", "seed": 3, "attempts": attempts}))
+    assert ran.delivered == 30
+    skipped = [line[5] for line in ran.lines["n0"] if line[4] == "Skipped"]
+    assert [(fields["low"], fields["high"]) for fields in skipped] == [(1, 2), (4, 5)]
+    assert ran.held == 0
+    assert not ran.kept
 
 
 def test_a_run_without_attempts_has_no_gen(three):
