@@ -39,7 +39,7 @@ class RoomTests:
         """Return a dialogue with an end that serves a request, or none, and that claims to know of memories."""
         t = talk(make, 1, 2)
         if MemReq not in t.handlers or Room not in t.handlers:
-            raise Unsupported("flow control of memories")
+            raise Unsupported("advertisements of memories")
         return asker(make, request) if request else t
 
     @requirement("QS-L2-310")

@@ -483,8 +483,8 @@ def test_what_is_not_claimed_is_unsupported():
         "QS-L2-004": "deadlines",
         "QS-L2-029": "deadlines",
         "QS-L2-024": "purposes that a node was told to accept",
-        "QS-L2-016": "flow control of memories",
-        **{f"QS-L2-{number}": "flow control of memories" for number in range(310, 315)},
+        "QS-L2-016": "advertisements of memories",
+        **{f"QS-L2-{number}": "advertisements of memories" for number in range(310, 315)},
     }
 
 
