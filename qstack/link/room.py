@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from math import inf
 from typing import ClassVar
 
-from qstack.core.layer import Context, Outputs, on
+from qstack.core.layer import Context, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
 from qstack.link.agreement import Agreement
 from qstack.link.distil import Distiller
 from qstack.link.endings import SHORTEST, TRIES
 from qstack.link.queue import Link
 from qstack.services.device import AskRoom, Room
-from qstack.wire.link import MemAck, MemReq
+from qstack.wire.link import Hello, MemAck, MemReq
 
 SILENCE = 32
 """Mean times between pairs after which a link without success is silent: chance alone does that once in e**32 times."""
@@ -70,6 +70,8 @@ class Stock:
         Number of the last success when silence was last looked for.
     armed
         Which timer runs.
+    since
+        When the neighbour became full [ps].
     """
 
     asked: int = 0
@@ -78,6 +80,7 @@ class Stock:
     said_none: bool = False
     heard: int = -1
     armed: Timer | None = None
+    since: int = 0
 
 
 class FlowControl(Agreement):
@@ -86,6 +89,18 @@ class FlowControl(Agreement):
     def __init__(self, links: Mapping[int, Link], distiller: Distiller | None) -> None:
         super().__init__(links, distiller)
         self.stocks = {peer: Stock() for peer in self.links}
+
+    def waiting(self) -> Iterator[Waiting]:
+        """Say which neighbours have no room for halves that are wanted."""
+        for link in self.links.values():
+            if link.full and any(item.theirs for item in link.items.values()):
+                yield Waiting("a free memory", link.peer, self.stocks[link.peer].since)
+
+    @on(Hello)
+    def hello(self, msg: Hello, ctx: Context) -> Outputs:
+        """Nothing follows from a greeting of a neighbour."""
+        self._link(ctx.sender)
+        return ()
 
     @on(MemReq)
     def mem_req(self, msg: MemReq, ctx: Context) -> Outputs:
@@ -111,6 +126,7 @@ class FlowControl(Agreement):
     def _hold(self, link: Link, ctx: Context, *, full: bool) -> Iterator[Noun]:
         if full != link.full:
             link.full = full
+            self.stocks[link.peer].since = ctx.now
             yield from self._plan(link, ctx)
         yield from self._watch_room(link, ctx, anew=True)
 

@@ -8,6 +8,7 @@ import pytest
 
 from qstack.conformance.transcript import Transcript
 from qstack.core.errors import RemoteProtocolError
+from qstack.core.layer import Waiting
 from qstack.core.nouns import Send
 from qstack.link.endings import SHORTEST
 from qstack.link.layer import LinkLayer
@@ -18,7 +19,7 @@ from qstack.services.device import AskRoom, Room
 from qstack.services.l1_physical import Attempt, Heralded
 from qstack.services.l2_link import Create, Ok, Withdraw
 from qstack.services.strategies import Row
-from qstack.wire.link import Add, AddAck, DropAck, MemAck, MemReq
+from qstack.wire.link import Add, AddAck, DropAck, Hello, MemAck, MemReq
 
 RTT = 1000
 ROWS = (Row(0.1, 2e-3, 0.9), Row(0.3, 1e-3, 0.7))
@@ -215,6 +216,23 @@ def test_a_lost_neighbour_is_not_full(full):
 
 
 def test_memories_of_a_stranger_are_refused(idle):
-    for message in (MemReq(1, 0), MemAck(1, 0)):
+    for message in (MemReq(1, 0), MemAck(1, 0), Hello()):
         with pytest.raises(RemoteProtocolError, match="node 9 is no neighbour"):
             idle.from_(9) >> message
+
+
+def test_nothing_follows_from_a_greeting(served):
+    (served >> Hello()).silent()
+    served.never(Attempt, more_than=2)
+
+
+def test_a_layer_says_whose_memory_it_waits_for(served):
+    (layer,) = served.layers
+    assert list(layer.waiting()) == []
+    now = served.wait(50).context.now
+    served >> MemAck(0, 0)
+    assert list(layer.waiting()) == [Waiting("a free memory", 2, now)]
+    served.wait(50) >> MemAck(0, 0)
+    assert list(layer.waiting()) == [Waiting("a free memory", 2, now)]
+    served >> MemAck(1, 0)
+    assert list(layer.waiting()) == []
