@@ -19,7 +19,7 @@ from qstack.hosts.ports import Identity, Limits, Port
 from qstack.hosts.reliable import start_number
 from qstack.hosts.sockets import NodeHost
 from qstack.hosts.wall import Timers, Wall
-from qstack.services.device import Bits, Free, Herald, Swap, Trigger
+from qstack.services.device import AskRoom, Bits, Free, Herald, Swap, Trigger
 from qstack.wire import encode
 from qstack.wire.network import Complete, Forward, Track
 
@@ -222,6 +222,16 @@ def test_the_laboratory_refuses_what_cannot_be(calm, identities):
         net.start("n0", "n1", "n2")
         await net.finished()
         assert net.consumed("n0") == net.consumed("n2")
+
+    play(calm, identities, scene)
+
+
+def test_the_laboratory_counts_free_memories(calm, identities):
+    async def scene(net):
+        lanes = net.plan.links[0].sheet.lanes
+        _, here, nowhere = await ask(net, "n0", line(AskRoom(1)), line(AskRoom(2)))
+        assert here == {"noun": "Room", "peer": 1, "free": lanes}
+        assert nowhere["error"] == "node 0 has no link to node 2"
 
     play(calm, identities, scene)
 
