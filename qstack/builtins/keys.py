@@ -49,6 +49,24 @@ def qstack_reconciliation() -> list[Offer]:
     ]
 
 
+class PskOptions(Options):
+    """How long a key must be."""
+
+    least: Annotated[int, Field(ge=16, le=1024, strict=True, description="octets that a key must have [byte]")] = 32
+
+
+def _psk(options: PskOptions) -> Any:
+    from qstack.integration.consumers.adapter import PskLines  # noqa: PLC0415 - only key users need it
+
+    return PskLines(options.least)
+
+
+@hookimpl
+def qstack_adapters() -> list[Offer]:
+    """Offer the reference adapter."""
+    return [Offer("tls-psk", _psk, PskOptions, "keys as lines of external pre-shared keys of TLS 1.3")]
+
+
 class InterceptOptions(Options):
     """How many of the photons are measured and sent on."""
 

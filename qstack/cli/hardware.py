@@ -12,6 +12,7 @@ import click
 from pydantic import BaseModel
 
 from qstack import api
+from qstack.cli.hardware_pass import command as pass_command
 from qstack.cli.sheets import find, medium_of, unknown, validated
 from qstack.core.errors import ConfigError
 from qstack.plugin.contracts import Platform
@@ -31,6 +32,9 @@ UNITS = (TIMES, LENGTHS, ATTENUATIONS, RATES, POWERS)
 @click.group("hardware")
 def command() -> None:
     """Look at hardware platforms before any run."""
+
+
+command.add_command(pass_command)
 
 
 # -- options ------------------------------------------------------------------------------------------------------------

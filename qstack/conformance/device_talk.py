@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import exp, sqrt
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+from qstack.conformance.chance import seeded
 from qstack.core.clock import Clock
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Handler
@@ -122,7 +123,7 @@ class Bench:
         self.time = VirtualTime()
         self.heard: list[tuple[int, int, Noun]] = []
         self.react: Callable[[int, device.Herald], None] = lambda node, herald: None
-        made = make(self.time, self._feed, seed)
+        made = make(self.time, self._feed, seeded(seed))
         self.tables, self.sheet = made.tables, made.sheet
 
     def _feed(self, node: int, noun: Noun, now: int) -> None:

@@ -19,7 +19,7 @@ from math import isclose, log
 import numpy as np
 from pydantic import ValidationError
 
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.marks import Informational, Unsupported, requirement
 from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Arm, Decay, Fibre, Herald, Platform
 
@@ -204,6 +204,12 @@ class InterfaceTests:
         for arms, _ in links(make):
             for sent, heard in zip(make.interface.emit(arms), make.interface.reply(arms), strict=True):
                 assert 0 <= sent <= heard, f"{arms}: emitted at {sent} ps of the cycle, answered at {heard} ps"
+
+    @requirement("QS-L1-340")
+    def test_there_may_be_several_settings(self, make: Platform) -> None:
+        """A link layer chooses one for each request."""
+        most = max(len(heralds) for _, heralds in links(make))
+        raise Informational(f"{most} {'setting' if most == 1 else 'settings'} for one link")
 
 
 class ModelTests:

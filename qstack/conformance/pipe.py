@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import IO, Any
 
 from qstack.conformance import lines
+from qstack.conformance.marks import Claims, claimed
 from qstack.conformance.program import PROTOCOL, storage_of
 from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, ProtocolError, WireError
 from qstack.core.layer import Context, Layer
@@ -24,10 +25,10 @@ from qstack.services.strategies import Edge, NoRoute, Row
 
 
 class Answerer:
-    """Answers one line after the other; `make` is what the suites of the profile take."""
+    """Answers one line after the other; `make` is what the suites of the profile take, the rest is what it says of itself."""
 
-    def __init__(self, make: Any) -> None:
-        self.make = make
+    def __init__(self, make: Any, version: str = "unknown", claims: Claims = None) -> None:
+        self.make, self.version, self.claims = make, version, claims
         self.layers: dict[int, tuple[Mapping[Any, Any], Context]] = {}
         self.routers: dict[int, Any] = {}
         self.timers: dict[str, Noun] = {}
@@ -52,8 +53,9 @@ class Answerer:
             return {"refused": "local" if isinstance(error, LocalProtocolError) else "remote", "why": str(error)}
 
     def do_hello(self, question: Any) -> dict[str, Any]:
-        """Say which version is spoken; no feature is claimed beforehand."""
-        return {"protocol": PROTOCOL, "features": [], "asked": question.features}
+        """Say which version is spoken, and which of the features that are asked for the subject claims."""
+        claims = {"features": [name for name in question.features if claimed(self.claims, name)]}
+        return {"protocol": PROTOCOL, "version": self.version, **(claims if self.claims is not None else {})}
 
     def do_layer(self, question: Any) -> dict[str, Any]:
         """Make a layer, or several that belong together."""
@@ -125,9 +127,8 @@ def _arms(question: Any) -> tuple[Arm, Arm]:
     return first, second
 
 
-def serve(make: Any, questions: IO[bytes], answers: IO[bytes]) -> None:
+def serve(answerer: Answerer, questions: IO[bytes], answers: IO[bytes]) -> None:
     """Answer until the questions end."""
-    answerer = Answerer(make)
     for data in questions:
         question = object_of(data)
         answers.write(lines.line({"re": question.get("re"), **answerer.answer(question)}))
@@ -141,7 +142,14 @@ def view_of(content: Mapping[str, Any]) -> NetworkView:
         for e in content["edges"]
     )
     storage = tuple(storage_of(samples) for samples in content["storage"])
-    return NetworkView(tuple(content["names"]), edges, tuple(content["swap_factors"]), storage, int(content["cutoff"]))
+    return NetworkView(
+        tuple(content["names"]),
+        edges,
+        tuple(content["swap_factors"]),
+        storage,
+        int(content["cutoff"]),
+        tuple(content.get("swap_success", ())),
+    )
 
 
 def site_of(content: Mapping[str, Any]) -> Site:

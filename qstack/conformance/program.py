@@ -20,6 +20,7 @@ from time import monotonic
 from typing import IO, Any, cast
 
 from qstack.conformance import lines
+from qstack.conformance.features import NONSENSE
 from qstack.conformance.model import PipedPlatform, platform
 from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, RemoteProtocolError, WireError
 from qstack.core.layer import Context, Layer
@@ -33,8 +34,6 @@ PROTOCOL = 1
 """Version of what is spoken on the pipe."""
 LONGEST = 1 << 20
 """Longest line that is read [byte]."""
-NONSENSE = "time-travel"
-"""A feature that nobody has; asked for before anything else."""
 AGES = tuple(10**k for k in range(15))
 """Ages at which a program is told what is left of a pair [ps]; between two of them log(factor) is linear."""
 REFUSALS: Mapping[str, type[Exception]] = {
@@ -74,6 +73,9 @@ class Program:
             raise ConfigError(f"--exec {self.command[0]}  cannot be run: there is no such program.")
         self.profile = profile
         self.patience = patience
+        self.features: tuple[str, ...] = ()
+        self._version: str | None = None
+        self._claims: list[str] | None = None
         self.asked = 0
         self.made = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -102,13 +104,37 @@ class Program:
             raise ConfigError(f"--exec {self.command[0]}  cannot be run: {error.strerror}.") from error
         self._read = b""
         answer = self._ask(
-            self._process, "hello", {"protocol": PROTOCOL, "profile": self.profile, "features": [NONSENSE]}
+            self._process,
+            "hello",
+            {"protocol": PROTOCOL, "profile": self.profile, "features": [NONSENSE, *self.features]},
         )
         if answer.get("protocol") != PROTOCOL:
             raise self._trouble(f"it speaks version {answer.get('protocol')!r} of the pipe, the judge {PROTOCOL}")
-        if answer.get("features") != []:
-            raise self._trouble(f"it claims the feature '{NONSENSE}', which nobody has: its claims are not believed")
+        claims = answer.get("features")
+        if claims is not None and not (isinstance(claims, list) and all(isinstance(name, str) for name in claims)):
+            raise self._trouble(f"'features' is {claims!r}; expected a list of names, or nothing where it says nothing")
+        for name in claims or ():
+            if name not in self.features:
+                raise self._trouble(f"it claims the feature '{name}', which nobody has: its claims are not believed")
+        self._claims = claims
+        self._version = answer["version"] if isinstance(answer.get("version"), str) else None
         return self._process
+
+    def told(self) -> str:
+        """Return which version the program says it is."""
+        return self._version or "unknown"
+
+    def claims(self, feature: str) -> bool | None:
+        """Return whether the program says that it has a feature; None if it says nothing.
+
+        Raises
+        ------
+        Trouble
+            If it cannot be asked.
+        """
+        if self._process is None:
+            self._begin()
+        return None if self._claims is None else feature in self._claims
 
     def _ask(self, process: subprocess.Popen[bytes], do: str, content: Mapping[str, Any]) -> dict[str, Any]:
         self.asked += 1
@@ -278,6 +304,7 @@ def view_as_data(view: NetworkView) -> dict[str, Any]:
         "swap_factors": list(view.swap_factors),
         "storage": [_samples(storage) for storage in view.storage],
         "cutoff": str(view.cutoff),
+        **({"swap_success": list(view.swap_success)} if view.swap_success else {}),
     }
 
 

@@ -165,6 +165,8 @@ class EachLink(Link):
     def _interfere(self, noun: Interfere, context: Context) -> Outputs:
         """Stand for the detectors: draw whether the clicks announce a pair, and which."""
         alike = self.lanes[noun.lane].agreed  # the same row and the same fate of the qubit at both ends
-        lucky = alike and self.draw.uniform() < self.settings[noun.row].probability
-        self._outcome = (self.certain[noun.row] or self.announce(noun.row)) if lucky else None
+        setting, now = self.settings[noun.row], self.clock.now
+        probability = setting.probability if setting.course is None else setting.course.probability(now)
+        lucky = alike and self.draw.uniform() < probability
+        self._outcome = (self.certain[noun.row] or self.announce(noun.row, now)) if lucky else None
         return (Clicked(noun.lane, noun.cycle, self._outcome.bell if self._outcome else -1),)

@@ -121,6 +121,10 @@ class ExactPair(Pair):
         self.bell = bell
         self.t = exact.from_correlators((x, y, z), bell)
 
+    def part(self) -> None:
+        """Forget what both halves know of each other: each stays as it is by itself."""
+        self.t = np.outer(self.t[:, 0], self.t[0])
+
     def overlap(self, bell: int) -> float:
         """Return the overlap with a Bell state, each half as it was last touched and as if none had been measured."""
         return float(BELL_SIGNS[bell] @ np.diag(self.t)) / 4

@@ -23,6 +23,7 @@ from math import inf, log1p
 from qstack.core.clock import Clock
 from qstack.core.errors import PhysicsError
 from qstack.core.nouns import Noun
+from qstack.hardware.course import Course, Summed
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
 from qstack.plugin.contracts import Outcome
@@ -47,11 +48,14 @@ class Setting:
         Success probability per attempt.
     outcomes
         What a success announces; the shares sum to one.
+    course
+        How both change with time; None if they never do, else it holds.
     """
 
     period: int
     probability: float
     outcomes: tuple[Outcome, ...]
+    course: Course | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -210,7 +214,7 @@ class Link:
         self.mute: Callable[[int], Fate] | None = None
         self.wanted = [False, False]
         self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
-        self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
+        self.certain = [s.outcomes[0] if len(s.outcomes) == 1 and s.course is None else None for s in settings]
 
     def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
         """Take one end's new standing answer."""
@@ -237,14 +241,16 @@ class Link:
         if room.free:
             self.ends[side].feed(room, now)
 
-    def announce(self, row: int) -> Outcome:
-        """Draw what a success announces."""
+    def announce(self, row: int, begin: int) -> Outcome:
+        """Draw what a success announces whose attempt began at a time [ps]."""
+        setting = self.settings[row]
+        outcomes = setting.outcomes if setting.course is None else setting.course.announced(begin)
         place = self.draw.uniform()
-        for outcome in self.settings[row].outcomes:
+        for outcome in outcomes:
             place -= outcome.share
             if place < 0:
                 return outcome
-        return self.settings[row].outcomes[-1]  # rounding has left a rest
+        return outcomes[-1]  # rounding has left a rest
 
     def create(self, success: Success, outcome: Outcome, sequence: int) -> None:
         """Make the pair of a success and tell both ends what the midpoint's REPLY says."""
@@ -340,6 +346,10 @@ class LaneLink(Link):
         self.scales = [
             0.0 if s.probability == 1 else inf if s.probability == 0 else -1 / log1p(-s.probability) for s in settings
         ]
+        self.summed = [
+            None if s.course is None else {cycle: Summed(s.course, cycle) for cycle in (measured, kept)}
+            for s, measured, kept in zip(settings, self.measured_cycles, self.kept_cycles, strict=True)
+        ]
         self.sequence = 0
 
     def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
@@ -370,12 +380,20 @@ class LaneLink(Link):
     def resume(self, lane: Lane, now: int) -> None:
         """Draw the lane's next success among the attempts that begin from now on; both ends agree on them."""
         row = lane.modes[0][0]
-        attempts = self.draw.exponential() * self.scales[row]
-        if attempts != inf:
-            cycle = self.kept_cycles[row] if lane.kept else self.measured_cycles[row]
+        cycle = self.kept_cycles[row] if lane.kept else self.measured_cycles[row]
+        summed = self.summed[row]
+        if summed is not None:
+            attempt = summed[cycle].success(-(-now // cycle), self.draw.exponential())
+            if attempt is None:
+                return
+            begin = attempt * cycle
+        else:
+            attempts = self.draw.exponential() * self.scales[row]
+            if attempts == inf:
+                return
             begin = (-(-now // cycle) + int(attempts)) * cycle
-            lane.next = success = Success(lane, begin)
-            self.clock.at(begin + self.first_reply, self.succeed, success)
+        lane.next = success = Success(lane, begin)
+        self.clock.at(begin + self.first_reply, self.succeed, success)
 
     def succeed(self, success: Success) -> None:
         """Make the pair when the first answer arrives."""
@@ -389,7 +407,7 @@ class LaneLink(Link):
         sequence = self.sequence
         self.sequence = (sequence + 1) % SEQUENCES
         row = success.modes[0][0]
-        self.create(success, self.certain[row] or self.announce(row), sequence)
+        self.create(success, self.certain[row] or self.announce(row, success.begin), sequence)
 
 
 _FULL = (False, False)

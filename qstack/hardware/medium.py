@@ -63,6 +63,8 @@ class Device:
         How long these take [ps]; the memories are busy until then.
     gate
         Factor 1 - q of its two-qubit gate.
+    bell_outcomes, bell_efficiency
+        How many Bell states its Bell measurement tells, and the probability that it tells one of those.
     """
 
     law: Law | None
@@ -71,6 +73,13 @@ class Device:
     swap_time: int = 0
     readout_time: int = 0
     gate: float = 1.0
+    bell_outcomes: int = 4
+    bell_efficiency: float = 1.0
+
+    @property
+    def certain(self) -> bool:
+        """Whether every Bell measurement has an outcome."""
+        return self.bell_outcomes == 4 and self.bell_efficiency == 1
 
 
 class Medium:
@@ -197,6 +206,7 @@ class NodeDevice:
         self.ports = medium.ports[node]
         self.device = medium.devices[node]
         self.swaps = 0
+        self.failed = 0
         self.discards = 0
         self.busy = 0  # [ps], of all memories together
 
@@ -275,6 +285,10 @@ class NodeDevice:
         device = self.device
         self.swaps += 1
         outcome = self.join(left, right, now)
+        if not device.certain and not self.announced(outcome):
+            left.pair.part()  # QS-L1-382
+            self.failed += 1
+            outcome = -1
         return self._finish((left, right), Swapped(req.left, req.right, outcome), device.swap_time, now)
 
     def measure(self, req: Measure, ctx: Context) -> Outputs:
@@ -312,6 +326,8 @@ class NodeDevice:
         now = ctx.now
         if req.data == req.half:
             raise LocalProtocolError(f"node {self.node} cannot measure qubit {req.data} with itself")
+        if not self.device.certain:
+            raise LocalProtocolError(f"node {self.node} cannot be asked for a Bell measurement that must not fail")
         data, half = self.take(req.data), self.take(req.half)
         outcome = self.join(data, half, now)
         answer = BellMeasured(req.data, req.half, outcome, req.purpose)
@@ -320,6 +336,11 @@ class NodeDevice:
     def join(self, left: Half, right: Half, now: int) -> int:
         """Measure two halves in the Bell basis and join what is left; return the outcome."""
         return swap(left, right, self.device.swap_factors, self.draw, now)
+
+    def announced(self, outcome: int) -> bool:
+        """Draw whether a Bell measurement announces its outcome; one that tells two Bell states tells Psi+ and Psi-."""
+        device = self.device
+        return outcome >= 4 - device.bell_outcomes and self.draw.uniform() < device.bell_efficiency
 
     def apply(self, req: Apply, ctx: Context) -> Outputs:
         """Apply a Pauli: it moves the pair to another Bell index."""

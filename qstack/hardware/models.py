@@ -159,6 +159,10 @@ class PhotonInterface(InterfaceModel):
         """Return this interface with background light."""
         return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
 
+    def blurred(self, overlap: float) -> Self:
+        """Return this interface with photons that overlap less."""
+        return self.model_copy(update={"visibility": self.visibility * overlap})
+
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the slowest way to the station and back, plus the overhead [ps]."""
         period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead

@@ -71,6 +71,10 @@ class Pair:
         """Overlap with the announced Bell state, each half as it was last touched."""
         return (1 + self.x + self.y + self.z) / 4
 
+    def part(self) -> None:
+        """Forget what both halves know of each other."""
+        self.x = self.y = self.z = 0.0
+
     def fidelity_with(self, bell: int) -> float:
         """Overlap with another Bell state than the announced one."""
         wrong = self.bell ^ bell

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from qstack.core.clock import Clock
 from qstack.core.layer import Handler, Layer
 from qstack.core.nouns import Noun
+from qstack.hardware.course import courses
 from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.models import RelaxingMemory
@@ -48,6 +49,8 @@ def device_of(platform: Platform) -> Device:
         swap_time=platform.swap_time,
         readout_time=platform.readout_time,
         gate=1 - platform.gate_noise,
+        bell_outcomes=platform.bell_outcomes,
+        bell_efficiency=platform.bell_efficiency,
     )
 
 
@@ -75,7 +78,11 @@ class CorrelatorTier(Medium):
 
     def join(self, ends: tuple[int, int], name: str, sheet: LinkSheet) -> None:
         """Add a link between two nodes that are known."""
-        settings = [Setting(sheet.period, herald.probability, herald.outcomes) for herald in sheet.heralds]
+        changing = courses([(phase.until, phase.heralds) for phase in sheet.phases], len(sheet.heralds))
+        settings = [
+            Setting(sheet.period, herald.probability, herald.outcomes, course)
+            for herald, course in zip(sheet.heralds, changing, strict=True)
+        ]
         self.add_link(ends, sheet.lanes, settings, sheet.emit, sheet.reply, name)
 
     def overlap(self, number: int, qubit: int, bell: int, now: int) -> float:
@@ -95,7 +102,8 @@ class CorrelatorTier(Medium):
         held = sum(self.clock.now - half.born for half in self.qubits[number].values())
         memories = sum(len(link.lanes) for link, _ in self.ports[number].values())
         busy = (box.busy + held) * 1e-12
-        return {"swaps": box.swaps, "discards": box.discards, "memories": memories, "busy_s": busy}
+        found = {"swaps": box.swaps, "discards": box.discards, "memories": memories, "busy_s": busy}
+        return found if box.device.certain else {**found, "swaps_failed": box.failed}
 
     def pairs(self, ends: tuple[int, int]) -> int:
         """Return how many pairs a link has made."""

@@ -28,9 +28,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from qstack.core.errors import PhysicsError, PluginError
-from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome
+from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome, Phase
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
-from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium
+from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium, Passing
 from qstack.plugin.sheet import Cost, Origin, check_origins
 from qstack.plugin.units import Duration, Fraction
 from qstack.quantum.memory import Decay
@@ -54,6 +54,8 @@ __all__ = [
     "Offer",
     "Options",
     "Outcome",
+    "Passing",
+    "Phase",
     "Platform",
     "Selection",
     "Sheet",
@@ -102,7 +104,15 @@ class MemoryModel(HardwareModel):
 
 
 class InterfaceModel(HardwareModel):
-    """How a node makes entanglement with a photon, and how a station heralds it."""
+    """How a node makes entanglement with a photon, and how a station heralds it.
+
+    Attributes
+    ----------
+    outward
+        Whether photons fly from a source to the ends, which detect them; else from the ends to a station.
+    """
+
+    outward: ClassVar[bool] = False
 
     @abstractmethod
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
@@ -134,6 +144,18 @@ class InterfaceModel(HardwareModel):
             If the model does not say what background light does to it.
         """
         raise PhysicsError(f"interfaces of kind {self.kind} do not say what background light does to them")
+
+    def blurred(self, overlap: float) -> InterfaceModel:
+        """Return this interface with photons that overlap less: a factor on the squared overlap of two of them [1].
+
+        Raises
+        ------
+        PhysicsError
+            If photons interfere, and the model does not say what their overlap does.
+        """
+        if self.outward:
+            return self
+        raise PhysicsError(f"interfaces of kind {self.kind} do not say what the overlap of photons does to them")
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each end's qubit begins to age, counted from the beginning of a cycle [ps].
@@ -206,6 +228,11 @@ class Platform(Options):
         How long a Bell measurement and a readout take [ps].
     readout_bias
         Half of the difference between the errors of a true 0 and of a true 1; ``readout_error: [m0, m1]`` gives both.
+    bell_outcomes
+        How many of the four Bell states its Bell measurement tells: 2, Psi+ and Psi-, is the most that linear optics can
+        (Calsamiglia and Luetkenhaus, Appl. Phys. B 72, 67, 2001), so half of the swaps fail.
+    bell_efficiency
+        Probability that it tells one of those, such as that of both photons being detected [1].
     cost
         Of one node, for planning.
     origins
@@ -224,9 +251,16 @@ class Platform(Options):
     readout_error: Annotated[Fraction, Field(json_schema_extra={"also": [_BOTH_ERRORS]})] = 0.0
     swap_time: Duration = 0
     readout_time: Duration = 0
+    bell_outcomes: Literal[2, 4] = 4
+    bell_efficiency: Annotated[Fraction, Field(gt=0)] = 1.0
     readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
     cost: Cost | None = None
     origins: tuple[Origin, ...] = ()
+
+    @property
+    def swap_success(self) -> float:
+        """Probability that a swap has an outcome [1]; every outcome is as likely as any other."""
+        return self.bell_outcomes / 4 * self.bell_efficiency
 
     @model_validator(mode="before")
     @classmethod

@@ -107,7 +107,7 @@ def qstack_channels() -> list[Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def qstack_adapters() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer classical integration (key delivery, consumers, policies): ``make(options)`` returns the adapter."""
+    """Offer classical integration: ``make(options)`` returns a `qstack.plugin.adapters.Adapter`, which hands keys over."""
 
 
 @hookspec

@@ -87,6 +87,14 @@ class Fibre:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of time in which a link does not change: its end [ps] and one herald per setting, none in the dark."""
+
+    until: int
+    heralds: tuple[Herald, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LinkSheet:
     """Everything that follows from two platforms and a fibre.
 
@@ -102,6 +110,9 @@ class LinkSheet:
         Memories paired across the link.
     delay
         Time of a classical message [ps].
+    phases
+        Of a link that comes and goes: what it can do from one time to the next, from 0 on; after the last nothing.
+        Then `heralds` says what to expect while it can do anything: the mean probability, and the worst state.
     """
 
     heralds: tuple[Herald, ...]
@@ -110,6 +121,20 @@ class LinkSheet:
     reply: tuple[int, int]
     lanes: int
     delay: int
+    phases: tuple[Phase, ...] = ()
+
+    @property
+    def windows(self) -> tuple[tuple[int, int], ...]:
+        """From when to when pairs can come [ps]; nothing for a link that never changes."""
+        found: list[tuple[int, int]] = []
+        begin = 0
+        for phase in self.phases:
+            if any(herald.probability > 0 for herald in phase.heralds):
+                if found and found[-1][1] == begin:
+                    begin = found.pop()[0]
+                found.append((begin, phase.until))
+            begin = phase.until
+        return tuple(found)
 
     @property
     def kept_cycle(self) -> int:
@@ -121,3 +146,20 @@ class LinkSheet:
         """The fidelity estimation unit's table: parameter, seconds per kept pair and lane, fidelity."""
         seconds = self.kept_cycle * 1e-12
         return tuple(Row(h.parameter, seconds / h.probability, h.fidelity) for h in self.heralds if h.probability > 0)
+
+    def rows_between(self, start: int, end: int) -> tuple[Row, ...]:
+        """Return the table with the mean pace over a span of time [ps], whether the link is up or not.
+
+        A row with which no pair comes in that span is left out.
+        """
+        if not self.phases:
+            return self.rows
+        sums = [0.0] * len(self.heralds)
+        begin = 0
+        for phase in self.phases:
+            within = max(0, min(phase.until, end) - max(begin, start))
+            for row, herald in enumerate(phase.heralds):
+                sums[row] += within * herald.probability
+            begin = phase.until
+        span = (end - start) * self.kept_cycle * 1e-12
+        return tuple(Row(h.parameter, span / s, h.fidelity) for h, s in zip(self.heralds, sums, strict=True) if s > 0)

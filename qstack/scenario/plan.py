@@ -7,7 +7,7 @@ not fit together, and fidelities or rates that the hardware cannot reach.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,26 +17,30 @@ from qstack.plugin.distilling import distillation_of, distilled_rows
 from qstack.plugin.sites import NetworkView
 from qstack.quantum.swapping import swap_factors
 from qstack.scenario.faults import TO_MIDPOINT
-from qstack.scenario.problems import Problem, quoted
+from qstack.scenario.problems import Loc, Problem, quoted
 from qstack.scenario.schema import Flow, Hardware, Scenario
 from qstack.scenario.topology import Graph, build, some, unknown_node
+from qstack.scenario.windows import dark, rest, times
 from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storage
 
 Ends = tuple[int, int]
 PAIRS_DISTILLED = 2
 """Memories that a link needs at each end to distil: one per pair."""
+CERTAIN_BELL = "certain-bell"
+"""What applications need that measure data in the Bell basis."""
 HOPELESS = 0.1
 """A flow that is expected to deliver fewer pairs than this in the whole run is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLink:
-    """A fibre and what it can do between the two platforms at its ends."""
+    """A fibre and what it can do between the two platforms at its ends; `medium` is the name of what it really is."""
 
     ends: Ends
     name: str
     fibre: Fibre
     sheet: LinkSheet
+    medium: str = "midpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,10 @@ def plan(scenario: Scenario) -> tuple[Plan | None, list[Problem]]:
     problems += _tier(scenario)
     if problems:
         return None, problems
+    problems = _bell(scenario, dict(zip(graph.nodes, platforms, strict=True)))
     number = {name: i for i, name in enumerate(graph.nodes)}
-    links, problems = _links(scenario, graph, number, platforms)
+    links, found = _links(scenario, graph, number, platforms)
+    problems += found
     if problems:
         return None, problems
     view = _view(scenario, graph, platforms, links)
@@ -90,7 +96,21 @@ def _tier(scenario: Scenario) -> list[Problem]:
             "choose another with run.tier, such as 'exact'.",
         )
         for i, flow in enumerate(scenario.flows)
-        if (missing := flow.app.offer.needs(flow.app.options) - tier.offer.gives)
+        if (missing := flow.app.offer.needs(flow.app.options) - tier.offer.gives - {CERTAIN_BELL})
+    ]
+
+
+def _bell(scenario: Scenario, platforms: Mapping[str, Platform]) -> list[Problem]:
+    """Return the applications whose Bell measurements on data may fail: the data would be lost."""
+    return [
+        Problem(
+            ("flows", i, "app"),
+            f"{quoted(flow.app.name)} needs Bell measurements that never fail, but those of {platforms[end].name} at "
+            f"{end} have an outcome with probability {platforms[end].swap_success:g} only.",
+        )
+        for i, flow in enumerate(scenario.flows)
+        for end in (flow.source, flow.target)
+        if CERTAIN_BELL in flow.app.offer.needs(flow.app.options) and platforms[end].swap_success < 1
     ]
 
 
@@ -161,17 +181,26 @@ def _links(
     problems: list[Problem] = []
     for (a, b), fibre in graph.fibres.items():
         ends = (number[a], number[b])
-        key = (id(platforms[ends[0]]), id(platforms[ends[1]]), fibre)
+        medium = graph.media.get((a, b), scenario.network.medium)
+        key = (id(platforms[ends[0]]), id(platforms[ends[1]]), fibre, id(medium))
         if key not in known:
             try:
-                known[key] = scenario.network.medium.make(a=platforms[ends[0]], b=platforms[ends[1]], fibre=fibre)
+                known[key] = medium.make(a=platforms[ends[0]], b=platforms[ends[1]], fibre=fibre)
             except PhysicsError as error:
                 known[key] = None
-                problems.append(Problem(("network", "hardware"), f"link {a} - {b}: {error}."))
+                problems.append(Problem(_place(scenario, (a, b), graph), f"link {a} - {b}: {error}."))
         sheet = known[key]
         if sheet is not None:
-            links.append(PlannedLink(ends, f"{a} - {b}", fibre, sheet))
+            links.append(PlannedLink(ends, f"{a} - {b}", fibre, sheet, medium.name))
     return tuple(links), problems
+
+
+def _place(scenario: Scenario, ends: tuple[str, str], graph: Graph) -> Loc:
+    """Return the key that is to blame for a link that cannot be: its own medium, or else the hardware at its ends."""
+    if ends not in graph.media:
+        return ("network", "hardware")
+    links = scenario.network.links or ()
+    return ("network", "links", next(i for i, link in enumerate(links) if (link.a, link.b) == ends), "medium")
 
 
 def _view(
@@ -186,7 +215,7 @@ def _view(
     edges = tuple(
         Edge(*link.ends, rows, link.sheet.lanes, link.sheet.delay)
         for link in links
-        if (rows := _rows(link, distillation, platforms))
+        if (rows := _rows(link, distillation, platforms, scenario.run.until))
     )
     return NetworkView(
         names=graph.nodes,
@@ -194,18 +223,25 @@ def _view(
         swap_factors=tuple(sum(swap_factors(p.gate_noise, p.readout_error)) / 3 for p in platforms),
         storage=storage,
         cutoff=policy.make()(storage) if policy is not None else 0,
+        swap_success=() if all(p.swap_success == 1 for p in platforms) else tuple(p.swap_success for p in platforms),
     )
 
 
-def _rows(link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...]) -> tuple[Row, ...]:
-    """Return what a link delivers at each setting, as the node that is asked for a path knows it."""
+def _rows(
+    link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...], until: int
+) -> tuple[Row, ...]:
+    """Return what a link delivers at each setting, as the node that is asked for a path knows it.
+
+    Of a link that comes and goes that is its mean over the run: a way that is always there may be the faster one.
+    """
+    rows = link.sheet.rows_between(0, until)
     if distillation is None:
-        return link.sheet.rows
+        return rows
     if link.sheet.lanes < PAIRS_DISTILLED:
         return ()
     here = platforms[link.ends[0]]
     scheme = distillation.make(gate_noise=here.gate_noise, readout_error=here.readout_error)
-    return distilled_rows(link.sheet.rows, scheme)
+    return distilled_rows(rows, scheme)
 
 
 def _flows(
@@ -226,8 +262,12 @@ def _flows(
         route = router(source, target, flow.min_fidelity) if router else None
         why = route.why if isinstance(route, NoRoute) else ""
         if isinstance(route, Route):
-            seconds = (scenario.run.until - flow.start) * 1e-12
-            if route.rate * seconds < HOPELESS:
+            steps = [by_ends[frozenset(step)] for step in itertools.pairwise(route.path)]
+            seconds = _seconds(scenario, flow, steps)
+            if unlit := dark(((link.name, link.sheet) for link in steps), flow.start, scenario.run.until):
+                why = unlit
+            elif route.rate * seconds < HOPELESS:
+                seconds = (scenario.run.until - flow.start) * 1e-12
                 why = (
                     f"about {route.rate:.1e} pairs/s can be expected over {view.walk(route.path)}, "
                     f"fewer than {HOPELESS} in the {seconds:g} s of the run."
@@ -238,6 +278,13 @@ def _flows(
             problems.append(Problem(("flows", i, key), f"{quoted(flow.name)} cannot be served: {why}", hints))
         flows.append(PlannedFlow(i, flow, source, target, route if isinstance(route, Route) else None))
     return tuple(flows), problems
+
+
+def _seconds(scenario: Scenario, flow: Flow, steps: Iterable[PlannedLink]) -> float:
+    """Return for how many seconds of the mean rate of the run a flow is served: links may have come and gone before."""
+    until = scenario.run.until
+    shares = [rest(link.sheet, flow.start, until) * until for link in steps if link.sheet.phases]
+    return min([until - flow.start, *shares]) * 1e-12 if shares else (until - flow.start) * 1e-12
 
 
 def _worst(
@@ -260,6 +307,8 @@ def _dead(links: tuple[PlannedLink, ...], *, distils: bool) -> tuple[str, ...]:
     never = [link.name for link in links if not link.sheet.rows]
     small = [link.name for link in links if distils and link.sheet.lanes < PAIRS_DISTILLED]
     hints = (f"Links that can never make a pair: {some(never)}.",) if never else ()
+    passing = [f"{link.name} is {times(link.sheet)}" for link in links if link.sheet.phases]
+    hints = (*hints, f"Links that come and go: {some(passing)}.") if passing else hints
     return (*hints, f"Links with one memory at each end, too few to distil: {some(small)}.") if small else hints
 
 
@@ -275,7 +324,8 @@ def _pace(link: PlannedLink) -> float:
 
 def describe(link: PlannedLink) -> str:
     """Say in one line what a link can do."""
-    fibre = f"{link.name} ({link.fibre.length:.4g} km, {link.fibre.loss:.4g} dB)"
+    way = times(link.sheet) or f"{link.fibre.loss:.4g} dB"
+    fibre = f"{link.name} ({link.fibre.length:.4g} km, {way})"
     if not link.sheet.rows:
         return f"{fibre}, never a pair"
     fast = min(link.sheet.rows, key=lambda row: row.seconds_per_pair)

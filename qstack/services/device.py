@@ -213,7 +213,7 @@ class Room(Indication):
 
 @noun
 class Swapped(Indication):
-    """The outcome of a `Swap` as a Bell index."""
+    """The outcome of a `Swap` as a Bell index; -1 if the measurement has announced none: both pairs are lost."""
 
     left: int
     right: int

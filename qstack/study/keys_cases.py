@@ -11,9 +11,10 @@ from typing import Any
 import rustworkx
 
 from qstack.keys.models import Receiver, Source
+from qstack.plugin.contracts import Passing
 from qstack.study.keys_plan import Bb84, Demand, Incident, Loaded
 from qstack.study.keys_policy import CLASSES, Decision, decide, order
-from qstack.study.keys_yield import Ends, PairNetwork, Yield, bb84_setup, bb84_yield, bbm92_yield
+from qstack.study.keys_yield import Ends, PairNetwork, Yield, bb84_setup, bb84_yield, bbm92_yield, pass_yield
 
 SCHEMA = "qstack/key-plan/1"
 QUIET = "all is quiet"
@@ -131,8 +132,12 @@ def _relayed(loaded: Loaded, cuts: Collection[Ends], taps: Mapping[Ends, float])
     """Return what every fibre that is left yields."""
     sheet = loaded.plan.bb84
     assert sheet is not None
-    alive = [(ends, fibre) for ends, fibre in loaded.fibres.items() if frozenset(ends) not in cuts]
-    return [_link(ends, fibre, sheet, taps.get(frozenset(ends), 0.0)) for ends, fibre in alive]
+    alive = [(ends, fibre, taps.get(frozenset(ends), 0.0)) for ends, fibre in loaded.fibres.items()]
+    return [
+        _sky(ends, loaded.passes[ends], sheet, share) if ends in loaded.passes else _link(ends, fibre, sheet, share)
+        for ends, fibre, share in alive
+        if frozenset(ends) not in cuts
+    ]
 
 
 def _paired(loaded: Loaded, network: PairNetwork, cuts: Collection[Ends], taps: Mapping[Ends, float]) -> list[Yield]:
@@ -157,15 +162,28 @@ def _shared(one: Yield, flows: int) -> Yield:
 
 @lru_cache(maxsize=4096)
 def _link(ends: tuple[str, str], fibre: tuple[float, float], sheet: Bb84, share: float) -> Yield:
+    return bb84_yield(ends, bb84_setup(*fibre, *_devices(sheet, 0.0)), sheet.block, share)
+
+
+def _sky(ends: tuple[str, str], medium: Passing, sheet: Bb84, share: float) -> Yield:
+    """Return what a link to a satellite yields: the culminations are those of a day, a block is a pass."""
+    source, receiver = _devices(
+        sheet, sheet.efficiency * medium.stray(sheet.rate) / 2
+    )  # half of it for either detector
+    steps = [(seconds, bb84_setup(0.0, loss, source, receiver)) for seconds, loss in medium.budget()]
+    return pass_yield(ends, steps, len(medium.culminations), share)
+
+
+def _devices(sheet: Bb84, stray_hz: float) -> tuple[Source, Receiver]:
     source = Source(rate_hz=sheet.rate, intensities=(0.3, 0.09, 0.0), probabilities=(0.2, 0.48, 0.32), p_key=0.8)
     receiver = Receiver(
         efficiency=sheet.efficiency,
-        dark_rate_hz=sheet.dark_rate,
+        dark_rate_hz=sheet.dark_rate + stray_hz,
         optical_error=sheet.optical_error,
         dead_time_s=sheet.dead_time * 1e-12,
         p_key=0.8,
     )
-    return bb84_yield(ends, bb84_setup(*fibre, source, receiver), sheet.block, share)
+    return source, receiver
 
 
 def _event(decision: Decision, stops: tuple[str, ...], before: Served | None) -> str:

@@ -8,13 +8,14 @@ between only swap and learn nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from qstack.plugin.contracts import Options
+from qstack.core.errors import PhysicsError
+from qstack.plugin.contracts import Options, Passing
 from qstack.plugin.manager import Manager
 from qstack.plugin.spelling import nearest
 from qstack.plugin.units import Duration, Fraction, Rate
@@ -146,11 +147,14 @@ class Loaded:
         Length [km] and loss [dB] by ends, in the order of the file.
     pairs
         The network of the stack, for ``bbm92``.
+    passes
+        Links to satellites, by ends, for ``bb84``.
     """
 
     plan: KeyPlan
     fibres: Mapping[tuple[str, str], tuple[float, float]]
     pairs: PairNetwork | None
+    passes: Mapping[tuple[str, str], Passing] = field(default_factory=dict)
 
 
 def load_plan(path: Path, manager: Manager) -> Loaded:
@@ -173,10 +177,32 @@ def load_plan(path: Path, manager: Manager) -> Loaded:
             raise report(from_validation(error, KeyPlan), origin) from None
     nodes, laid = _graph(plan.network, path.parent, origin)
     problems = topology.check(nodes, [ends for ends, _ in laid], ("network",)) or _ends(plan, nodes, dict(laid))
+    passes, found = _passes(plan)
+    problems += found
     if problems:
         raise report(problems, origin)
     links = dict(laid)
-    return Loaded(plan, links, _pair_network(plan, data, nodes, links, manager))
+    return Loaded(plan, links, _pair_network(plan, data, nodes, links, manager), passes)
+
+
+def _passes(plan: KeyPlan) -> tuple[dict[tuple[str, str], Passing], list[Problem]]:
+    """Return the links that have a medium of their own: satellites that decoy-state light comes from or goes to."""
+    passes: dict[tuple[str, str], Passing] = {}
+    problems = []
+    for i, link in enumerate(plan.network.links or ()):
+        if link.medium is None:
+            continue
+        options, place = link.medium.options, ("network", "links", i, "medium")
+        if plan.bb84 is None or not isinstance(options, Passing):
+            words = "a key plan knows fibres and, where keys are made by 'bb84', links to satellites: satellite-link."
+            problems.append(Problem(place, f"'{link.medium.name}': {words}"))
+            continue
+        try:
+            options.budget()
+        except PhysicsError as error:
+            problems.append(Problem(place, f"link {link.a} - {link.b}: {error}."))
+        passes[link.a, link.b] = options
+    return passes, problems
 
 
 def _graph(

@@ -6,7 +6,7 @@ that was planned.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -22,6 +22,8 @@ from qstack.scenario.load import from_data
 from qstack.scenario.plan import Plan
 
 Ends = frozenset[str]
+DAY_S = 86_400.0
+"""A day [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,13 @@ def bb84_terms(setup: Setup, sifted: int) -> tuple[Terms, int]:
         When blocks of this size prove nothing on this link.
     """
     pulses = bb84.pulses_for(setup, sifted)
-    mean = bb84.expected(setup, pulses)
+    return _terms(setup.source, bb84.expected(setup, pulses)), pulses
+
+
+def _terms(source: Source, mean: Counts) -> Terms:
     key = sum(mean.key)
     limit = min(leak_limit(sum(mean.key_errors) / key, EFFICIENCY, key, both_ways=True), 0.999)
-    return announce(mean, Terms(proof=Proof.TWO_DECOYS, source=setup.source, leak_limit=limit)), pulses
+    return announce(mean, Terms(proof=Proof.TWO_DECOYS, source=source, leak_limit=limit))
 
 
 def bb84_yield(ends: tuple[str, str], setup: Setup, sifted: int, intercepted: float = 0.0) -> Yield:
@@ -102,6 +107,44 @@ def bb84_yield(ends: tuple[str, str], setup: Setup, sifted: int, intercepted: fl
     kept = max(0, bits - terms.refill_bits)
     why = "" if kept else f"blocks are dropped: errors of {error:.1%} are more than was announced"
     return Yield(ends, ends, kept / seconds, error, seconds, kept, why)
+
+
+def pass_yield(
+    ends: tuple[str, str], steps: Sequence[tuple[float, Setup]], passes: int, intercepted: float = 0.0
+) -> Yield:
+    """Return what a decoy-state link to a passing satellite yields: one block per pass, its steps counted together.
+
+    Decoy bounds hold for the mean of what was counted, whatever the loss was meanwhile.
+
+    Parameters
+    ----------
+    ends
+        Station and satellite.
+    steps
+        How long each step of a pass takes [s], and the link in it.
+    passes
+        Of a day.
+    intercepted
+        As for `bb84_yield`.
+    """
+    means = [bb84.expected(setup, seconds / bb84_seconds(setup, 1)) for seconds, setup in steps]
+    mean = Counts(
+        *(
+            tuple(sum(count) for count in zip(*(getattr(one, name) for one in means), strict=True))
+            for name in ("key", "test", "test_errors", "key_errors")
+        )
+    )
+    seconds = sum(time for time, _ in steps)
+    counts = _intercepted(mean, intercepted)
+    error = max(sum(counts.key_errors) / sum(counts.key), sum(counts.test_errors) / sum(counts.test))
+    try:
+        terms = _terms(steps[0][1].source, mean)
+    except ConfigError as refusal:
+        return Yield(ends, ends, 0.0, error, seconds, 0, str(refusal))
+    bits = terms.length(terms.bounds(counts), int(sum(counts.key)))
+    kept = max(0, bits - terms.refill_bits)
+    why = "" if kept else f"the block of a pass is dropped: errors of {error:.1%}"
+    return Yield(ends, ends, kept * passes / DAY_S, error, seconds, kept, why)
 
 
 def bb84_seconds(setup: Setup, pulses: int) -> float:

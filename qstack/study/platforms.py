@@ -155,6 +155,45 @@ def storage_curve(survival: Storage, shortest: float, longest: float, points: in
     return [(age, survival(min(FOR_EVER, round(age * 1e12)))) for age in ages]
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a link that comes and goes gives in one step of a pass, at its fastest setting.
+
+    Parameters
+    ----------
+    start_s, end_s
+        Of the step [s].
+    rate_hz, measured_hz
+        Pairs per second, all memories together: of qubits that are kept, and of qubits that are measured at once.
+    fidelity
+        At emission.
+    """
+
+    start_s: float
+    end_s: float
+    rate_hz: float
+    measured_hz: float
+    fidelity: float
+
+    def data(self) -> dict[str, float]:
+        """Return it as plain data."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def over_time(sheet: LinkSheet) -> list[Moment]:
+    """Return the steps of a link in which pairs can come, in order; none for a link that never changes."""
+    found, start = [], 0
+    for phase in sheet.phases:
+        herald = max(phase.heralds, key=lambda one: one.probability, default=None)
+        if herald is not None and herald.probability > 0:
+            kept, measured = (
+                sheet.lanes * herald.probability / (cycle * 1e-12) for cycle in (sheet.kept_cycle, sheet.period)
+            )
+            found.append(Moment(start * 1e-12, phase.until * 1e-12, kept, measured, herald.fidelity))
+        start = phase.until
+    return found
+
+
 def bound_hz(fibre: Fibre, sheet: LinkSheet) -> float:
     """Return what no link of this attempt rate can exceed: secret bits per second, by its worse arm.
 

@@ -82,6 +82,14 @@ def test_list_has_every_requirement_once(run):
     assert f"{sum(one['chapter'] == 'link' and one['level'] == 'MUST NOT' for one in everything)} requirements" in out
 
 
+def test_list_searches_words(run):
+    code, out, _ = run("spec", "list", "Herald", "light")
+    assert code == 0
+    assert "QS-L1-006" in out
+    assert "QS-L2-001" not in out
+    assert run("spec", "list", "no such words")[1] == "0 requirements\n"
+
+
 def test_show_tells_everything_of_one(run):
     code, out, _ = run("spec", "show", "QS-L2-011")
     assert code == 0
@@ -116,7 +124,7 @@ def test_coverage_counts_every_chapter(run):
         ),
         (("show", DROPPED), f"{DROPPED} was never taken up: The master assigns numbers"),
         (("list", "--chapter", "lnk"), "'lnk' is not a chapter; allowed: application, classical"),
-        (("list", "--level", "SHALL"), "'SHALL' is not a level; allowed: MUST, MUST NOT, SHOULD, SHOULD NOT."),
+        (("list", "--level", "SHALL"), "'SHALL' is not a level; allowed: MAY, MUST, MUST NOT, SHOULD, SHOULD NOT."),
     ],
 )
 def test_what_is_not_there_is_bad_input(run, arguments, message):

@@ -12,7 +12,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encodin
 
 
 def test_every_verdict_is_explained():
-    assert set(re.findall(r"(?m)^\| (pass|fail|unsupported|not run) \|", PAGE)) == set(typing.get_args(judge.Word))
+    assert set(re.findall(r"(?m)^\| (pass|fail|informational|unsupported|not run) \|", PAGE)) == set(
+        typing.get_args(judge.Word)
+    )
 
 
 def test_every_report_is_named():

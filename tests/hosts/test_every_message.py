@@ -23,29 +23,27 @@ ACTIONS = [
 LATE_ADDS = {"message": "Add", "from": "n0", "to": "n1", "nth": [1, 2, 3], "action": "delay", "by": "20 ms"}
 CUT = {"message": "Track", "from": "n0", "to": "n1", "action": "drop"}
 DEAF = {"message": "Reply", "nth": [3, 9], "action": "drop"}
+SLOW = {"message": "Acknowledgement", "action": "delay", "by": "60 ms"}
 SECOND = {"name": "second", "from": "n1", "to": "n2", "min_fidelity": 0.7, "number": 30}
 BACK = {"name": "back", "from": "n1", "to": "n0", "min_fidelity": 0.7, "number": 5}
-
-SLOW = {"node": "n2", "use": {"like": "textbook", "interface": {"probability": 2.5e-4}}}
-FULL: dict[str, Any] = {
-    "network": {
-        "nodes": ["n0", "n1", "n2"],
-        "links": [{"a": "n0", "b": "n1", "length": "20 km"}, {"a": "n2", "b": "n1", "length": "20 km"}],
-        "hardware": {"all": "textbook", "at": [SLOW]},
-    },
-    "stack": {"network": {"cutoff": "never", "give_way": 0}},
-    "flow": {"min_fidelity": 0.3, "number": 10},
-}
-"""Halves wait for those of a link four hundred times slower, until no memory is left at either end of the fast one."""
-FAR = {"chain": {"segments": 2, "length": "400 km"}}
-"""Pairs come faster than a word about a qubit, so that some find no qubit that may leave."""
-
-REFUSED: dict[str, Any] = {
+CROWDED = {
     "stack": {"network": {"cutoff": "6 ms", "circuits_per_link": 1}},
     "flows": [SECOND],
     "start": "1 ms",
     "reasons": {"pairs": Reason.NORES},
 }
+
+FAINT = {"node": "n2", "use": {"like": "textbook", "interface": {"probability": 2.5e-4}}}
+FULL: dict[str, Any] = {
+    "network": {
+        "nodes": ["n0", "n1", "n2"],
+        "links": [{"a": "n0", "b": "n1", "length": "20 km"}, {"a": "n2", "b": "n1", "length": "20 km"}],
+        "hardware": {"all": "textbook", "at": [FAINT]},
+    },
+    "stack": {"network": {"cutoff": "never", "give_way": 0}},
+    "flow": {"min_fidelity": 0.3, "number": 10},
+}
+"""Halves wait for those of a link four hundred times slower, until no memory is left at either end of the fast one."""
 
 PLAIN: dict[str, Any] = {}
 EACH = {"run": {"attempts": "each"}}
@@ -59,20 +57,23 @@ CASES: dict[str, dict[str, Any]] = {
     "CircuitTest": {"stack": {"network": {"cutoff": "6 ms", "test_share": 0.3}}},
     "DistilBit": {"stack": {"link": {"distillation": "dejmps"}}},
     "AddRej": {"faults": [LATE_ADDS], "reasons": {"pairs": Reason.NOTIME}},
-    "Reject": REFUSED,
+    **dict.fromkeys(("Reject", "SessionReset"), CROWDED),
     "Keepalive": {"faults": [CUT], "reasons": {"pairs": Reason.LOST_PEER}},
     **{key: {"app": "teleport"} for key in ("SessionOpen", "SessionOpenAck", "SessionAccept", "SessionClose")},
     **{key: {"app": "teleport"} for key in ("Correction", "Acknowledgement", "Claim", "Finding")},
+    "Discard": {"app": {"use": "teleport", "window": 1}, "faults": [SLOW]},
     **{key: {"app": "bbm92"} for key in ("Have", "Bases", "Reveal")},
-    "Discard": {"network": FAR, "stack": {"network": {"cutoff": "60 ms"}}, "app": {"use": "teleport", "window": 1}},
+    "FidelityReport": {
+        "app": {"use": "pairs", "window": 6},
+        "stack": {"network": {"cutoff": "6 ms", "test_share": 0.3}},
+    },
     "Loss": {"app": "teleport", "faults": [CUT], "reasons": {"pairs": Reason.LOST_PEER}},
-    "SessionReset": {**REFUSED, "app": "teleport"},
     "Steer": {"app": "rsp"},
     "Played": {"app": "chsh", "run": {"tier": "exact"}},
 }
 """What has to be done, beside the usual three nodes, for a kind of message to be sent; and how flows that fail end."""
 
-ELSEWHERE = dict.fromkeys(("Hello", "FidelityReport"), "laid out after the draft; no layer sends it")
+ELSEWHERE = {"Hello": "laid out after the draft; no layer sends it"}
 """Messages that no scenario sends, and why."""
 
 

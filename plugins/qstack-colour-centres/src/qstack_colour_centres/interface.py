@@ -77,6 +77,10 @@ class ColourCentreInterface(InterfaceModel):
         """Return this interface with background light: more counts in the window."""
         return self.model_copy(update={"dark_rate": self.dark_rate - log1p(-clicks) / (self.window * 1e-12)})
 
+    def blurred(self, overlap: float) -> Self:
+        """Return this interface with photons that overlap less."""
+        return self.model_copy(update={"visibility": self.visibility * overlap})
+
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return reset, excitation and the slowest way to the station and back [ps]."""
         return self.attempt + 2 * max(arm.delay for arm in arms)
