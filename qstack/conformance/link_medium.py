@@ -183,6 +183,8 @@ class LinkMediumSuite:
         """For every setting, with the station at the same share of the way."""
         for station in sorted({fibre.station for fibre in FIBRES}):
             for (near, first), (far, second) in pairwise(links(make, station)):
+                if first.phases or second.phases:
+                    continue  # a longer way may be seen for a shorter, better time
                 chances = zip(first.heralds, second.heralds, strict=False)
                 for before, after in chances:
                     assert after.probability <= before.probability + ROUNDING, (
