@@ -16,6 +16,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, ClassVar
 
+from qstack.conformance.device_room import RoomTests
 from qstack.conformance.device_talk import FEW, Bench, agrees
 from qstack.conformance.marks import Unsupported, extended, requirement
 from qstack.services.bell import Basis, flip
@@ -294,7 +295,7 @@ def waits(bench: Bench) -> None:
         agrees(f"successes after {k} attempts", len(found), found.count(k) / len(found), share, share * (1 - share))
 
 
-class DeviceSuite(QubitTests, HeraldTests, CapabilityTests):
+class DeviceSuite(QubitTests, HeraldTests, RoomTests, CapabilityTests):
     """Everything that a device is held to."""
 
     profile = "device"

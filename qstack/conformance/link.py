@@ -18,6 +18,7 @@ from qstack.conformance.link_admission import AdmissionTests
 from qstack.conformance.link_agreement import AgreementTests, RequestTests
 from qstack.conformance.link_course import CourseTests, ExpiredTests
 from qstack.conformance.link_pairs import DeliveryTests, EndingTests, ExpiryTests
+from qstack.conformance.link_room import RoomTests
 
 
 class LinkSuite(
@@ -29,6 +30,7 @@ class LinkSuite(
     CourseTests,
     ExpiredTests,
     AdmissionTests,
+    RoomTests,
 ):
     """Everything that a link layer is held to."""
 

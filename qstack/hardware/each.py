@@ -35,6 +35,8 @@ class EachLane(Lane):
         self.free[side] = True
         if self.link.exchange is not None:
             self.link.exchange.release(self, side)
+        if self.link.wanted[side]:
+            self.link.tell_room(side, now)
         self.link.resume(self, now)
 
 
@@ -106,32 +108,43 @@ class EachLink(Link):
             return
         self.attempts += 1
         self._reply = None
-        self._emit(lane, now, now // cycle)
+        late = self._emit(lane, now, now // cycle)
         for window in self._windows[:]:
             self.station.feed(window, now)
         self._windows.clear()
         reply: Reply | None = self._reply
+        if reply is not None:  # otherwise no window was opened: two photons without a GEN
+            for gen in late:
+                self._reply = None
+                self.station.receive(gen, gen.node, now)
         if reply is not None and self._outcome is not None and reply.outcome == 1:
             success = Success(lane, now)
             for side, (_, keep, _) in enumerate(success.modes):
                 if keep:
                     lane.free[side] = False  # full from now on, though nobody knows yet
             self.heralded.append((success, self._outcome, reply.sequence))
-            self.clock.at(now + self.first_reply, self._tell, None)
+            self.clock.at(now + self.first_reply, self._announce_next, None)
         self.resume(lane, now + 1)
 
-    def _emit(self, lane: EachLane, now: int, number: int) -> None:
-        """Have every end attempt that wants to and can."""
+    def _emit(self, lane: EachLane, now: int, number: int) -> list[Gen]:
+        """Have every end attempt that wants to and can; return the GENs that come when the window has closed."""
+        late = []
         for side, end in enumerate(self.ends):
             if lane.aid[side] < 0 or not lane.free[side]:
                 continue
             if isinstance(end.tally, Noted):
                 end.tally.note(now)
-            if self.mute is None or not self.mute(side):
-                row = lane.modes[side][0]
-                self.station.receive(Gen(end.node, number, lane.aid[side], lane.index, row), end.node, now)
+            gen = Gen(end.node, number, lane.aid[side], lane.index, lane.modes[side][0])
+            fate = self.mute(side) if self.mute is not None else None
+            if fate is None or fate[0] == "twice":
+                self.station.receive(gen, end.node, now)
+            if fate is not None and fate[0] == "twice":
+                self.station.receive(gen, end.node, now)
+            elif fate is not None and fate[0] == "late":
+                late.append(gen)
+        return late
 
-    def _tell(self, _: None) -> None:
+    def _announce_next(self, _: None) -> None:
         success, outcome, sequence = self.heralded.popleft()  # in the order of their numbers
         self.create(success, outcome, sequence)
         lane = success.lane

@@ -24,7 +24,8 @@ from qstack.hardware.randomness import Stream
 from qstack.hardware.register import Exchange
 from qstack.hardware.tally import Counted, Noted, worn
 from qstack.plugin.contracts import Outcome
-from qstack.services.device import Herald, Missed
+from qstack.plugin.protocols import Fate
+from qstack.services.device import Herald, Missed, Room
 
 SEQUENCES = 1 << 16
 
@@ -159,6 +160,8 @@ class Lane:
             self.link.settle(self, now)
         if self.link.exchange is not None:
             self.link.exchange.release(self, side)
+        if self.link.wanted[side]:
+            self.link.tell_room(side, now)
         if free[1 - side] and self.agreed and self.next is None:
             self.link.resume(self, now)
 
@@ -184,13 +187,15 @@ class Link:
     Attributes
     ----------
     deaf
-        Tells whether the REPLY of a success is lost on its way to an end, from side (0 or 1) and number; None loses none.
+        Tells what happens to the REPLY of a success on its way to an end, from side (0 or 1) and number; None has all arrive.
     mute
-        Tells whether a GEN is lost on its way to the midpoint, from its side; None loses none.  Skip-ahead has no GENs.
+        Tells what happens to a GEN on its way to the midpoint, from its side; None has all arrive.  Skip-ahead has no GENs.
     counted
         Sides whose node counts its attempts.
     exchange
         Who may attempt, if an end has a register of qubits that its lanes share; None otherwise.
+    wanted
+        Which end has asked for room while there was none.
     pair_type, half_type
         How a tier keeps the state of a pair.
     """
@@ -219,8 +224,9 @@ class Link:
         self.together = ends[0].reply == ends[1].reply
         self.first_reply = min(ends[0].reply, ends[1].reply)
         self.successes = 0
-        self.deaf: Callable[[int, int], bool] | None = None
-        self.mute: Callable[[int], bool] | None = None
+        self.deaf: Callable[[int, int], Fate] | None = None
+        self.mute: Callable[[int], Fate] | None = None
+        self.wanted = [False, False]
         self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
         self.certain = [s.outcomes[0] if len(s.outcomes) == 1 and s.course is None else None for s in settings]
         self.exchange: Exchange | None = None
@@ -248,6 +254,23 @@ class Link:
 
     def settle(self, lane: Lane, now: int) -> None:
         """Tell the nodes from when on a lane attempts at another pace; of use where attempts are counted."""
+
+    def room(self, side: int) -> Room:
+        """Count the memories of an end that hold nothing; one that has none is told when that changes."""
+        free = sum(lane.free[side] for lane in self.lanes)
+        self.wanted[side] = not free
+        return Room(self.ends[side].peer, free)
+
+    def tell_room(self, side: int, now: int) -> None:
+        """Tell an end that has asked for room that there is some, after everything else that is going on there."""
+        self.wanted[side] = False
+        self.clock.at(now, self._tell_room, (side, now))
+
+    def _tell_room(self, event: tuple[int, int]) -> None:
+        side, now = event
+        room = self.room(side)
+        if room.free:
+            self.ends[side].feed(room, now)
 
     def announce(self, row: int, begin: int) -> Outcome:
         """Draw what a success announces whose attempt began at a time [ps]."""
@@ -296,24 +319,30 @@ class Link:
         self._announce(success, sequence, (half_a, half_b))
 
     def _announce(self, success: Success, sequence: int, halves: tuple[Half, Half]) -> None:
-        """Tell each end of a success for which it keeps or measures its half, unless the REPLY to it is lost."""
+        """Tell each end of a success for which it keeps or measures its half, unless the REPLY to it is lost or late."""
         lane, bell, qubit = success.lane, halves[0].pair.bell, self.numbers()
-        lost = [side for side in (0, 1) if self.deaf is not None and self.deaf(side, sequence)]
+        fates = [self.deaf(side, sequence) if self.deaf is not None else None for side in (0, 1)]
+        lost = [side for side, fate in enumerate(fates) if fate and fate[0] != "twice"]
         for side, (end, half, mode) in enumerate(zip(self.ends, halves, success.modes, strict=True)):
             row, keep, bases = mode
+            expected, fate = success.begin + end.reply, fates[side]
             if side in lost:
-                cycle = self.kept_cycles[row] if success.kept else self.measured_cycles[row]
-                at = success.begin + end.reply + cycle
-                self.clock.at(at, _tell, (end, Missed(end.peer, sequence), at))
+                missed = Missed(end.peer, sequence)
+                self._tell(end, missed, expected + (self.kept_cycles if success.kept else self.measured_cycles)[row])
+                if fate and fate[0] == "late":  # it comes to a qubit that is gone: all that is news is its number
+                    self._tell(end, missed, expected + fate[1])
                 del half.pair
                 continue
             where = (end.peer, lane.index, success.aid, sequence, bell)
             if keep:
                 lane.free[side] = False
                 end.qubits[qubit] = half
-                self._send_back(side, Herald(*where, qubit, half.born, -1, -1), success.begin)
+                herald = Herald(*where, qubit, half.born, -1, -1)
             else:
-                self._send_back(side, Herald(*where, -1, half.born, *self._measured(end, half, bases)), success.begin)
+                herald = Herald(*where, -1, half.born, *self._measured(end, half, bases))
+            self._send_back(side, herald, success.begin)
+            if fate:
+                self._tell(end, herald, expected + fate[1])
         if self.exchange is not None and success.kept:
             for side, (end, half, (_, keep, _)) in enumerate(zip(self.ends, halves, success.modes, strict=True)):
                 self.exchange.fill(lane, side, half if keep and side not in lost else None, success.begin + end.reply)
@@ -321,6 +350,9 @@ class Link:
         for side in lost:
             if success.modes[side][1]:
                 lane.release(side, self.clock.now)
+
+    def _tell(self, end: End, noun: Herald | Missed, at: int) -> None:
+        self.clock.at(at, _give, (end, noun, at))
 
     def _send_back(self, side: int, herald: Herald, begin: int) -> None:
         """Have a REPLY arrive at an end; those to one end come in their order."""
@@ -342,6 +374,6 @@ class Link:
 _FULL = (False, False)
 
 
-def _tell(event: tuple[End, Missed, int]) -> None:
+def _give(event: tuple[End, Herald | Missed, int]) -> None:
     end, noun, now = event
     end.feed(noun, now)

@@ -20,10 +20,12 @@ from qstack.hardware.randomness import Stream
 from qstack.hardware.register import Exchange, Register
 from qstack.hardware.skipping import LaneLink
 from qstack.hardware.tally import Counted, Noted, worn
+from qstack.plugin.protocols import Fate
 from qstack.quantum.purification import bbpssw, dejmps
 from qstack.services.bell import Basis
 from qstack.services.device import (
     Apply,
+    AskRoom,
     BellMeasure,
     BellMeasured,
     Bits,
@@ -190,11 +192,11 @@ class Medium:
         self.ports[ends[1]][ends[0]] = (link, 1)
         return link
 
-    def disturb(self, lost: Callable[[str, int, int], bool]) -> None:
-        """Lose messages with midpoints; see `qstack.plugin.contracts.Disturbed`."""
+    def disturb(self, fate: Callable[[str, int, int], Fate]) -> None:
+        """Lose, delay and double messages with midpoints; see `qstack.plugin.contracts.Disturbed`."""
         for ends, link in self.links.items():
-            link.deaf = partial(_reply_lost, ends, lost)
-            link.mute = partial(_gen_lost, ends, lost)
+            link.deaf = partial(_fate_of_reply, ends, fate)
+            link.mute = partial(_fate_of_gen, ends, fate)
 
     @property
     def equipment(self) -> type[NodeDevice]:
@@ -207,12 +209,12 @@ class Medium:
         return box.table()
 
 
-def _reply_lost(ends: tuple[int, int], lost: Callable[[str, int, int], bool], side: int, _: int) -> bool:
-    return lost("Reply", ends[1 - side], ends[side])
+def _fate_of_reply(ends: tuple[int, int], fate: Callable[[str, int, int], Fate], side: int, _: int) -> Fate:
+    return fate("Reply", ends[1 - side], ends[side])
 
 
-def _gen_lost(ends: tuple[int, int], lost: Callable[[str, int, int], bool], side: int) -> bool:
-    return lost("Gen", ends[side], ends[1 - side])
+def _fate_of_gen(ends: tuple[int, int], fate: Callable[[str, int, int], Fate], side: int) -> Fate:
+    return fate("Gen", ends[side], ends[1 - side])
 
 
 class NodeDevice:
@@ -245,6 +247,7 @@ class NodeDevice:
             Distil: self.distil,
             Free: self.free,
             DrawBits: self.draw_bits,
+            AskRoom: self.ask_room,
         }
 
     def take(self, qubit: int) -> Half:
@@ -291,6 +294,13 @@ class NodeDevice:
             link, side = self.ports[req.peer]
             link.trigger(side, link.lanes[req.lane], req.aid, (req.row, req.keep, req.bases), self.device.cooled_at)
         self.wanted.clear()
+    def ask_room(self, req: AskRoom, ctx: Context) -> Outputs:
+        """Count the free memories of a link."""
+        try:
+            link, side = self.ports[req.peer]
+        except KeyError:
+            raise LocalProtocolError(f"node {self.node} has no link to node {req.peer}") from None
+        return (link.room(side),)
 
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""

@@ -90,7 +90,7 @@ def build(
     if conditions.faults and conditions.faults.at_midpoints:
         if not isinstance(medium, Disturbed):
             raise ConfigError("run.tier  this one loses no messages with midpoints: leave faults of Gen and Reply out.")
-        medium.disturb(conditions.faults.lost)
+        medium.disturb(conditions.faults.fate)
     for flow in plan.flows:
         simulation.at(flow.flow.start, _start, (simulation, flow.source, flow.number))
     return Network(plan, simulation, medium, recorder, requests, carried)

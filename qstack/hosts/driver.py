@@ -226,9 +226,11 @@ class Watch:
             return f"{told}: an outcome is one of {least} to {OUTCOMES[kind] - 1}"
         if kind is device.Bits and not 0 <= told.value < 1 << max(0, told.number):
             return f"{told}: the value has more bits"
+        if kind is device.Room and not 0 <= told.free <= self.lanes.get(told.peer, 0):
+            return f"{told}: there are not so many memories"
         if kind in KEYS and not self._settle((kind, KEYS[kind](told))):
             return f"{told}: nobody has asked for it"
-        if kind in (device.Herald, device.Missed) and told.peer not in self.lanes:
+        if kind in (device.Herald, device.Missed, device.Room) and told.peer not in self.lanes:
             return f"{told}: there is no such neighbour"
         return self._herald(told, now) if kind is device.Herald else None
 

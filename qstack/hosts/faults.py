@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from qstack.plugin.chance import generator
+from qstack.plugin.protocols import Fate
 from qstack.scenario.faults import ANY, Fault
 from qstack.wire.layout import HEADER
 
@@ -101,10 +102,16 @@ class Faults:
 
     @property
     def at_midpoints(self) -> bool:
-        """Whether messages with midpoints are to be lost."""
+        """Whether messages with midpoints are to suffer."""
         return any(rule.fault.with_midpoint for rule in self.rules)
 
-    def lost(self, kind: str, source: int, target: int) -> bool:
-        """Tell whether a message with a midpoint is lost; the midpoint stands for the node at the other end."""
-        struck = [rule.strikes(kind, source, target) for rule in self.rules if rule.fault.message == kind]
-        return any(struck)
+    def fate(self, kind: str, source: int, target: int) -> Fate:
+        """Return what happens to a message with a midpoint; the midpoint stands for the node at the other end."""
+        struck = [
+            rule.fault for rule in self.rules if rule.fault.message == kind and rule.strikes(kind, source, target)
+        ]
+        return min(((_ORDER[fault.action], fault.by or 0) for fault in struck), default=None)
+
+
+_ORDER = {"drop": "drop", "corrupt": "drop", "delay": "late", "duplicate": "twice"}
+"""What the midpoint's channel makes of an action; where several rules strike, the first in the alphabet counts."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from qstack.core.errors import HostError, RemoteProtocolError, WireError
+from qstack.hosts.reliable import is_older
 from qstack.hosts.streams import Address, bind, messages, reason, secured, text
 from qstack.integration.tls import client_context, common_name, server_context
 from qstack.wire.channel import Stream
@@ -240,8 +241,8 @@ class Port:
         name = self.names[peer]
         if said.node != peer:
             raise RemoteProtocolError(f"{name} says that it is node {said.node}, but its certificate is that of {peer}")
-        last = self.incarnations.get(peer, 0)
-        if said.incarnation < last:
+        last = self.incarnations.get(peer, said.incarnation)
+        if is_older(said.incarnation, last):
             raise RemoteProtocolError(f"{name} repeats start {said.incarnation}, which {last} has followed")
         self.incarnations[peer] = said.incarnation
 

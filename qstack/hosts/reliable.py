@@ -32,11 +32,26 @@ from qstack.wire.network import Keepalive
 
 NUMBERS = 1 << 16
 STARTS = 1 << 32
+TICK = 62_500_000
+"""One start may follow another after so long [ns]: their numbers come around after eight years."""
 FLIGHT = 64
 """Messages under way at a time, and messages kept that came early."""
 WAITING = 1 << 15
 """Messages that may wait behind them; with more, liveness is lost."""
 LONGEST = 8
+
+
+def start_number(now: int) -> int:
+    """Return the incarnation of a start at a time [ns since 1970]; 0 means none.
+
+    Whoever is not heard of before `TICK` has passed differs from every earlier start.
+    """
+    return now // TICK % STARTS or 1
+
+
+def is_older(incarnation: int, last: int) -> bool:
+    """Tell whether a start came before another, as serial numbers."""
+    return (incarnation - last) % STARTS >= STARTS // 2
 
 
 @dataclass(slots=True)
@@ -234,7 +249,7 @@ class Reliable:
 
     def _keepalive(self, message: Keepalive, datagram: Datagram, now: int) -> Step:
         step, answer = Step(), datagram.wanted
-        past = self.theirs is not None and (message.incarnation - self.theirs) % STARTS >= STARTS // 2
+        past = self.theirs is not None and is_older(message.incarnation, self.theirs)
         if past or (not answer and datagram.tag.receiver != self.incarnation):
             self.strays += 1
             return step

@@ -33,6 +33,7 @@ from qstack.hosts.driver import SocketDriver, Watch
 from qstack.hosts.neighbours import Neighbour
 from qstack.hosts.plain import REQUESTS
 from qstack.hosts.ports import LIMITS, Identity, Limits, Port
+from qstack.hosts.reliable import TICK, start_number
 from qstack.hosts.streams import Address, text
 from qstack.hosts.wall import Timers, Wall
 from qstack.hosts.weather import weather_of
@@ -102,7 +103,7 @@ class NodeHost:
         self.open = [flow.number for flow in plan.flows if number in (flow.source, flow.target)]
         self.done = asyncio.Event()
         self.clock = Wall(time.time_ns(), 1.0)
-        self.port = Port(number, plan.names, identity, int(time.time()), self, limits)
+        self.port = Port(number, plan.names, identity, start_number(time.time_ns()), self, limits)
         lanes = {end: link.sheet.lanes for link in plan.links if number in link.ends for end in link.ends}
         lanes.pop(number, None)
         files = (identity.certificate, identity.key, identity.authority)
@@ -121,6 +122,7 @@ class NodeHost:
         """
         address = self.port.reserve(self.addresses[self.names[self.number]])
         try:
+            await asyncio.sleep(TICK * 1e-9)  # a later start has a later number
             self.clock = Wall(*await self.driver.open())
             self._build()
             self.port.listen()

@@ -277,4 +277,5 @@ def _item(link: Link, add: Add, aid: int, bases: tuple[int, ...], *, remote: boo
         atomic=add.atomic,
         batch=None if add.consecutive else [],
         distilled=add.keep and not (add.prepare or link.exact),
+        theirs=add.keep if remote else add.keep != add.prepare,
     )

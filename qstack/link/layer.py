@@ -11,7 +11,8 @@ A request is agreed once (`Add`, `AddAck`); after that both ends follow the same
 Each lane's standing answer is the request that the scheduler chooses for it from knowledge both ends share.  A herald
 of a request that has ended meanwhile is freed at both ends.
 
-`qstack.link.agreement` fills the queue, `qstack.link.endings` gives requests and pairs up, this module serves them.
+`qstack.link.agreement` fills the queue, `qstack.link.endings` gives requests and pairs up, `qstack.link.room` knows of
+memories, this module serves requests.
 
 Specification: specs/link/link.md.
 """
@@ -23,10 +24,10 @@ from collections.abc import Iterator, Mapping
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Set, Timer, timer
-from qstack.link.agreement import Agreement
 from qstack.link.distil import Distiller
 from qstack.link.endings import SHORTEST, AddDue, Remind, Repeat
 from qstack.link.queue import TEST, Item, Link
+from qstack.link.room import FlowControl, Stock
 from qstack.link.schedulers import weighted_fair
 from qstack.link.testing import BASES, Trials, is_due
 from qstack.services.classical import NeighbourLost
@@ -55,7 +56,7 @@ class BitsDue(Timer):
     peer: int
 
 
-class LinkLayer(Agreement):
+class LinkLayer(FlowControl):
     """One per node; serves all neighbours.
 
     Parameters
@@ -127,6 +128,7 @@ class LinkLayer(Agreement):
             orphans = [proposal.add for proposal in link.adding.values()]
             link.forget()
             yield from self._plan(link, ctx)
+            self.stocks[link.peer] = Stock()
             for add in orphans:  # on their way when the neighbour was lost: it may hold them now
                 message = LinkExpire(add.aid, add.create_id, ctx.node, add.create_id, add.create_id)
                 yield from self._expire(link, message, ctx)
@@ -283,9 +285,14 @@ class LinkLayer(Agreement):
             yield from self._answer(link, lane)
         change = link.next_change(ctx.now)
         yield Cancel(Serve(link.peer)) if change is None else Set(Serve(link.peer), change)
+        yield from self._watch_room(link, ctx)
 
     def _answer(self, link: Link, lane: int) -> Iterator[Noun]:
         item = link.choose(lane, self.scheduler)
+        if (
+            item is not None and link.full and item.theirs
+        ):  # QS-L2-016; no other request, which the neighbour would not choose
+            item = None
         if item is None:
             aid = -1
         elif is_due(link, lane, self.test_period):

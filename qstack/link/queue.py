@@ -43,7 +43,7 @@ class Item:
     """A request in the queue.
 
     `remaining` counts down from the number asked; `ready` tells that the other end is known to hold it too; `keep` is
-    what this end does with its halves.  `batch` holds the pairs of a request that wants them all at once, None for one
+    what this end does with its halves, `theirs` whether the neighbour keeps its own.  `batch` holds the pairs of a request that wants them all at once, None for one
     that takes them as they come.  `distilled` tells whether its pairs are distilled before they are told.  `following` is the next ready request
     of the same purpose.
     """
@@ -63,6 +63,7 @@ class Item:
     atomic: bool = False
     batch: list[Ok] | None = None
     distilled: bool = False
+    theirs: bool = True
     ready: bool = False
     begun: bool = False
     order: int = 0
@@ -123,6 +124,8 @@ class Link:
         Whether a success is told and changes nobody's answer: one request of the usual kind stands at the head.
     wary
         Whether a pair may be forbidden although its request stands.
+    full
+        Whether the neighbour has said that no memory is free there (QS-L2-016).
     tested
         Whether there are test rounds.
     exact
@@ -155,6 +158,7 @@ class Link:
     exclusive: Item | None = None
     steady: bool = False
     wary: bool = False
+    full: bool = False
     tested: bool = False
     exact: bool = True
     last_order: int = 0
@@ -185,7 +189,7 @@ class Link:
         self.forgotten.update(unanswered)
         self.last_order = self.last_cseq = self.vain = 0
         self.newest = -1
-        self.wrapped = False
+        self.wrapped = self.full = False
         self.exclusive = None
         self.turns = [lane - SEQUENCES for lane in range(self.lanes)]
 

@@ -46,16 +46,22 @@ class Medium(Protocol):
         ...
 
 
+Fate = tuple[str, int] | None
+"""What happens to a message with a midpoint: ``drop``, ``late`` or ``twice``, and by how much [ps]; None if nothing does."""
+
+
 @runtime_checkable
 class Disturbed(Protocol):
-    """A medium that can lose messages with midpoints: needed only where a user has ordered such faults."""
+    """A medium that can lose, delay and double messages with midpoints: needed only where a user has ordered such faults."""
 
-    def disturb(self, lost: Callable[[str, int, int], bool]) -> None:
-        """Ask of each message whether it is lost; called once, when all links are joined.
+    def disturb(self, fate: Callable[[str, int, int], Fate]) -> None:
+        """Ask of each message what happens to it; called once, when all links are joined.
+
+        A medium that knows of losses only takes every fate for one.
 
         Parameters
         ----------
-        lost
+        fate
             Tells it from ``"Gen"`` or ``"Reply"`` (of a success), the sender and the receiver; a midpoint goes by the
             number of the node at the other end of its link.
         """

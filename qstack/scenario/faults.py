@@ -8,7 +8,9 @@ Example::
       - {message: Reply, from: n1, to: n0, nth: 2, action: drop}
 
 GEN and REPLY travel between a node and the midpoint of a link, which stands for the node at its other end: this rule has n0
-miss what the midpoint between n0 and n1 says of their second success.
+miss what the midpoint between n0 and n1 says of their second success.  A GEN that is late finds its window closed, and one
+that is broken is no GEN.  A REPLY that is late or broken comes to a qubit that is gone; of a late one the number is still
+news.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from qstack.wire import codec
 ANY = "any"
 
 TO_MIDPOINT, FROM_MIDPOINT = "Gen", "Reply"
-"""Messages with a midpoint: they have to be named, and can be lost; one that is late comes to a qubit that is gone."""
+"""Messages with a midpoint: they have to be named, because ``any`` means those between nodes."""
 
 
 def message_names() -> tuple[str, ...]:
@@ -89,10 +91,6 @@ class Fault(Options):
             raise ValueError("a delay needs 'by': how long, such as '3 ms'.")
         if self.by is not None and self.action in {"drop", "corrupt"}:
             raise ValueError(f"'by' means nothing for '{self.action}'.")
-        if self.with_midpoint and self.action != "drop":
-            raise ValueError(
-                f"a {self.message} that is late or broken is lost, and a second one says nothing: 'drop' it."
-            )
         if self.source is not None and self.source == self.target:
             raise ValueError(f"'from' and 'to' are both '{self.source}': nodes send nothing to themselves.")
         return self

@@ -96,6 +96,16 @@ class Free(Request):
 
 
 @noun
+class AskRoom(Request):
+    """Ask how many memories of a link are free.
+
+    The device answers with `Room`; if none is free, it answers once more when one is.
+    """
+
+    peer: int
+
+
+@noun
 class MeasureAlong(Request):
     """Measure a qubit along any direction; its memory is free afterwards.  The answer is `Measured` with basis -1.
 
@@ -183,6 +193,22 @@ class Missed(Indication):
 
     peer: int
     sequence: int
+
+
+@noun
+class Room(Indication):
+    """How many memories of a link hold nothing now.
+
+    Parameters
+    ----------
+    peer
+        Neighbour at the other end of the link.
+    free
+        Number of lanes whose memory at this end is free; one of which an attempt is under way may count as free.
+    """
+
+    peer: int
+    free: int
 
 
 @noun

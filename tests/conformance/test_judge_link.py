@@ -23,13 +23,14 @@ from qstack.core.nouns import Send, Set
 from qstack.link.endings import AddDue, Remind, Repeat
 from qstack.link.layer import LinkLayer, Serve
 from qstack.link.queue import Link
+from qstack.link.room import RoomDue, RoomLater
 from qstack.plugin.discovery import inline
 from qstack.services.classical import NeighbourLost
-from qstack.services.device import Free
+from qstack.services.device import Free, Room
 from qstack.services.l1_physical import Attempt, Heralded, Skipped
 from qstack.services.l2_link import Accepted, Create, Err, Ok, Receive, Unreachable, Withdraw
 from qstack.services.reasons import Reason
-from qstack.wire.link import Add, AddAck, AddRej, Drop, DropAck, LinkExpire, LinkExpireAck
+from qstack.wire.link import Add, AddAck, AddRej, Drop, DropAck, LinkExpire, LinkExpireAck, MemAck, MemReq
 
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = load(ROOT / "specs")
@@ -201,6 +202,12 @@ def impatient():
 
 def one_by_one(inner, noun, ctx):
     return inner(replace(noun, consecutive=True), ctx)
+
+
+def first_only(kind):
+    """A message of a kind is sent once."""
+    sent = set()
+    return edit(kind, lambda message: None if kind in sent or sent.add(kind) else message)
 
 
 def any_number():
@@ -385,6 +392,28 @@ BROKEN = {
         (Heralded,),
         lambda: more(lambda answers, noun: [Set(AddDue(2, 9), 1 << 60)] if noun.sequence == 2 else []),
     ),
+    "attempts for a full neighbour": (
+        "QS-L2-016",
+        (MemAck, MemReq),
+        lambda: edit(Attempt, lambda attempt: None if attempt.aid < 0 else attempt),
+    ),
+    "answers the first question about memories": ("QS-L2-310", (Room,), lambda: first_only(MemAck)),
+    "keeps a freed memory to itself": (
+        "QS-L2-311",
+        (Room,),
+        lambda: edit(MemReq, lambda asked: None, where=lambda noun: noun.free == 1),
+    ),
+    "asks a full neighbour once": ("QS-L2-312", (Room,), lambda: first_only(MemReq)),
+    "takes silence for a lack": (
+        "QS-L2-313",
+        (RoomDue, RoomLater),
+        lambda: edit(Attempt, lambda attempt: None if attempt.aid >= 0 else attempt),
+    ),
+    "holds up what is measured": (
+        "QS-L2-314",
+        (MemAck,),
+        lambda: more(lambda answers, noun: [] if noun.communication else [Attempt(2, 0, -1, 0, keep=True, bases=())]),
+    ),
     "accepts a malformed ADD": (
         "QS-L2-052",
         (Add,),
@@ -454,6 +483,8 @@ def test_what_is_not_claimed_is_unsupported():
         "QS-L2-004": "deadlines",
         "QS-L2-029": "deadlines",
         "QS-L2-024": "purposes that a node was told to accept",
+        "QS-L2-016": "advertisements of memories",
+        **{f"QS-L2-{number}": "advertisements of memories" for number in range(310, 315)},
     }
 
 
@@ -475,7 +506,8 @@ class Crashing(Layer):
 def test_a_layer_that_crashes_gets_a_verdict():
     verdicts = judge(LinkSuite, lambda site: Crashing(), SPECIFICATION)
     assert {v.verdict for v in verdicts} == {"fail", "unsupported", "not run"}
-    assert {v.id for v in verdicts if v.verdict == "unsupported"} == {"QS-L2-024"}
+    memories = {"QS-L2-016", *(f"QS-L2-{number}" for number in range(310, 315))}
+    assert {v.id for v in verdicts if v.verdict == "unsupported"} == {"QS-L2-024", *memories}
     details = {v.id: v.detail for v in verdicts}
     assert "no exception, but ZeroDivisionError: division by zero" in details["QS-L2-001"]
     assert "fewer than 20000 answers" in details["QS-L2-011"]

@@ -16,7 +16,19 @@ from qstack.conformance.specification import load
 from qstack.core.errors import LocalProtocolError
 from qstack.hardware.tier import CorrelatorTier
 from qstack.physical.midpoint import Midpoint
-from qstack.services.device import Apply, Bits, DrawBits, Free, Herald, Measure, Measured, Swap, Swapped, Trigger
+from qstack.services.device import (
+    Apply,
+    AskRoom,
+    Bits,
+    DrawBits,
+    Free,
+    Herald,
+    Measure,
+    Measured,
+    Swap,
+    Swapped,
+    Trigger,
+)
 
 SPECIFICATION = load(Path(__file__).parents[2] / "specs")
 
@@ -86,7 +98,7 @@ class Reuses(Spoilt):
         return replace(noun, qubit=self.state[node, "name of", noun.qubit]) if isinstance(noun, Measured) else noun
 
     def asked(self, node, inner, req, ctx):
-        places = {Swap: ("left", "right"), Trigger: (), DrawBits: ()}.get(type(req), ("qubit",))
+        places = {Swap: ("left", "right"), Trigger: (), DrawBits: (), AskRoom: ()}.get(type(req), ("qubit",))
         meant = {place: self.state.get((node, getattr(req, place)), -1) for place in places}
         return inner(replace(req, **meant), ctx)
 
@@ -209,6 +221,27 @@ class Rewrites(Spoilt):
         return noun
 
 
+class Deserted(Spoilt):
+    """Counts memories of both ends."""
+
+    def asked(self, node, inner, req, ctx):
+        if isinstance(req, AskRoom):
+            return [
+                replace(room, free=sum(any(lane.free) for lane in self.links[1, 2].lanes)) for room in inner(req, ctx)
+            ]
+        return inner(req, ctx)
+
+
+class Unasked(Spoilt):
+    """Says nothing of a memory that is freed."""
+
+    def asked(self, node, inner, req, ctx):
+        answers = list(inner(req, ctx))
+        for link in self.links.values():
+            link.wanted[:] = [False, False]
+        return answers
+
+
 class Overwrites(Spoilt):
     """Attempts although a memory is in use: it frees the qubit by itself and says nothing."""
 
@@ -258,6 +291,8 @@ BROKEN = {
     "names memories": ("QS-L1-017", Reuses),
     "needs one end only": ("QS-L1-026", Alone),
     "overwrites": ("QS-L1-027", Overwrites),
+    "counts what is free at either end": ("QS-L1-310", Deserted),
+    "keeps silent about a freed memory": ("QS-L1-311", Unasked),
 }
 
 

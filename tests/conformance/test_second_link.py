@@ -27,6 +27,7 @@ def test_it_passes_and_claims_no_more_than_it_has():
         "atomic requests",
         "pairs of type M",
         "purposes that a node was told to accept",
+        "advertisements of memories",
     }
     assert sum(v.verdict == "pass" for v in verdicts) >= 34
 

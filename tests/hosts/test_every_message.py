@@ -12,6 +12,7 @@ from qstack.hardware.tier import CorrelatorTier
 from qstack.hosts.build import build
 from qstack.scenario.faults import message_names
 from qstack.services.reasons import Reason
+from qstack.wire.physical import NO_CLASSICAL_OTHER, OUT_OF_WINDOW
 
 ACTIONS = [
     {"action": "drop"},
@@ -19,7 +20,6 @@ ACTIONS = [
     {"action": "delay", "by": "5 ms"},  # longer than a datagram waits for its answer, so that others overtake it
     {"action": "corrupt"},
 ]
-MIDPOINT = [{"action": "drop"}]
 LATE_ADDS = {"message": "Add", "from": "n0", "to": "n1", "nth": [1, 2, 3], "action": "delay", "by": "20 ms"}
 CUT = {"message": "Track", "from": "n0", "to": "n1", "action": "drop"}
 DEAF = {"message": "Reply", "nth": [3, 9], "action": "drop"}
@@ -33,6 +33,18 @@ CROWDED = {
     "reasons": {"pairs": Reason.NORES},
 }
 
+FAINT = {"node": "n2", "use": {"like": "textbook", "interface": {"probability": 2.5e-4}}}
+FULL: dict[str, Any] = {
+    "network": {
+        "nodes": ["n0", "n1", "n2"],
+        "links": [{"a": "n0", "b": "n1", "length": "20 km"}, {"a": "n2", "b": "n1", "length": "20 km"}],
+        "hardware": {"all": "textbook", "at": [FAINT]},
+    },
+    "stack": {"network": {"cutoff": "never", "give_way": 0}},
+    "flow": {"min_fidelity": 0.3, "number": 10},
+}
+"""Halves wait for those of a link four hundred times slower, until no memory is left at either end of the fast one."""
+
 PLAIN: dict[str, Any] = {}
 EACH = {"run": {"attempts": "each"}}
 CASES: dict[str, dict[str, Any]] = {
@@ -40,6 +52,7 @@ CASES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("Track", "Expire", "Complete", "Teardown", "ChannelAck", "Reply"), PLAIN),
     "Gen": EACH,
     **{key: {"faults": [DEAF]} for key in ("LinkExpire", "LinkExpireAck")},
+    **dict.fromkeys(("MemReq", "MemAck"), FULL),
     "LinkTest": {"stack": {"link": {"test_period": 5}}},
     "CircuitTest": {"stack": {"network": {"cutoff": "6 ms", "test_share": 0.3}}},
     "DistilBit": {"stack": {"link": {"distillation": "dejmps"}}},
@@ -54,23 +67,24 @@ CASES: dict[str, dict[str, Any]] = {
         "app": {"use": "pairs", "window": 6},
         "stack": {"network": {"cutoff": "6 ms", "test_share": 0.3}},
     },
+    "Loss": {"app": "teleport", "faults": [CUT], "reasons": {"pairs": Reason.LOST_PEER}},
     "Steer": {"app": "rsp"},
     "Played": {"app": "chsh", "run": {"tier": "exact"}},
 }
 """What has to be done, beside the usual three nodes, for a kind of message to be sent; and how flows that fail end."""
 
-ELSEWHERE = {
-    **dict.fromkeys(("Hello", "MemReq", "MemAck"), "laid out after the draft; no layer sends it"),
-    "Loss": "tests/unit/transport/test_transport_exactly_once.py",
-}
-"""Messages that no scenario sends at will, and why, or which dialogues lose, double and delay them."""
+ELSEWHERE = {"Hello": "laid out after the draft; no layer sends it"}
+"""Messages that no scenario sends, and why."""
 
 
 def dressed(kind, action, three):
     case = CASES[kind]
     data = three(run={"until": "20 s", "seed": 3, **case.get("run", {})})
     data["stack"] = {"network": {"cutoff": "6 ms"}, **case.get("stack", {})}
-    data["flows"][0] |= {"app": case.get("app", "pairs"), "start": case.get("start", "0 s")}
+    data["network"] |= case.get("network", {})
+    if "links" in data["network"]:
+        del data["network"]["chain"]
+    data["flows"][0] |= {"app": case.get("app", "pairs"), "start": case.get("start", "0 s"), **case.get("flow", {})}
     data["flows"] += case.get("flows", [])
     data["faults"] = [*case.get("faults", []), {"message": kind, "nth": 1, **action}]
     return data
@@ -78,7 +92,7 @@ def dressed(kind, action, three):
 
 def everything():
     for kind in CASES:
-        for action in MIDPOINT if kind in {"Gen", "Reply"} else ACTIONS:
+        for action in ACTIONS:
             yield pytest.param(kind, action, id=f"{kind}-{action['action']}")
 
 
@@ -96,7 +110,8 @@ def test_any_message_once(kind, action, three, run):
     assert ran.held == 0
     assert not ran.kept
     reasons = CASES[kind].get("reasons", {})
-    lost = {line[5]["pair"] for lines in ran.lines.values() for line in lines if line[4] == "Lost"}
+    told = [line[5] for lines in ran.lines.values() for line in lines if line[4] == "Lost"]
+    lost = {fields["pair"] if "pair" in fields else fields["sequence"] for fields in told}
     for flow, record in zip(data["flows"], ran.network.recorder.flows, strict=True):
         assert record.half.keys() <= lost, "consumed at one end only, and nobody was told"
         reason = reasons.get(flow["name"])
@@ -108,11 +123,70 @@ def test_any_message_once(kind, action, three, run):
             assert len(record.finished) == 2
 
 
-@pytest.mark.parametrize("action", [a for a in ACTIONS if a["action"] != "drop"], ids=lambda a: a["action"])
-@pytest.mark.parametrize("kind", ["Gen", "Reply"])
-def test_messages_with_midpoints_can_be_lost_and_nothing_else(kind, action, three):
-    with pytest.raises(ConfigError, match=f"a {kind} that is late or broken is lost"):
-        qstack.load(three(faults=[{"message": kind, **action}], run={"until": "1 s", "attempts": "each"}))
+@pytest.mark.requirement("QS-L2-312", "QS-L2-313")
+@pytest.mark.parametrize("kinds", [("MemReq",), ("MemAck",), ("MemReq", "MemAck")], ids="-".join)
+@pytest.mark.parametrize(
+    "action", [*ACTIONS, {"action": "delay", "by": "700 ms"}], ids=lambda a: f"{a['action']}-{a.get('by', '')}"
+)
+def test_no_pair_waits_for_a_word_about_memories(kinds, action, three, run):
+    """Of which every one is lost, doubled, broken, or so late that others have overtaken it."""
+    data = dressed("MemReq", action, three) | {"faults": [{"message": kind, **action} for kind in kinds]}
+    ran = run(data)
+    assert ran.delivered == 10
+    assert ran.held == 0
+    assert not ran.kept
+
+
+@pytest.mark.requirement("QS-L1-018", "QS-L1-020")
+@pytest.mark.parametrize(
+    ("action", "refused"),
+    [
+        ("drop", NO_CLASSICAL_OTHER),
+        ("corrupt", NO_CLASSICAL_OTHER),
+        ("delay", OUT_OF_WINDOW),
+        ("duplicate", None),
+    ],
+)
+def test_what_the_midpoint_says_of_a_gen(action, refused, three, run):
+    """The other end was alone; the one that came late is told so too; and a second GEN is none."""
+    rule = {"message": "Gen", "from": "n1", "to": "n0", "action": action}
+    if action == "delay":
+        rule["by"] = "1 ms"
+    data = three(faults=[rule], run={"until": "100 ms", "seed": 3, "attempts": "each"})
+    ran, calm = run(data, settle=0), run(data | {"faults": []}, settle=0)
+    link = ran.network.medium.links[0, 1]
+    if refused is None:
+        assert ran.lines == calm.lines
+        return
+    assert link.successes == 0
+    assert link.refused[NO_CLASSICAL_OTHER] > 50
+    assert link.refused.get(OUT_OF_WINDOW, 0) == (link.refused[NO_CLASSICAL_OTHER] if refused == OUT_OF_WINDOW else 0)
+    assert ran.network.medium.links[1, 2].successes > 0
+
+
+@pytest.mark.requirement("QS-L1-022")
+@pytest.mark.parametrize("attempts", ["skip", "each"])
+def test_a_second_reply_is_ignored(attempts, three, run):
+    rule = {"message": "Reply", "action": "duplicate", "by": "1 ms"}
+    data = three(faults=[rule], run={"until": "20 s", "seed": 3, "attempts": attempts})
+    ran = run(data)
+    assert ran.delivered == 30
+    told, heard = ran.count("up", "Heralded"), ran.count("up", "Herald")
+    assert heard == 2 * told
+    assert ran.held == 0
+    assert not ran.kept
+
+
+@pytest.mark.parametrize("attempts", ["skip", "each"])
+@pytest.mark.parametrize("by", ["10 us", "3 ms", "500 ms"])
+def test_a_reply_that_is_late_is_one_that_is_lost(by, attempts, three, run):
+    rule = {"message": "Reply", "from": "n1", "to": "n0", "nth": [2, 5], "action": "delay", "by": by}
+    ran = run(three(faults=[rule], run={"until": "20 s", "seed": 3, "attempts": attempts}))
+    assert ran.delivered == 30
+    skipped = [line[5] for line in ran.lines["n0"] if line[4] == "Skipped"]
+    assert [(fields["low"], fields["high"]) for fields in skipped] == [(1, 2), (4, 5)]
+    assert ran.held == 0
+    assert not ran.kept
 
 
 def test_a_run_without_attempts_has_no_gen(three):

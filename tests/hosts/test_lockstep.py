@@ -77,6 +77,23 @@ def test_transcript_equals_the_simulation(change, three, run, lines, identities)
 
 
 @pytest.mark.requirement("QS-CL-003")
+def test_words_about_memories_are_those_of_the_simulation(three, run, lines, identities):
+    """Pairs of a fast link wait for those of a slow one, until its memories are full."""
+    data = three(run__encode=True, stack={"network": {"cutoff": "never", "give_way": 0}})
+    slow = {"like": "textbook", "interface": {"probability": 2.5e-4}}
+    links = [{"a": "n0", "b": "n1", "length": "20 km"}, {"a": "n2", "b": "n1", "length": "20 km"}]
+    hardware = {"all": "textbook", "at": [{"node": "n2", "use": slow}]}
+    data["network"] = {"nodes": list(NAMES), "links": links, "hardware": hardware}
+    data["flows"][0] |= {"number": 4, "min_fidelity": 0.3}
+    data["run"]["until"] = "20 s"
+    expected = run(data)
+    assert expected.count("in", "MemReq") > 3
+    assert expected.count("in", "MemAck") > 3
+    _, transcript = on_sockets(data, identities, lines)
+    assert transcript == expected.lines
+
+
+@pytest.mark.requirement("QS-CL-003")
 @pytest.mark.parametrize("app", ["teleport", "chsh", "rsp", {"use": "pairs", "consumption": "T"}], ids=str)
 def test_sessions_with_cutoff_and_retransmission(app, three, run, lines, identities):
     """Everything is equal: numbers and causes of the records, times, draws, and what the applications counted."""

@@ -8,11 +8,13 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
 from qstack.core.errors import ConfigError, HostError
 from qstack.hosts.ports import Identity, Limits, Port
+from qstack.hosts.reliable import STARTS, TICK, is_older, start_number
 from qstack.wire import encode
 from qstack.wire.network import Complete, Keepalive
 
@@ -161,6 +163,29 @@ def test_a_replay_of_an_earlier_start_is_refused(good):
         await stage.still_works()
 
     on_stage(good, scene)
+
+
+def test_numbers_of_starts_come_around(good):
+    """They are serial numbers: after the last one comes the first."""
+
+    async def scene(stage):
+        for incarnation in (STARTS - 1, 3):
+            await stage.call(0, good["n0"], incarnation=incarnation)
+        assert stage.diary.met == [(0, STARTS - 1), (0, 3)]
+        with pytest.raises(HostError, match=r"refuses this node|reset|closed"):
+            await stage.call(0, good["n0"], incarnation=STARTS - 1)
+
+    on_stage(good, scene)
+
+
+def test_starts_of_one_second_differ():
+    """Each is heard of when its tick is over, so the next one has another number."""
+    begun = [1_790_000_000_000_000_000 + n * TICK + n for n in range(40)]
+    numbers = [start_number(now) for now in begun]
+    assert len(set(numbers)) == 40
+    assert all(is_older(a, b) and not is_older(b, a) for a, b in pairwise(numbers))
+    assert start_number(TICK * STARTS) == 1
+    assert is_older(start_number(TICK * (STARTS - 1)), start_number(TICK * STARTS))
 
 
 @pytest.mark.requirement("QS-CL-002")

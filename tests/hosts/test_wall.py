@@ -16,9 +16,10 @@ from qstack.core.nouns import Set, Timer, timer
 from qstack.hosts.laboratory import Laboratory
 from qstack.hosts.plain import INDICATIONS, LONGEST, REQUESTS, line, noun_of
 from qstack.hosts.ports import Identity, Limits, Port
+from qstack.hosts.reliable import start_number
 from qstack.hosts.sockets import NodeHost
 from qstack.hosts.wall import Timers, Wall
-from qstack.services.device import Bits, Free, Herald, Swap, Trigger
+from qstack.services.device import AskRoom, Bits, Free, Herald, Swap, Trigger
 from qstack.wire import encode
 from qstack.wire.network import Complete, Forward, Track
 
@@ -140,7 +141,7 @@ def test_messages_that_mean_nothing_are_dropped_and_the_rest_goes_on(calm, ident
     async def scene(net):
         net.start("n1")
         await until(lambda: net.events("n1", "listening"))
-        port = Port(2, net.plan.names, identities["n2"], 1, Silent(), LIMITS)
+        port = Port(2, net.plan.names, identities["n2"], start_number(time.time_ns()), Silent(), LIMITS)
         hostile = await port.connect(1, net.addresses["n1"])
         lies = [
             Complete(99),
@@ -221,6 +222,16 @@ def test_the_laboratory_refuses_what_cannot_be(calm, identities):
         net.start("n0", "n1", "n2")
         await net.finished()
         assert net.consumed("n0") == net.consumed("n2")
+
+    play(calm, identities, scene)
+
+
+def test_the_laboratory_counts_free_memories(calm, identities):
+    async def scene(net):
+        lanes = net.plan.links[0].sheet.lanes
+        _, here, nowhere = await ask(net, "n0", line(AskRoom(1)), line(AskRoom(2)))
+        assert here == {"noun": "Room", "peer": 1, "free": lanes}
+        assert nowhere["error"] == "node 0 has no link to node 2"
 
     play(calm, identities, scene)
 

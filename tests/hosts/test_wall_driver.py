@@ -212,6 +212,14 @@ def test_what_was_asked_for_is_no_lie_once():
     assert watch.owed == {}
 
 
+def test_no_link_has_more_free_memories_than_memories():
+    watch = Watch({1: 2})
+    assert [watch.lie(device.Room(1, free), 0) for free in range(3)] == [None] * 3
+    for free in (-1, 3):
+        assert "not so many memories" in watch.lie(device.Room(1, free), 0)
+    assert "no such neighbour" in watch.lie(device.Room(2, 0), 0)
+
+
 @pytest.mark.requirement("QS-PL-241")
 def test_node_files_choose_their_driver(tmp_path):
     (tmp_path / "scenario.yaml").write_text(

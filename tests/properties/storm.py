@@ -203,7 +203,7 @@ class Storm:
         for a, b in self.edges:
             link = self.medium.add_link((a, b), self.lanes, settings, emit, reply, f"link {a}-{b}")
             if self.weather.deaf:
-                link.deaf = lambda *_: self.draw.random() < self.weather.deaf
+                link.deaf = lambda *_: ("drop", 0) if self.draw.random() < self.weather.deaf else None
 
     def _add(self, node: int) -> None:
         rows = (Row(0.0, 1e-3, 1.0),)
