@@ -14,7 +14,11 @@ of parts nor which labels and circuit numbers it chooses.
 from __future__ import annotations
 
 from qstack.conformance.marks import requirement
+from qstack.conformance.network_asking import AskingTests, EstimateTests, HoldingTests
 from qstack.conformance.network_course import CourseTests
+from qstack.conformance.network_kinds import KindTests, SharingTests
+from qstack.conformance.network_loss import ExpireTests, FailureTests, TakenBackTests, WaitingTests
+from qstack.conformance.network_setup import LostTests, NumberTests, PassingTests
 from qstack.conformance.network_talk import (
     CIRCUIT,
     CUTOFF,
@@ -353,7 +357,25 @@ class EndTests:
         stand.t.silent()
 
 
-class NetworkSuite(SignallingTests, PairTests, TrackTests, EndTests, CourseTests):
+class NetworkSuite(
+    SignallingTests,
+    PairTests,
+    TrackTests,
+    EndTests,
+    CourseTests,
+    AskingTests,
+    HoldingTests,
+    EstimateTests,
+    KindTests,
+    SharingTests,
+    TakenBackTests,
+    ExpireTests,
+    FailureTests,
+    WaitingTests,
+    PassingTests,
+    NumberTests,
+    LostTests,
+):
     """Everything that a network layer is held to."""
 
     profile = "network"

@@ -186,8 +186,7 @@ class Circuits(Layer):
             circuit.turn(msg.epoch)
         yield from self._begin(circuit, msg.kind, msg.basis, ctx)
         if behind.peer < 0:
-            if msg.request != circuit.session:
-                yield Joined(circuit.number, msg.request)
+            yield Joined(circuit.number, msg.request)
             yield Connected(msg.request, circuit.path[0], initiator=False, number=msg.number)
 
     def _begin(self, circuit: Circuit, kind: int, basis: int, ctx: Context) -> Iterator[Noun]:

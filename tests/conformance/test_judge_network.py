@@ -35,7 +35,7 @@ def reference(site):
     lanes = {peer: n.lanes for peer, n in site.neighbours.items()}
     return (
         ForwardingLayer(site.storage, site.swap_factor, lanes, 10**12),
-        SignallingLayer(ShortestPath(site.view), site.view.cutoff, neighbours=lanes.keys()),
+        SignallingLayer(ShortestPath(site.view), site.view.cutoff, neighbours=lanes.keys(), give_way=20.0),
     )
 
 

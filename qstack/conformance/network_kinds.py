@@ -1,0 +1,303 @@
+"""Tests of network layers: sessions whose halves are measured as they are made or told early, and several on one circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from qstack.conformance.marks import Unsupported, course, requirement
+from qstack.conformance.network_talk import (
+    CIRCUIT,
+    SESSION,
+    Stand,
+    asks,
+    ends,
+    head,
+    middle,
+    start,
+    swapped,
+    tail,
+    track,
+)
+from qstack.conformance.refusals import misuse
+from qstack.conformance.stand import Make, expect, talk
+from qstack.conformance.transcript import ANY
+from qstack.core.nouns import Send
+from qstack.services.device import Free, Probe, Probed
+from qstack.services.l2_link import Create, Withdraw
+from qstack.services.l3_network import (
+    EARLY,
+    KEEP,
+    MEASURE,
+    PREPARE,
+    Connect,
+    Connected,
+    Disconnect,
+    Disconnected,
+    Early,
+    Lost,
+    Pair,
+    Result,
+)
+from qstack.services.reasons import Reason
+from qstack.wire.network import CircuitTest, Complete, Expire, Forward, Track
+from qstack.wire.signalling import Teardown
+
+FOUR = (0, 1, 2, 3)
+OTHER = SESSION + 1
+
+
+def measures(asked: Create) -> tuple[Collection[int], Collection[int]]:
+    """Return in which bases this end of a link is to measure, and the other one; none where it keeps."""
+    there = asked.keep != asked.prepare
+    return (() if asked.keep else asked.bases), (() if there else asked.remote_bases or asked.bases)
+
+
+class KindTests:
+    """What becomes of halves at the ends."""
+
+    @course
+    @requirement("QS-L3-351")
+    def test_where_halves_are_measured(self, make: Make) -> None:
+        """By kind and place: whether this end of the link behind measures, and whether the other one does."""
+        kinds = {KEEP: (False, False), MEASURE: (True, True), PREPARE: (True, False), EARLY: (False, False)}
+        for kind, (first, last) in kinds.items():
+            for basis in (1, 2):
+                stands = {
+                    (first, False): head(make, kind=kind, basis=basis),
+                    (False, last): middle(make, kind=kind, basis=basis),
+                    (False, False): middle(make, kind=kind, basis=basis, path=FOUR),
+                    (first, last): head(make, kind=kind, basis=basis, peer=1),
+                }
+                for there, stand in stands.items():
+                    bases = tuple((basis,) if one else () for one in there)
+                    found = measures(stand.t.last(Create))
+                    expect(stand.t, found == bases, f"measurements in {bases} here and there, not in {found}")
+                if kind != KEEP:
+                    said = stands[first, last].t.last(Forward)
+                    expect(stand.t, (said.kind, said.basis) == (kind, basis), "the kind and the basis in FORWARD")
+
+    @course
+    @requirement("QS-L3-352")
+    def test_what_was_measured_is_told(self, make: Make) -> None:
+        """As a Result with basis and bit, when the TRACK has come, and nothing is freed."""
+        for kind, stands in ((MEASURE, ends(make, MEASURE, 1)), (PREPARE, [head(make, kind=PREPARE, basis=1)])):
+            for stand in stands:
+                stand.measured(1, 0, 2, 1, 1).never(Result)
+                stand.t.wait(10**11)
+                asks(stand, 0, bell=3)
+                told = stand.t.last(Result)
+                expect(stand.t, (told.session, told.pair, told.bell) == (SESSION, 0, 3), "the pair of the TRACK")
+                expect(stand.t, (told.basis, told.outcome) == (1, 1), "basis and bit")
+                expect(
+                    stand.t, abs(told.estimate - 60_000 / 65_535) < 1e-4, "the estimate of the TRACK: it has not waited"
+                )
+                stand.measured(1, 1, 2, 1, 0)
+                stand.t.from_(1) >> Expire(stand.circuit, stand.t.context.node, 1, Reason.CUTOFF)
+                asks(stand, 5, pair=41)
+                stand.gone(1, 0, 1)
+                stand.t << Lost(SESSION, 0, -1, ANY)
+                stand.t.never(Free).never(Pair).never(Early).never(Result, more_than=1).never(Lost, more_than=1)
+            expect(stand.t, kind > KEEP, "a kind that measures")
+        stand = tail(make, kind=PREPARE)
+        stand.ok(1, 0)
+        asks(stand, 0)
+        stand.t.never(Result).last(Pair)
+
+    @course
+    @requirement("QS-L3-352")
+    def test_nothing_is_freed_that_was_measured(self, make: Make) -> None:
+        """A pair that nobody wants, that comes too early, or of no circuit."""
+        for stand in (head(make, 1, kind=MEASURE), tail(make, active=False), middle(make, active=False)):
+            stand.measured(1 if stand.t.context.node != 1 else 0, 0, 0, 0, 0)
+            stand.measured(1 if stand.t.context.node != 1 else 0, 1, 0, 0, 0)
+            stand.before = stand.behind = 999
+            stand.measured(1 if stand.t.context.node != 1 else 0, 2, 0, 0, 0)
+            stand.t.never(Free).never(Pair).never(Result)
+
+    @course
+    @requirement("QS-L3-352")
+    def test_a_half_is_told_early(self, make: Make) -> None:
+        """At once; then as the pair that it has become, or as lost, and it is the user's to free."""
+        for stand in ends(make, EARLY):
+            node = stand.t.context.node
+            for sequence in (0, 1):
+                stand.ok(1, sequence, qubit=20 + sequence)
+                stand.t << Early(SESSION, 20 + sequence)
+            asks(stand, 0, bell=3) << Pair(SESSION, 0, 3, 20, ANY, ANY)
+            stand.t.from_(1) >> Expire(stand.circuit, node, 1, Reason.CUTOFF)
+            stand.t << Lost(SESSION, -1, 21, ANY)
+            asks(stand, 2, pair=41)
+            stand.ok(1, 2, qubit=22)
+            stand.t << (Early(SESSION, 22), Pair(SESSION, ANY, ANY, 22, ANY, ANY))
+            stand.ok(1, 3, qubit=23)
+            stand.t.from_(1) >> Teardown(stand.circuit, Reason.NONE)
+            expect(stand.t, Lost(SESSION, -1, 23, ANY) in stand.t.answers, "the half that was told early lost")
+            stand.t.never(Free)
+        for stand in ends(make):
+            stand.ok(1, 0)
+            asks(stand, 0)
+            stand.t.never(Early)
+
+    @course
+    @requirement("QS-L3-353")
+    def test_a_test_round_at_the_tail(self, make: Make) -> None:
+        """Measured in the basis of its number, told to the head, delivered to nobody."""
+        for number, basis in enumerate((0, 1, 2, 0)):
+            stand = tail(make)
+            if Probed not in stand.t.handlers or CircuitTest not in stand.t.handlers:
+                raise Unsupported("test rounds of circuits")
+            stand.ok(1, 7, qubit=20)
+            stand.t >> Track(CIRCUIT, 0, 40, 7, 1, 1, 60_000, number, 0, 0, True)  # noqa: FBT003 - a test round
+            stand.t << Probe(20, basis)
+            stand.t >> Probed(20, basis, 1)
+            stand.t << Send(1, CircuitTest(CIRCUIT, 0, 40, basis, 1))
+            stand.t.never(Pair).never(Free)
+
+    @course
+    @requirement("QS-L3-353")
+    def test_the_bit_of_a_test_round_is_passed_on(self, make: Make) -> None:
+        """Between the ends, in both directions, and not of a circuit that is gone."""
+        stand = middle(make)
+        if CircuitTest not in stand.t.handlers:
+            raise Unsupported("test rounds of circuits")
+        for sender, receiver in ((0, 2), (2, 0)):
+            stand.t.from_(sender) >> CircuitTest(CIRCUIT, 0, 40, 1, 1)
+            stand.t.exactly(Send(receiver, CircuitTest(CIRCUIT, 0, 40, 1, 1)))
+        stand.t.from_(0) >> Teardown(CIRCUIT, Reason.NONE)
+        stand.t >> CircuitTest(CIRCUIT, 0, 40, 1, 1)
+        stand.t.silent()
+
+
+class SharingTests:
+    """Several sessions on one circuit, one after the other or together."""
+
+    @staticmethod
+    def _two(stand: Stand) -> Stand:
+        stand.t.from_(1 if stand.t.context.node == 2 else 0) >> start(session=OTHER, epoch=2)
+        return stand
+
+    @course
+    @requirement("QS-L3-367")
+    def test_a_further_session_between_the_ends(self, make: Make) -> None:
+        """Passed on; nothing is asked for twice, and nothing stops before the last is complete."""
+        stand = self._two(middle(make))
+        stand.t.exactly(Send(2, start(session=OTHER, epoch=2)))
+        stand.t >> Complete(CIRCUIT, SESSION)
+        stand.t.exactly(Send(2, Complete(CIRCUIT, SESSION)))
+        swapped(stand, 7, 8)
+        track(stand, 7)
+        stand.t.last(Track)
+        stand.t >> Complete(CIRCUIT, SESSION)
+        stand.t.never(Withdraw).never(Complete, more_than=1)
+        stand.t >> start(session=SESSION, epoch=4)
+        stand.t.exactly(Send(2, start(session=SESSION, epoch=4)))
+        for session in (OTHER, SESSION):
+            stand.t.never(Withdraw)
+            stand.t >> Complete(CIRCUIT, session)
+            stand.t.last(Complete)
+        gone = {(one.peer, one.purpose) for one in stand.t.all(Withdraw)}
+        expect(stand.t, gone == {(0, stand.before), (2, stand.behind)}, "the requests at both links withdrawn")
+
+    @course
+    @requirement("QS-L3-022", "QS-L3-367")
+    def test_old_epochs_change_nothing(self, make: Make) -> None:
+        """Nor do half a turn of the numbers; the number wraps."""
+        most = 1 << 24
+        for first, old, new in (
+            (1, most // 2 + 2, 3),
+            (most - 1, most - 2, 0),
+            (most // 2, most // 2 - 9, most // 2 + 9),
+        ):
+            stand = middle(make, active=False)
+            for part in (1, 2, 3):  # no jump of half a turn or more
+                stand.t.from_(0) >> start(epoch=first * part // 3 or 1)
+            stand.t >> start(session=OTHER, epoch=old)
+            expect(
+                stand.t, all(one.request != OTHER for one in stand.t.all(Forward)), f"nothing of epoch {old} passed on"
+            )
+            stand.t >> start(session=OTHER, epoch=new)
+            expect(stand.t, stand.t.last(Forward).request == OTHER, f"the session of epoch {new} passed on")
+        stand = tail(make)
+        stand.t >> start()
+        stand.t.never(Connected, more_than=1)
+        t = middle(make, active=False).t.from_(0)
+        t >> start(epoch=most - 1)
+        t.never(Forward).never(Create)
+
+    @course
+    @requirement("QS-L3-367")
+    def test_the_tail_tells_of_each_session(self, make: Make) -> None:
+        """That it is connected, and that it is not any more; the last one stays until the circuit is torn down."""
+        stand = self._two(tail(make))
+        up = [Connected(session, 0, initiator=False, number=3) for session in (SESSION, OTHER)]
+        expect(stand.t, stand.t.all(Connected) == up, "two sessions connected")
+        stand.ok(1, 7)
+        stand.t >> Complete(CIRCUIT, SESSION)
+        stand.t << Disconnected(SESSION, ANY)
+        stand.t.never(Withdraw).never(Free)
+        stand.t >> start(epoch=4)
+        expect(stand.t, stand.t.all(Connected) == [*up, up[0]], "the session that has left connected again")
+        stand.t.from_(1) >> Teardown(CIRCUIT, Reason.NORES)
+        for session in (SESSION, OTHER):
+            expect(stand.t, Disconnected(session, Reason.NORES) in stand.t.answers, f"session {session} disconnected")
+        stand.t.never(Disconnected, more_than=3)
+        expect(stand.t, Free(7) in stand.t.answers, "the half freed")
+
+    @course
+    @requirement("QS-L3-368")
+    def test_the_track_names_the_session(self, make: Make) -> None:
+        """By the epoch and the place in it; at the tail, which tells its newest epoch."""
+        stand = self._two(tail(make))
+        for sequence in range(6):
+            stand.ok(1, sequence)
+        expect(stand.t, {one.epoch for one in stand.t.all(Track)} == {2}, "TRACKs of the newest epoch, 2")
+        stand.t >> Complete(CIRCUIT, SESSION)
+        stand.ok(1, 6)
+        expect(stand.t, stand.t.last(Track).epoch == 3, "a TRACK of epoch 3, which COMPLETE has begun")
+        for sequence, epoch, member, session in (
+            (3, 2, 1, OTHER),
+            (0, 1, 0, SESSION),
+            (1, 2, 0, SESSION),
+            (2, 3, 0, OTHER),
+        ):
+            stand.t >> Track(CIRCUIT, 0, 40 + sequence, sequence, 1, epoch, 60_000, sequence, 0, member)
+            stand.t << Pair(session, sequence, 1, sequence, ANY, -1)
+        stand.t.never(Pair, more_than=4).never(Expire)
+
+    @course
+    @requirement("QS-L3-368")
+    def test_a_session_that_nobody_has_heard_of(self, make: Make) -> None:
+        """Its pair is let go, and the head hears so."""
+        stand = tail(make)
+        stand.ok(1, 7)
+        stand.t >> Track(CIRCUIT, 0, 40, 7, 1, 2, 60_000)
+        stand.t << (Free(7), Send(1, Expire(CIRCUIT, 2, 7, ANY)))
+        stand.t.never(Pair)
+
+    @course
+    @requirement("QS-L3-011", "QS-L3-367")
+    def test_the_tail_has_enough(self, make: Make) -> None:
+        """It asks the head, which ends the session; nothing is delivered or lost before that."""
+        stand = tail(make)
+        stand.t >> Disconnect(SESSION)
+        stand.t << Send(1, Complete(CIRCUIT, SESSION, ANY, ANY))
+        stand = middle(make)
+        stand.t.from_(2) >> Complete(CIRCUIT, SESSION)
+        stand.t.exactly(Send(0, Complete(CIRCUIT, SESSION)))
+        stand = head(make)
+        stand.ok(1, 7)
+        stand.t >> Complete(stand.circuit, SESSION)
+        stand.t << Disconnected(SESSION, ANY)
+        expect(stand.t, Free(7) in stand.t.answers, "the half that was held freed")
+        expect(stand.t, stand.t.last(Teardown).circuit == stand.circuit, "the circuit torn down")
+
+    @course
+    @requirement("QS-L3-040")
+    def test_a_session_is_connected_once(self, make: Make) -> None:
+        """And again when it has ended."""
+        t = talk(make, 0, 1)
+        for _ in range(2):
+            t >> Connect(SESSION, 2, 0.7, 3)
+            misuse(t, Connect(SESSION, 1, 0.7, 3))
+            t >> Disconnect(SESSION)
+            t << Disconnected(SESSION, ANY)
