@@ -7,6 +7,7 @@ from collections.abc import Collection
 from qstack.conformance.marks import Unsupported, course, requirement
 from qstack.conformance.network_talk import (
     CIRCUIT,
+    CUTOFF,
     SESSION,
     Stand,
     asks,
@@ -22,7 +23,7 @@ from qstack.conformance.refusals import misuse
 from qstack.conformance.stand import Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.nouns import Send
-from qstack.services.device import Free, Probe, Probed
+from qstack.services.device import Free, Probe, Probed, Swap, Swapped
 from qstack.services.l2_link import Create, Withdraw
 from qstack.services.l3_network import (
     EARLY,
@@ -34,6 +35,7 @@ from qstack.services.l3_network import (
     Disconnect,
     Disconnected,
     Early,
+    FidelityTested,
     Lost,
     Pair,
     Result,
@@ -123,7 +125,7 @@ class KindTests:
             for sequence in (0, 1):
                 stand.ok(1, sequence, qubit=20 + sequence)
                 stand.t << Early(SESSION, 20 + sequence)
-            asks(stand, 0, bell=3) << Pair(SESSION, 0, 3, 20, ANY, ANY)
+            asks(stand, 0, bell=3) << Pair(SESSION, ANY, 3, 20, ANY, ANY)
             stand.t.from_(1) >> Expire(stand.circuit, node, 1, Reason.CUTOFF)
             stand.t << Lost(SESSION, -1, 21, ANY)
             asks(stand, 2, pair=41)
@@ -152,6 +154,22 @@ class KindTests:
             stand.t >> Probed(20, basis, 1)
             stand.t << Send(1, CircuitTest(CIRCUIT, 0, 40, basis, 1))
             stand.t.never(Pair).never(Free)
+
+    @course
+    @requirement("QS-L3-353")
+    def test_what_test_rounds_show(self, make: Make) -> None:
+        """Told when both bits are there, in whatever order; bits of different bases show nothing."""
+        stand = tail(make)
+        if Probed not in stand.t.handlers or CircuitTest not in stand.t.handlers:
+            raise Unsupported("test rounds of circuits")
+        for number, (early, basis, rounds) in enumerate(((False, 0, 1), (True, 1, 2), (False, 0, 2), (True, 0, 3))):
+            stand.ok(1, number, qubit=number)
+            stand.t >> Track(CIRCUIT, 0, 40 + number, number, 0, 1, 60_000, number, 0, 0, True)  # noqa: FBT003 - a test round
+            theirs = CircuitTest(CIRCUIT, 0, 40 + number, basis, 0)
+            for heard in (theirs, Probed(number, number % 3, 0))[:: 1 if early else -1]:
+                stand.t >> heard
+            expect(stand.t, len(stand.t.all(FidelityTested)) == rounds, f"{rounds} rounds told")
+            expect(stand.t, stand.t.last(FidelityTested).rounds == rounds, f"{rounds} rounds counted")
 
     @course
     @requirement("QS-L3-353")
@@ -197,6 +215,36 @@ class SharingTests:
             stand.t.last(Complete)
         gone = {(one.peer, one.purpose) for one in stand.t.all(Withdraw)}
         expect(stand.t, gone == {(0, stand.before), (2, stand.behind)}, "the requests at both links withdrawn")
+
+    @course
+    @requirement("QS-L3-367")
+    def test_a_circuit_starts_anew(self, make: Make) -> None:
+        """After its last session has ended, with nothing left of it but what may still come."""
+        stand = middle(make)
+        for sequence in (7, 8):
+            stand.ok(0, sequence)
+        track(stand, 8)
+        track(stand, 30, from_head=False)
+        stand.t.from_(0) >> Complete(CIRCUIT, SESSION)
+        stand.t >> start(session=OTHER, epoch=3)
+        stand.t << (Send(2, start(session=OTHER, epoch=3)), Create(2, stand.behind, ANY, ANY))
+        stand.ok(2, 30)
+        stand.t.never(Swap)
+        stand.ok(0, 8, qubit=18)
+        stand.t.last(Swap)
+        stand.t >> Swapped(18, 30, 0)
+        stand.t.never(Track).never(Expire)
+        stand.ok(0, 9, qubit=19)
+        stand.t.wait(CUTOFF)
+        expect(stand.t, [one.qubit for one in stand.t.all(Free)] == [7, 8, 19], "the halves freed, each once")
+        stand = tail(make)
+        stand.ok(1, 7)
+        stand.t >> Complete(CIRCUIT, SESSION)
+        stand.t >> start(session=OTHER, epoch=3)
+        asks(stand, 7)
+        stand.t.never(Pair)
+        stand.t >> Complete(CIRCUIT, OTHER)
+        stand.t.never(Free, more_than=1)
 
     @course
     @requirement("QS-L3-022", "QS-L3-367")

@@ -8,6 +8,7 @@ from qstack.conformance.network_talk import (
     CUTOFF,
     LONG,
     SESSION,
+    Stand,
     asks,
     ends,
     head,
@@ -32,6 +33,24 @@ MOST = (1 << 16) - 1
 def freed(t: Transcript) -> list[int]:
     """Return the qubits that were freed, in this order."""
     return [one.qubit for one in t.all(Free)]
+
+
+def given_up(stand: Stand, qubit: int, answer: Send) -> None:
+    """Expect that a half is freed, or that it is joined and whoever asks for its partner is answered; no TRACK passes.
+
+    Raises
+    ------
+    TranscriptError
+        If neither is so.
+    """
+    swaps = stand.t.all(Swap)
+    for swap in swaps:
+        stand.t >> Swapped(swap.left, swap.right, 0)
+    if swaps:
+        expect(stand.t, answer in stand.t.answers, "EXPIRE to whoever asks for the partner")
+    else:
+        expect(stand.t, freed(stand.t) == [qubit], "the half that was given up freed")
+    stand.t.never(Track).never(Expire, more_than=len(swaps))
 
 
 class TakenBackTests:
@@ -86,9 +105,10 @@ class TakenBackTests:
         track(stand, MOST)
         stand.t << Send(0, Expire(CIRCUIT, 0, 40, ANY))
         stand.t.never(Expire, more_than=2)
-        for sequence, qubit, other in ((8, 20, 28), (9, 23, 29)):
-            stand.ok(2, sequence, qubit=other)
-            stand.t << Swap(qubit, other)
+        for sequence in (8, 9):
+            stand.ok(2, sequence, qubit=20 + sequence)
+        joined = {(swap.left, swap.right) for swap in stand.t.all(Swap)}
+        expect(stand.t, {one for one, _ in joined} == {20, 23}, "swaps of the two halves that are left")
         stand.t.wait(2 * CUTOFF)
         expect(stand.t, sorted(freed(stand.t)) == [21, 22], "no other half freed")
 
@@ -137,12 +157,8 @@ class ExpireTests:
                 if not there:
                     stand.ok(first, 7, qubit=7)
                 stand.ok(second, 8, qubit=8)
-                swap = stand.t.last(Swap)
-                stand.t >> Swapped(swap.left, swap.right, 0)
-                stand.t.never(Track)
                 track(stand, 8, from_head=not from_head)
-                stand.t << Send(second, Expire(CIRCUIT, second, 40, ANY))
-                stand.t.never(Track).never(Expire, more_than=1)
+                given_up(stand, 7, Send(second, Expire(CIRCUIT, second, 40, ANY)))
 
     @course
     @requirement("QS-L3-361")
@@ -156,10 +172,7 @@ class ExpireTests:
             stand.t.from_(second) >> Track(CIRCUIT, second, 50, 8, 1, 1, 60_000)
             stand.t.from_(first) >> Expire(CIRCUIT, first, 40, Reason.EXPIRE)
             stand.ok(second, 8, qubit=8)
-            swap = stand.t.last(Swap)
-            stand.t >> Swapped(swap.left, swap.right, 0)
-            stand.t << Send(second, Expire(CIRCUIT, second, 50, ANY))
-            stand.t.never(Track).never(Expire, more_than=1)
+            given_up(stand, 7, Send(second, Expire(CIRCUIT, second, 50, ANY)))
 
     @course
     @requirement("QS-L3-361")
@@ -168,8 +181,8 @@ class ExpireTests:
         for stand in ends(make):
             asks(stand, 7)
             stand.t >> Expire(stand.circuit, 2 - stand.t.context.node, 40, Reason.EXPIRE)
-            stand.ok(1, 7, qubit=20)
-            stand.t.exactly(Free(20))
+            stand.ok(1, 7, qubit=0)
+            stand.t.exactly(Free(0))
             stand.ok(1, 8, qubit=21)
             stand.t.never(Pair).never(Track, more_than=1).never(Free, more_than=1)
 
@@ -203,10 +216,10 @@ class ExpireTests:
         """That of its number, once, and not that of the other end's."""
         for stand in ends(make):
             for sequence in (6, 7):
-                stand.ok(1, sequence, qubit=20 + sequence)
+                stand.ok(1, sequence, qubit=7 - sequence)
             for _ in range(2):
                 stand.t.from_(1) >> Expire(stand.circuit, stand.t.context.node, 7, Reason.CUTOFF)
-            expect(stand.t, freed(stand.t) == [27], "one half freed")
+            expect(stand.t, freed(stand.t) == [0], "one half freed")
             stand.t >> Expire(stand.circuit, 2 - stand.t.context.node, 6, Reason.CUTOFF)
             stand.t.never(Free, more_than=1).never(Lost)
 
@@ -270,17 +283,25 @@ class WaitingTests:
     """What waits, and how long."""
 
     @course
-    @requirement("QS-L3-045", "QS-L3-004")
+    @requirement("QS-L3-045")
+    def test_a_record_waits_for_ever(self, make: Make) -> None:
+        """Where there is no cutoff."""
+        self._record(make, 0, LONG)
+
+    @course
+    @requirement("QS-L3-004")
     def test_a_record_waits_for_its_tracks(self, make: Make) -> None:
-        """Without a cutoff for ever, with one for a few of them."""
-        for cutoff, wait in ((0, LONG), (CUTOFF, 3 * CUTOFF)):
-            stand = middle(make, cutoff)
-            swapped(stand, 7, 8, outcome=3)
-            for sequence, from_head in ((7, True), (8, False)):
-                stand.t.wait(wait)
-                track(stand, sequence, from_head=from_head)
-                expect(stand.t, stand.t.last(Track).link_pair == 15 - sequence, "the TRACK passed on")
-            stand.t.never(Expire)
+        """For longer than halves may."""
+        self._record(make, CUTOFF, 3 * CUTOFF)
+
+    def _record(self, make: Make, cutoff: int, wait: int) -> None:
+        stand = middle(make, cutoff)
+        swapped(stand, 7, 8, outcome=3)
+        for sequence, from_head in ((7, True), (8, False)):
+            stand.t.wait(wait)
+            track(stand, sequence, from_head=from_head)
+            expect(stand.t, stand.t.last(Track).link_pair == 15 - sequence, "the TRACK passed on")
+        stand.t.never(Expire)
 
     @course
     @requirement("QS-L3-046")
