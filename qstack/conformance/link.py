@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from qstack.conformance.link_admission import AdmissionTests
 from qstack.conformance.link_agreement import AgreementTests, RequestTests
+from qstack.conformance.link_books import NumberTests, QueueTests, TimerTests
 from qstack.conformance.link_course import CourseTests, ExpiredTests
 from qstack.conformance.link_pairs import DeliveryTests, EndingTests, ExpiryTests
 
@@ -29,6 +30,9 @@ class LinkSuite(
     CourseTests,
     ExpiredTests,
     AdmissionTests,
+    TimerTests,
+    NumberTests,
+    QueueTests,
 ):
     """Everything that a link layer is held to."""
 
