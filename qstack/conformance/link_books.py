@@ -73,7 +73,7 @@ class TimerTests:
         expect(t, not t.timers, "no timer at the other end")
 
     @course
-    @requirement("QS-L2-350")
+    @requirement("QS-L2-056")
     def test_nothing_is_left_of_a_lost_neighbour(self, make: Make) -> None:
         """But for what takes back at the other end what may just have been asked for."""
         t = asker(make)
@@ -331,15 +331,15 @@ class QueueTests:
     @requirement("QS-L2-355")
     def test_one_end_measures(self, make: Make) -> None:
         """Type R: one measures at once what the other one keeps."""
-        request = replace(CREATE, prepare=True, remote_bases=(1, 2))
+        request = replace(CREATE, prepare=True, remote_bases=(0, 2))
         claims(make, "pairs of type R", request)
         for keep in (True, False):
-            asked: Create = replace(request, keep=keep, bases=() if keep else (2,), remote_bases=(1, 2) if keep else ())
+            asked: Create = replace(request, keep=keep, bases=() if keep else (2,), remote_bases=(0, 2) if keep else ())
             t = asker(make, asked)
             attempt, add = t.last(Attempt), t.last(Add)
             expect(t, (attempt.keep, attempt.bases) == (keep, () if keep else (2,)), "what the asking end does")
             expect(t, add.prepare and add.keep is keep, "the type in the ADD")
-            expect(t, add.bases == ((1, 2) if keep else ()), "the bases of the other end in the ADD")
+            expect(t, add.bases == ((0, 2) if keep else ()), "the bases of the other end in the ADD")
             t = answerer(make, incoming(keep=keep, prepare=True, bases=add.bases))
             attempt = t.last(Attempt)
             expect(t, (attempt.keep, attempt.bases) == (not keep, add.bases), "the opposite at the answering end")

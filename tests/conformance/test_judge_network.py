@@ -174,7 +174,11 @@ def counts_from_one():
     """The head calls the first pair number 1, and says so to the tail."""
     told = edit(Pair, lambda pair: replace(pair, pair=pair.pair + (pair.asked >= 0)))
     said = edit(Track, lambda track: replace(track, request=track.request + 1))
-    lost = edit(Lost, lambda lost: replace(lost, pair=lost.pair + (lost.pair >= 0 <= lost.qubit)), lambda noun, ctx: ctx.node == 0)
+    lost = edit(
+        Lost,
+        lambda lost: replace(lost, pair=lost.pair + (lost.pair >= 0 <= lost.qubit)),
+        lambda noun, ctx: ctx.node == 0,
+    )
     spoilt = {Ok: said, Track: told}
     return lambda inner, noun, ctx: spoilt.get(type(noun), lost)(inner, noun, ctx)
 
