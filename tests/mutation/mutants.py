@@ -179,17 +179,20 @@ def mutants(target: Target) -> Iterator[tuple[Path, operators.Mutant]]:
                 yield path, mutant
 
 
-def equivalent() -> list[tuple[re.Pattern[str], re.Pattern[str]]]:
-    """Return which lines of which files hold mutants that do not count; the reasons stand in the file."""
+def equivalent() -> list[tuple[re.Pattern[str], ...]]:
+    """Return which changes of which lines of which files do not count; the reasons stand in the file."""
     with EQUIVALENT.open("rb") as file:
         listed = tomllib.load(file)["equivalent"]
-    return [(re.compile(one["file"]), re.compile(one["code"])) for one in listed]
+    return [tuple(re.compile(one.get(key, "")) for key in ("file", "code", "change")) for one in listed]
 
 
-def known(listed: list[tuple[re.Pattern[str], re.Pattern[str]]], path: Path, mutant: operators.Mutant) -> bool:
+def known(listed: list[tuple[re.Pattern[str], ...]], path: Path, mutant: operators.Mutant) -> bool:
     """Return whether a mutant that nobody has noticed is one of those that do not count."""
     where = f"{path.parent.name}/{path.name}"
-    return any(file.fullmatch(where) and code.search(mutant.code) for file, code in listed)
+    return any(
+        file.fullmatch(where) and code.search(mutant.code) and change.search(mutant.change)
+        for file, code, change in listed
+    )
 
 
 def run(
