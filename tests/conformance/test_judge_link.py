@@ -264,6 +264,7 @@ def remembers_for_ever():
 
 
 BROKEN = {
+    "hides that its queue is full": ("QS-L2-042", (Create,), lambda: reason(Reason.NORES, Reason.OTHER)),
     "takes what was dropped": (
         "QS-L2-202",
         (Add,),
