@@ -18,6 +18,7 @@ def commands() -> list[click.Command]:
     """Return the built-in commands."""
     from qstack.cli import (  # noqa: PLC0415 - each loads what it needs
         check,
+        compare,
         conform,
         cost,
         demo,
@@ -36,6 +37,7 @@ def commands() -> list[click.Command]:
 
     parts = (
         run,
+        compare,
         replay,
         check,
         demo,

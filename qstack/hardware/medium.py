@@ -243,7 +243,9 @@ class NodeDevice:
 
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""
-        half = self.take(req.qubit)
+        half = self.qubits.pop(req.qubit, None)
+        if half is None:
+            raise self._unknown(req.qubit)
         now = ctx.now
         self.busy += now - half.born
         if not half.consumed:

@@ -8,12 +8,12 @@ each half has its own clock, because each ages from its own emission and stops w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp
 from typing import Any, Protocol
 
 from qstack.core.errors import PhysicsError
 from qstack.hardware.randomness import Stream
 from qstack.quantum import swapping
-from qstack.quantum.memory import t1_t2_factors
 from qstack.services.bell import Basis, flip
 
 
@@ -48,7 +48,8 @@ class Exponential:
 
     def survival(self, start: int, end: int) -> tuple[float, float]:
         """Return the factors on (x and y, z) between two ages [ps]."""
-        return t1_t2_factors(end - start, self.t1, self.t2)
+        age = start - end  # `qstack.quantum.memory.t1_t2`, of times that are known to be possible
+        return exp(age / self.t2), exp(age / self.t1)
 
 
 class Pair:

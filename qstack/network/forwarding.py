@@ -139,32 +139,15 @@ class ForwardingLayer(Ends):
         before, behind = circuit.sides
         to_tail = Record(down, ind.outcome ^ down.bell, factor * (4 * down.goodness - 1) / 3)
         to_head = Record(up, ind.outcome ^ up.bell, factor * (4 * up.goodness - 1) / 3)
-        if not (up.sequence in before.fates or down.sequence in behind.fates or before.faded or behind.faded):
-            before.fates[up.sequence] = to_tail
-            behind.fates[down.sequence] = to_head
-            return ()
-        return self._release(circuit, (up, down), (to_tail, to_head))
-
-    def _release(self, circuit: Circuit, pairs: tuple[Ok, Ok], records: tuple[Record, Record]) -> Iterator[Noun]:
-        """Send on the TRACKs that were waiting for this swap, and keep the records of the others."""
-        sides = circuit.sides
-        early = [here.ask(ok.sequence) for here, ok in zip(sides, pairs, strict=True)]
-        dead = next((fate for fate in early if type(fate) is int and fate < 0), None)
-        for here, there, ok, record, track in zip(sides, sides[::-1], pairs, records, early, strict=True):
-            if dead is not None:  # an end has given this pair up: whoever asks is told so
-                yield from self._discarded(here, ok, -dead, track)
-            elif isinstance(track, Track):
-                yield _onward(track, record, there.peer)
-            else:
-                here.fates[ok.sequence] = record
-
-    @staticmethod
-    def _discarded(side: Side, ok: Ok, reason: int, track: Fate | None) -> Iterator[Noun]:
-        """Answer the TRACK of a pair that is gone, now or when it comes (QS-L3-005)."""
-        if isinstance(track, Track):
-            yield Send(side.peer, Expire(track.circuit, track.origin, track.origin_pair, reason))
-        else:
-            side.fates[ok.sequence] = reason
+        from_head, from_tail = before.ask(up.sequence), behind.ask(down.sequence)
+        for fate in (from_head, from_tail):
+            if type(fate) is int and fate < 0:  # an end has given this pair up: whoever asks is told so
+                return (*_discarded(before, up, -fate, from_head), *_discarded(behind, down, -fate, from_tail))
+        # TRACKs that were waiting for this swap go on, the records of the others are kept.
+        return (
+            *_joined(before, up, to_tail, from_head, behind.peer),
+            *_joined(behind, down, to_head, from_tail, before.peer),
+        )
 
     @on(Cutoff)
     def cutoff(self, due: Cutoff, ctx: Context) -> Outputs:
@@ -176,7 +159,7 @@ class ForwardingLayer(Ends):
         while side.queue and side.queue[0].since + circuit.cutoff <= ctx.now:
             ok = side.queue.popleft()
             yield Free(ok.qubit)
-            yield from self._discarded(side, ok, Reason.CUTOFF, side.ask(ok.sequence))
+            yield from _discarded(side, ok, Reason.CUTOFF, side.ask(ok.sequence))
         side.armed = bool(side.queue)
         if side.armed:
             yield Set(due, side.queue[0].since + circuit.cutoff)
@@ -270,6 +253,22 @@ class ForwardingLayer(Ends):
             yield Send(side.peer, Expire(track.circuit, track.origin, track.origin_pair, Reason.EXPIRE))
         else:
             side.fates[sequence] = Reason.EXPIRE
+
+
+def _joined(side: Side, ok: Ok, record: Record, track: Fate | None, onward: int) -> Outputs:
+    """Send the TRACK of a pair that is swapped on, or keep the record until it comes."""
+    if type(track) is Track:
+        return (_onward(track, record, onward),)
+    side.fates[ok.sequence] = record
+    return ()
+
+
+def _discarded(side: Side, ok: Ok, reason: int, track: Fate | None) -> Outputs:
+    """Answer the TRACK of a pair that is gone, now or when it comes (QS-L3-005)."""
+    if type(track) is Track:
+        return (Send(side.peer, Expire(track.circuit, track.origin, track.origin_pair, reason)),)
+    side.fates[ok.sequence] = reason
+    return ()
 
 
 def _onward(track: Track, record: Record, peer: int) -> Send:

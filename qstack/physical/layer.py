@@ -48,7 +48,10 @@ class PhysicalLayer(Layer):
     def herald(self, ind: Herald, ctx: Context) -> Outputs:
         """Report a success; successes of a link are numbered without gaps, so a gap is a REPLY that was lost."""
         peer, sequence = ind.peer, ind.sequence
-        last = self._last(peer)
+        try:
+            last = self.last[peer]
+        except KeyError:
+            raise _no_neighbour(peer) from None
         heralded = Heralded(
             peer,
             ind.lane,
@@ -71,17 +74,14 @@ class PhysicalLayer(Layer):
     @on(Missed)
     def missed(self, ind: Missed, ctx: Context) -> Outputs:
         """Notice a lost REPLY from the number in a later one that is no success."""
-        last = self._last(ind.peer)
+        try:
+            last = self.last[ind.peer]
+        except KeyError:
+            raise _no_neighbour(ind.peer) from None
         if last is None or step(last, ind.sequence, SEQUENCES) <= 0:
             return ()
         self.last[ind.peer] = ind.sequence
         return (Skipped(ind.peer, (last + 1) % SEQUENCES, (ind.sequence + 1) % SEQUENCES),)
-
-    def _last(self, peer: int) -> int | None:
-        try:
-            return self.last[peer]
-        except KeyError:
-            raise RemoteProtocolError(f"herald of a link to node {peer}, which is no neighbour") from None
 
     @on(Renumber)
     def renumber(self, req: Renumber, ctx: Context) -> Outputs:
@@ -89,3 +89,7 @@ class PhysicalLayer(Layer):
         if req.peer in self.last:
             self.last[req.peer] = None
         return ()
+
+
+def _no_neighbour(peer: int) -> RemoteProtocolError:
+    return RemoteProtocolError(f"herald of a link to node {peer}, which is no neighbour")

@@ -66,16 +66,9 @@ def t1_t2(t: float, t1: float, t2: float) -> Decay:
     """
     if not (t1 > 0 and 0 < t2 <= 2 * t1):
         raise PhysicsError(f"T1 = {t1} and T2 = {t2}: need T1 > 0 and 0 < T2 <= 2 T1")
-    coherence, survival = t1_t2_factors(_age(t), t1, t2)
-    return Decay(coherence, survival, 1 - survival)
-
-
-def t1_t2_factors(t: float, t1: float, t2: float) -> tuple[float, float]:
-    """Return exp(-t/T2) on the coherences and exp(-t/T1) on <Z>, of parameters known to be possible.
-
-    Media ask for it whenever they read a pair; `t1_t2` is the same with checks and with the shift.
-    """
-    return exp(-t / t2), exp(-t / t1)
+    age = _age(t)
+    survival = exp(-age / t1)
+    return Decay(exp(-age / t2), survival, 1 - survival)
 
 
 def depolarising(t: float, time_constant: float) -> Decay:
