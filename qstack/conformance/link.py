@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from qstack.conformance.link_admission import AdmissionTests
 from qstack.conformance.link_agreement import AgreementTests, RequestTests
-from qstack.conformance.link_books import NumberTests, QueueTests, TimerTests
 from qstack.conformance.link_course import CourseTests, ExpiredTests
+from qstack.conformance.link_numbers import NumberTests, TimerTests
 from qstack.conformance.link_pairs import DeliveryTests, EndingTests, ExpiryTests
+from qstack.conformance.link_queue import QueueTests
 
 
 class LinkSuite(

@@ -136,8 +136,8 @@ def _claimed(t: Transcript, kind: int) -> None:
     Unsupported
         If it is.
     """
-    told = [*t.all(Disconnected), *t.all(Teardown)]
-    if kind != KEEP and any(one.reason == Reason.UNSUPP for one in told):
+    reasons = [told.reason for told in t.all(Disconnected)] + [said.reason for said in t.all(Teardown)]
+    if kind != KEEP and Reason.UNSUPP in reasons:
         raise Unsupported("sessions of other kinds than KEEP")
 
 
