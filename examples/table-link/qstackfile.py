@@ -64,6 +64,7 @@ class Job:
     order: int = 0
     mine: bool = False
     agreed: bool = False
+    over: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +97,11 @@ class Line:
     number: int = 0
     expected: int = 0
     alarm: tuple[Timer, int] | None = None
+
+    def free(self) -> int:
+        """Return the next number that no unanswered message carries."""
+        taken = {getattr(letter.message, "cseq", -1) for letter in self.letters.values()}
+        return next(n for k in range(1, NUMBERS) if (n := (self.number + k) % NUMBERS) not in taken)
 
 
 class TableLink(Layer):
@@ -243,7 +249,7 @@ class TableLink(Layer):
 
     def ask(self, line: Line, job: Job, ctx: Context) -> Iterator[Noun]:
         """Give a request its numbers and ask the neighbour."""
-        line.number = next(n for k in range(1, NUMBERS) if (n := (line.number + k) % NUMBERS) not in line.letters)
+        line.number = line.free()
         line.clock = job.order = line.clock + 1 + (line.clock % 2 == (not line.even))
         base = job.add
         what = (base.purpose, base.create_id, base.number, base.min_fidelity, base.priority, True, ())
@@ -258,7 +264,7 @@ class TableLink(Layer):
             late = msg.purpose in line.dropped and (msg.cseq - line.dropped[msg.purpose]) % NUMBERS >= NUMBERS // 2
             claimed = msg.keep and not (msg.bases or msg.deadline or msg.atomic or msg.prepare) and msg.consecutive
             if late:
-                answer = AddRej(msg.cseq, Reason.REJECTED, msg.aid)
+                answer = AddRej(msg.cseq, Reason.NOTIME, msg.aid)
             elif msg.aid == UNASSIGNED or not claimed or best_row(line.to.rows, msg.min_fidelity) is None:
                 answer = AddRej(msg.cseq, Reason.UNSUPP, msg.aid)
             else:
@@ -359,7 +365,7 @@ class TableLink(Layer):
         line.void |= dict.fromkeys(s for s in ahead if (s - line.expected) % SEQUENCES < SEQUENCES // 2)
         for sequence in [s for s in line.told if (s - msg.low) % SEQUENCES < span]:
             owner = line.told.pop(sequence)
-            owner.left += 1
+            owner.left += not owner.over
             what = (owner.add.purpose, owner.add.create_id, Reason.EXPIRE)
             yield Err(ctx.sender, *what, not owner.mine, sequence, (sequence + 1) % SEQUENCES)
 
@@ -368,7 +374,7 @@ class TableLink(Layer):
     def withdraw(self, line: Line, req: Withdraw, ctx: Context) -> Iterator[Noun]:
         """Forget a purpose here, and say so until the neighbour has heard."""
         self.clear(line, req.purpose)
-        line.number = next(n for k in range(1, NUMBERS) if (n := (line.number + k) % NUMBERS) not in line.letters)
+        line.number = line.free()
         yield self.say(line, ("drop", req.purpose), Drop(req.purpose, line.number), ctx, 2)
 
     def drop(self, line: Line, msg: Drop, ctx: Context) -> Iterator[Noun]:
@@ -384,14 +390,13 @@ class TableLink(Layer):
 
     def clear(self, line: Line, purpose: int) -> list[Job]:
         """Remove every request of a purpose; return those that had not ended."""
-        found = [job for job in (*line.waiting, *line.jobs.values()) if job.add.purpose == purpose]
-        line.waiting = [job for job in line.waiting if job not in found]
+        line.waiting = [job for job in line.waiting if job.add.purpose != purpose]
+        found = [job for job in line.jobs.values() if job.add.purpose == purpose and job.left]
         for job in found:
-            if line.jobs.get(job.add.aid) is job:
-                del line.jobs[job.add.aid]
+            job.left, job.over = 0, True
             if job.mine and not job.agreed:
                 line.letters.pop(job.add.cseq, None)
-        return [job for job in found if job.left]
+        return found
 
     def answered(self, line: Line, msg: DropAck | LinkExpireAck, ctx: Context) -> Iterator[Noun]:
         """Stop repeating what the neighbour has heard."""

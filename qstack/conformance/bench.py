@@ -104,7 +104,9 @@ class Bench(Clockwork):
     lost
         Told the number of a message, counted from 0 in the order of sending; True loses it.
     missed
-        Number of the success of which a node is not told; it learns of that with the next one.
+        Number of the success of which a node is not told; it learns of that in the next cycle.
+    misses
+        How many successes from there on it is not told of.
     """
 
     def __init__(
@@ -112,10 +114,13 @@ class Bench(Clockwork):
         make: Make,
         lost: Callable[[int], bool] = lambda number: False,
         missed: Mapping[int, int] = MappingProxyType({}),
+        misses: int = 1,
     ) -> None:
         super().__init__({node: Transcript(*layers(make, node), node=node).from_(3 - node) for node in (1, 2)})
         self.lost = lost
         self.missed = missed
+        self.misses = misses
+        self.behind = set(missed)
         self.sent = 0
         self.sequence = -1
         self.standing = {node: [-1] * LANES for node in (1, 2)}
@@ -138,13 +143,16 @@ class Bench(Clockwork):
                 self.told[node].append(answer)
 
     def step(self) -> int:
-        """Return the time of a cycle while both ends attempt alike on some lane [ps]."""
-        return PERIOD if any(a == b >= 0 for a, b in zip(self.standing[1], self.standing[2], strict=True)) else 0
+        """Return the time of a cycle while both ends attempt alike on some lane, or one has to learn of a loss [ps]."""
+        alike = any(a == b >= 0 for a, b in zip(self.standing[1], self.standing[2], strict=True))
+        return PERIOD if alike or any(self._late(node) for node in self.behind) else 0
 
     def make(self) -> None:
         """Make a pair on every lane on which both ends attempt for the same request, once a cycle."""
         if self.now % PERIOD:
             return
+        for node in sorted(filter(self._late, self.behind)):
+            self._learn(node)
         for lane in range(LANES):
             aid = self.standing[1][lane]
             if aid < 0 or aid != self.standing[2][lane]:
@@ -153,15 +161,24 @@ class Bench(Clockwork):
             for node in self.ends:
                 self._herald(node, lane, aid)
 
+    def _late(self, node: int) -> bool:
+        """Return whether the last success of which a node was not told is over."""
+        return self.sequence >= self.missed[node] + self.misses - 1
+
+    def _learn(self, node: int) -> None:
+        """Tell a node of the successes that it has missed."""
+        self.behind.remove(node)
+        low = self.missed[node]
+        self.ends[node] >> Skipped(3 - node, low, low + self.misses)
+        self.read(node, self.ends[node].open)
+
     def _herald(self, node: int, lane: int, aid: int) -> None:
-        """Tell a node of a success, and before it of one that it has missed."""
+        """Tell a node of a success, unless it misses it."""
         sequence, end = self.sequence, self.ends[node]
-        missed = self.missed.get(node, -1)
-        if sequence == missed:
+        if node in self.missed and self.missed[node] <= sequence < self.missed[node] + self.misses:
             return
-        if sequence == missed + 1 and missed >= 0:
-            end >> Skipped(3 - node, missed, sequence)
-            self.read(node, end.open)
+        if node in self.behind and self._late(node):
+            self._learn(node)
         end >> Heralded(3 - node, lane, aid, sequence, sequence % 4, sequence, self.now, -1, -1)
         self.read(node, end.open)
 

@@ -17,7 +17,9 @@ from __future__ import annotations
 from qstack.conformance.link_admission import AdmissionTests
 from qstack.conformance.link_agreement import AgreementTests, RequestTests
 from qstack.conformance.link_course import CourseTests, ExpiredTests
+from qstack.conformance.link_numbers import NumberTests, TimerTests
 from qstack.conformance.link_pairs import DeliveryTests, EndingTests, ExpiryTests
+from qstack.conformance.link_queue import QueueTests
 from qstack.conformance.link_room import RoomTests
 
 
@@ -31,6 +33,9 @@ class LinkSuite(
     ExpiredTests,
     AdmissionTests,
     RoomTests,
+    TimerTests,
+    NumberTests,
+    QueueTests,
 ):
     """Everything that a link layer is held to."""
 

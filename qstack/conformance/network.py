@@ -14,7 +14,12 @@ of parts nor which labels and circuit numbers it chooses.
 from __future__ import annotations
 
 from qstack.conformance.marks import requirement
+from qstack.conformance.network_asking import AskingTests, EstimateTests, HoldingTests
 from qstack.conformance.network_course import CourseTests
+from qstack.conformance.network_kinds import KindTests
+from qstack.conformance.network_loss import ExpireTests, TakenBackTests
+from qstack.conformance.network_setup import LostTests, NumberTests, PassingTests
+from qstack.conformance.network_sharing import SharingTests
 from qstack.conformance.network_talk import (
     CIRCUIT,
     CUTOFF,
@@ -32,6 +37,7 @@ from qstack.conformance.network_talk import (
     tail,
     track,
 )
+from qstack.conformance.network_waiting import FailureTests, WaitingTests
 from qstack.conformance.refusals import refuses
 from qstack.conformance.stand import DELAY, Make, expect, talk
 from qstack.conformance.transcript import ANY
@@ -353,7 +359,25 @@ class EndTests:
         stand.t.silent()
 
 
-class NetworkSuite(SignallingTests, PairTests, TrackTests, EndTests, CourseTests):
+class NetworkSuite(
+    SignallingTests,
+    PairTests,
+    TrackTests,
+    EndTests,
+    CourseTests,
+    AskingTests,
+    HoldingTests,
+    EstimateTests,
+    KindTests,
+    SharingTests,
+    TakenBackTests,
+    ExpireTests,
+    FailureTests,
+    WaitingTests,
+    PassingTests,
+    NumberTests,
+    LostTests,
+):
     """Everything that a network layer is held to."""
 
     profile = "network"

@@ -179,6 +179,7 @@ class Circuits(Layer):
         circuit.epoch = msg.epoch
         circuit.requests.add(msg.request)
         behind = circuit.sides[1]
+        known = msg.request == circuit.session and not circuit.epochs  # since its set-up, and it has not left since
         if behind.peer >= 0:
             yield Send(behind.peer, msg)
         else:
@@ -186,7 +187,7 @@ class Circuits(Layer):
             circuit.turn(msg.epoch)
         yield from self._begin(circuit, msg.kind, msg.basis, ctx)
         if behind.peer < 0:
-            if msg.request != circuit.session:
+            if not known:
                 yield Joined(circuit.number, msg.request)
             yield Connected(msg.request, circuit.path[0], initiator=False, number=msg.number)
 

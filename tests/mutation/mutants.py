@@ -1,6 +1,7 @@
 """Change the reference link and network layers, one place at a time, and count the changes that the judge notices.
 
-Usage: ``python tests/mutation/mutants.py [--layer link] [--sample 200 --seed 1] [--survivors] [--write FILE]``
+Usage: ``python tests/mutation/mutants.py [--layer link] [--sample 200 --seed 1] [--only ends.py:120] [--jobs 2]
+[--survivors] [--write FILE]``
 
 A mutant is one file of a layer with one expression or statement changed.  It is loaded in a child process in place of the
 file, judged by the conformance suite of its layer and by nothing else, and *caught* if any requirement gets another
@@ -29,7 +30,7 @@ from typing import Any
 
 import operators
 
-from qstack.conformance.judge import judge
+from qstack.conformance.judge import Result, judge, run_test
 from qstack.conformance.link import LinkSuite
 from qstack.conformance.network import NetworkSuite
 from qstack.conformance.specification import Specification, load
@@ -37,8 +38,8 @@ from qstack.routing.shortest import ShortestPath
 
 ROOT = Path(__file__).parents[2]
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
-LIMIT_S = 3
-"""Time that a suite may take on a mutant; on the unchanged layer it takes a tenth of it."""
+LIMIT_S = 5
+"""Processor time that a suite may take on a mutant; on the unchanged layer it takes a fifth of it."""
 CAUGHT, SURVIVED = 0, 1
 
 
@@ -65,9 +66,10 @@ def network() -> Callable[[Any], Any]:
 
     def make(site: Any) -> Any:
         lanes = {peer: n.lanes for peer, n in site.neighbours.items()}
+        patience = 10.0 * max(lanes.values())
         return (
             ForwardingLayer(site.storage, site.swap_factor, lanes, 10**12, None, 0.0),
-            SignallingLayer(ShortestPath(site.view), site.view.cutoff, 1 << 15, lanes.keys()),
+            SignallingLayer(ShortestPath(site.view), site.view.cutoff, 1 << 15, lanes.keys(), give_way=patience),
         )
 
     return make
@@ -111,24 +113,61 @@ def forget(package: str) -> None:
         del sys.modules[name]
 
 
+class Caught(BaseException):
+    """A test of the suite fails; no `Exception`, so that nobody on the way takes it for the subject's."""
+
+
 def verdicts(target: Target, specification: Specification) -> list[tuple[str, str]]:
-    """Return the verdict on every requirement."""
-    return [(v.id, v.verdict) for v in judge(target.suite, target.subject(), specification)]
+    """Return the verdict on every requirement; the first failure ends it."""
+
+    def run(name: str) -> Result:
+        word, detail = run_test(getattr(target.suite(), name), subject, 0.0)
+        if word == "fail":
+            raise Caught(f"{name}: {detail}")
+        return word, detail
+
+    subject = target.subject()
+    return [(v.id, v.verdict) for v in judge(target.suite, subject, specification, run=run)]
 
 
 def child(target: Target, path: Path, tree: ast.Module, specification: Specification, usual: object) -> int:
-    """Judge one mutant in a child process and return whether it was caught."""
+    """Judge one mutant in a child process that answers by how it ends; return its number."""
     pid = os.fork()
     if pid == 0:
         answer = CAUGHT
         try:
-            signal.alarm(LIMIT_S)  # the default action ends the child
+            signal.setitimer(signal.ITIMER_PROF, LIMIT_S)  # the default action ends the child
+            signal.alarm(10 * LIMIT_S)
             sys.meta_path.insert(0, Loader(f"{target.package}.{path.stem}", tree, path))
             answer = CAUGHT if verdicts(target, specification) != usual else SURVIVED
         finally:
             os._exit(answer)
-    _, status = os.waitpid(pid, 0)
-    return SURVIVED if os.WIFEXITED(status) and os.WEXITSTATUS(status) == SURVIVED else CAUGHT
+    return pid
+
+
+def fates(
+    target: Target,
+    chosen: Sequence[tuple[Path, operators.Mutant]],
+    specification: Specification,
+    usual: object,
+    jobs: int,
+) -> dict[int, int]:
+    """Return what became of each mutant, by its place among the chosen ones; so many are judged at a time."""
+    found: dict[int, int] = {}
+    running: dict[int, int] = {}
+    for place, (path, mutant) in enumerate(chosen):
+        if len(running) == jobs:
+            _one(running, found)
+        running[child(target, path, mutant.tree(), specification, usual)] = place
+    while running:
+        _one(running, found)
+    return found
+
+
+def _one(running: dict[int, int], found: dict[int, int]) -> None:
+    pid, status = os.wait()
+    lives = os.WIFEXITED(status) and os.WEXITSTATUS(status) == SURVIVED
+    found[running.pop(pid)] = SURVIVED if lives else CAUGHT
 
 
 def mutants(target: Target) -> Iterator[tuple[Path, operators.Mutant]]:
@@ -140,20 +179,25 @@ def mutants(target: Target) -> Iterator[tuple[Path, operators.Mutant]]:
                 yield path, mutant
 
 
-def equivalent() -> list[tuple[re.Pattern[str], re.Pattern[str]]]:
-    """Return which lines of which files hold mutants that do not count; the reasons stand in the file."""
+def equivalent() -> list[tuple[re.Pattern[str], ...]]:
+    """Return which changes of which lines of which files do not count; the reasons stand in the file."""
     with EQUIVALENT.open("rb") as file:
         listed = tomllib.load(file)["equivalent"]
-    return [(re.compile(one["file"]), re.compile(one["code"])) for one in listed]
+    return [tuple(re.compile(one.get(key, "")) for key in ("file", "code", "change")) for one in listed]
 
 
-def known(listed: list[tuple[re.Pattern[str], re.Pattern[str]]], path: Path, mutant: operators.Mutant) -> bool:
+def known(listed: list[tuple[re.Pattern[str], ...]], path: Path, mutant: operators.Mutant) -> bool:
     """Return whether a mutant that nobody has noticed is one of those that do not count."""
     where = f"{path.parent.name}/{path.name}"
-    return any(file.fullmatch(where) and code.search(mutant.code) for file, code in listed)
+    return any(
+        file.fullmatch(where) and code.search(mutant.code) and change.search(mutant.change)
+        for file, code, change in listed
+    )
 
 
-def run(names: Sequence[str], sample: int, seed: int, *, survivors: bool) -> Iterator[str]:
+def run(
+    names: Sequence[str], sample: int, seed: int, *, survivors: bool, only: str = "", jobs: int = 1
+) -> Iterator[str]:
     """Judge mutants and return the lines of the result."""
     specification = load(ROOT / "specs")
     listed = equivalent()
@@ -162,27 +206,33 @@ def run(names: Sequence[str], sample: int, seed: int, *, survivors: bool) -> Ite
     yield f"{'file':<28}{'mutants':>9}{'not counted':>12}{'caught':>8}{'':>9}"
     for name in names:
         target = TARGETS[name]
-        usual = verdicts(target, specification)
-        if any(word == "fail" for _, word in usual):
-            raise SystemExit(f"the unchanged {name} layer fails: {usual}")
+        try:
+            usual = verdicts(target, specification)
+        except Caught as error:
+            raise SystemExit(f"the unchanged {name} layer fails {error}") from None
         forget(target.package)
-        every = list(mutants(target))
+        every = [one for one in mutants(target) if f"{one[0].name}:{one[1].line}:".startswith(only)]
         if sample:
             every = random.Random(seed).sample(every, min(sample, len(every)))
+        every.sort(key=lambda one: (str(one[0]), one[1].number))
         counts: dict[Path, list[int]] = {}
         alive: list[str] = []
-        for path, mutant in sorted(every, key=lambda one: (str(one[0]), one[1].number)):
+        found = fates(target, every, specification, usual, jobs)
+        for place, (path, mutant) in enumerate(every):
             row = counts.setdefault(path, [0, 0, 0])
             row[0] += 1
-            if child(target, path, mutant.tree(), specification, usual) == CAUGHT:
+            if found[place] == CAUGHT:
                 row[2] += 1
             elif known(listed, path, mutant):
                 row[1] += 1
             else:
                 alive.append(f"  {path.parent.name}/{path.name}:{mutant.line}  {mutant.code}   {mutant.change}")
+        own = [0, 0, 0]
         for path, row in counts.items():
-            total = [a + b for a, b in zip(total, row, strict=True)]
+            own = [a + b for a, b in zip(own, row, strict=True)]
             yield _line(f"{path.parent.name}/{path.name}", row)
+        yield _line(name, own)
+        total = [a + b for a, b in zip(total, own, strict=True)]
         if survivors:
             yield from alive
     yield _line("together", total)
@@ -200,12 +250,14 @@ def main() -> None:
     parser.add_argument("--layer", choices=sorted(TARGETS))
     parser.add_argument("--sample", type=int, default=0, help="so many of each layer; 0 for all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="only mutants of this file, or of FILE:LINE:")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="so many at a time")
     parser.add_argument("--survivors", action="store_true", help="list those that no test noticed")
     parser.add_argument("--write", type=Path, help="write the result here, with the date")
     given = parser.parse_args()
     names = [given.layer] if given.layer else sorted(TARGETS)
     lines = []
-    for line in run(names, given.sample, given.seed, survivors=given.survivors):
+    for line in run(names, given.sample, given.seed, survivors=given.survivors, only=given.only, jobs=given.jobs):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
         lines.append(line)
