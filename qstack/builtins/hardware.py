@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qstack.channels import models as channels
+from qstack.hardware import parts
 from qstack.hardware.channels import FreeSpace, Satellite, free_space, satellite
 from qstack.hardware.installed import InstalledFibre, installed_fibre
 from qstack.hardware.midpoint import midpoint, sender_receiver
@@ -33,13 +34,14 @@ from qstack.plugin.contracts import (
 )
 from qstack.plugin.distilling import Combine
 from qstack.plugin.hooks import hookimpl
+from qstack.plugin.optics import Part
 
 DATA = Path(__file__).parent.parent / "data"
 
 
 @hookimpl
-def qstack_hardware() -> list[type[HardwareModel] | Sheet]:
-    """Offer the reference models, and the data sheets in ``qstack/data/hardware``."""
+def qstack_hardware() -> list[type[HardwareModel] | Sheet | Part]:
+    """Offer the reference models, the data sheets in ``qstack/data/hardware``, and parts of key links."""
     models: list[type[HardwareModel]] = [
         RelaxingMemory,
         StretchedMemory,
@@ -50,7 +52,7 @@ def qstack_hardware() -> list[type[HardwareModel] | Sheet]:
         PairSourceInterface,
         AbsorptiveInterface,
     ]
-    return [*models, *load_platforms(DATA / "hardware", models)]
+    return [*models, *load_platforms(DATA / "hardware", models), *parts.MODELS, *parts.SHEETS]
 
 
 def _medium(make: Callable[[Platform, Platform, Fibre], LinkSheet]) -> Callable[..., LinkSheet]:

@@ -40,6 +40,14 @@ command.add_command(keys.conform, "etsi014")
 @click.option("--profile", help="What it is judged as; `--profile ?` lists all.")
 @click.option("--all", "everything", is_flag=True, help="Judge everything that is installed.")
 @click.option("--exec", "program", metavar="COMMAND", help="Judge a program that speaks JSON lines on its pipes.")
+@click.option("--connect", "where", metavar="HOST:PORT", help="Judge a node that listens there, as its neighbour.")
+@click.option(
+    "--as",
+    "neighbour",
+    metavar="NODE.yaml",
+    type=click.Path(path_type=Path),
+    help="With --connect: file of the neighbour that the judge plays, as `qstack serve` reads it.",
+)
 @click.option(
     "-k", "only", multiple=True, metavar="ID", help="Judge these requirements only: QS-L2-011, 'QS-L2-*', or @FILE."
 )
@@ -66,6 +74,8 @@ def subject(
     name: str | None,
     profile: str | None,
     program: str | None,
+    where: str | None,
+    neighbour: Path | None,
     only: tuple[str, ...],
     files: tuple[Path, ...],
     timeout: float,
@@ -77,10 +87,11 @@ def subject(
     whole: bool,
     thorough: bool,
 ) -> None:
-    """Judge an installed layer, model or scheme by its name, an object as MODULE:NAME, or a program on a pipe.
+    """Judge an installed layer, model or scheme by its name, an object as MODULE:NAME, a program on a pipe, or a node over sockets.
 
     Exit codes: 0 nothing failed; 1 something did; 2 no such subject, profile or requirement.
     """
+    from qstack.cli.conform_peer import peer  # noqa: PLC0415 - only where used
     from qstack.cli.spec import reference  # noqa: PLC0415 - only where used
     from qstack.conformance import exam, profiles, report, reports  # noqa: PLC0415 - only where used
     from qstack.conformance.chance import moved  # noqa: PLC0415 - only where used
@@ -90,14 +101,19 @@ def subject(
     if profile == "?":
         click.echo("\n".join(profiles.PROFILES))
         return
-    _whom(name, program, features, everything=everything)
+    _whom(name, program, where, features, everything=everything)
     for file in files:
         reports.check(file)
     specification = reference()
     questions = exam.read(only, specification)
     verdicts: list[Any] = []
     judged: list[report.Judged] = []
-    with profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout) as subjects, moved(seed):
+    chosen = (
+        profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout)
+        if where is None
+        else peer(where, neighbour, profile, timeout)
+    )
+    with chosen as subjects, moved(seed):
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
             suite, claims, found = profiles.claiming(one, suite, features, specification, questions.points)
@@ -118,9 +134,9 @@ def subject(
         raise SystemExit(1)
 
 
-def _whom(name: str | None, program: str | None, features: str | None, *, everything: bool) -> None:
-    if (name is not None) + everything + (program is not None) != 1:
-        raise ConfigError("whom? Write the name of a subject, --all, or --exec COMMAND.")
+def _whom(name: str | None, program: str | None, where: str | None, features: str | None, *, everything: bool) -> None:
+    if (name is not None) + everything + (program is not None) + (where is not None) != 1:
+        raise ConfigError("whom? Write the name of a subject, --all, --exec COMMAND, or --connect HOST:PORT.")
     if features is not None and everything:
         raise ConfigError("--features are those of one subject; with --all every plugin claims its own.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import exp, inf, sqrt
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from qstack.conformance.chance import seeded
@@ -74,9 +74,10 @@ class Given(InterfaceModel):
         return SHEET.period
 
 
-def platform(coherence_s: float = 0.0) -> Platform:
-    """Return a node's hardware without any noise but that of its memory [s]."""
-    return Platform(name="judge", memory=Kept(coherence_s=coherence_s), interface=Given(), memories=2)
+def platform(coherence_s: float = 0.0, lasting: float = inf) -> Platform:
+    """Return a node's hardware without any noise but that of its memory [s], and of so many attempts to 1/e."""
+    memory = Kept(coherence_s=coherence_s, dephasing_attempts=lasting)
+    return Platform(name="judge", memory=memory, interface=Given(), memories=2)
 
 
 class VirtualTime:
@@ -192,6 +193,8 @@ class Bench:
         """
 
         def react(node: int, herald: device.Herald) -> None:
+            if herald.qubit < 0:
+                return  # measured already
             request = Measure(herald.qubit, basis(herald.sequence), herald.sequence)
             now = self.time.now
             if touch is not None:

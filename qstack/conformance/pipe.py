@@ -14,21 +14,24 @@ from typing import IO, Any
 
 from qstack.conformance import lines
 from qstack.conformance.marks import Claims, claimed
-from qstack.conformance.program import PROTOCOL, storage_of
+from qstack.conformance.pipe_strategies import StrategyAnswers
+from qstack.conformance.places import storage_of
+from qstack.conformance.program import PROTOCOL
 from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, ProtocolError, WireError
 from qstack.core.layer import Context, Layer
 from qstack.core.nouns import Noun, Set
 from qstack.hosts.plain import object_of
 from qstack.plugin.links import Arm
-from qstack.plugin.sites import Neighbour, NetworkView, Site
+from qstack.plugin.sites import FlowEnd, Neighbour, NetworkView, Site
 from qstack.services.strategies import Edge, NoRoute, Row
 
 
-class Answerer:
+class Answerer(StrategyAnswers):
     """Answers one line after the other; `make` is what the suites of the profile take, the rest is what it says of itself."""
 
     def __init__(self, make: Any, version: str = "unknown", claims: Claims = None) -> None:
-        self.make, self.version, self.claims = make, version, claims
+        super().__init__(make)
+        self.version, self.claims = version, claims
         self.layers: dict[int, tuple[Mapping[Any, Any], Context]] = {}
         self.routers: dict[int, Any] = {}
         self.timers: dict[str, Noun] = {}
@@ -59,14 +62,17 @@ class Answerer:
 
     def do_layer(self, question: Any) -> dict[str, Any]:
         """Make a layer, or several that belong together."""
-        site = site_of(question.site)
-        made = self.make(site)
+        if hasattr(question, "end"):
+            node, made = 0, self.make(FlowEnd(**question.end))
+        else:
+            site = site_of(question.site)
+            node, made = site.number, self.make(site)
         table: dict[Any, Any] = {}
         for layer in made if isinstance(made, tuple) else (made,):
             if not isinstance(layer, Layer):
                 raise ConfigError(f"{layer!r} is not a layer.")
             table |= layer.handlers()
-        self.layers[question.layer] = table, Context(site.number)
+        self.layers[question.layer] = table, Context(node)
         known = set(lines.kinds().values())
         return {"handles": sorted(lines.name_of(kind) for kind in table if kind in known)}
 

@@ -10,8 +10,6 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from qstack.conformance.adapter import AdapterSuite
 from qstack.conformance.application import ApplicationSuite, FrontEndSuite
 from qstack.conformance.channel import ChannelSuite
@@ -27,7 +25,7 @@ from qstack.conformance.marks import Claims
 from qstack.conformance.medium import MediumSuite
 from qstack.conformance.network import NetworkSuite
 from qstack.conformance.node import NodeSuite
-from qstack.conformance.offers import LEVELS, WITH_REFERENCE, devices, media, nodes, offered
+from qstack.conformance.offers import LEVELS, WITH_REFERENCE, devices, media, nodes, offered, options_of
 from qstack.conformance.physical import PhysicalSuite
 from qstack.conformance.policies import CutoffSuite, SchedulerSuite, SwapPolicySuite
 from qstack.conformance.program import Program
@@ -91,11 +89,7 @@ def _made(kind: str, given: str, level: str = "") -> Callable[[Manager], Mapping
 
 def _factory(manager: Manager, offer: Offer, given: str) -> Callable[[Any], Any]:
     def make(place: Any) -> Any:
-        try:
-            options = offer.options.model_validate({}, context={"plugins": manager})
-        except ValidationError as error:
-            missing = ", ".join(str(found["loc"][0]) for found in error.errors())
-            raise ConfigError(f"'{offer.name}' cannot be judged without options: {missing}.") from error
+        options = options_of(manager, offer)
         return offer.make(options, **{given: place})
 
     return make
@@ -206,11 +200,20 @@ def find(manager: Manager, name: str, profile: str | None) -> Subject:
 
 
 PIPED: Mapping[str, str] = {
+    "application": "application",
+    "channel": "channel",
+    "code": "code",
+    "cutoff": "cutoff",
+    "device": "device",
+    "distillation": "distillation",
     "hardware": "hardware",
     "link": "layer",
     "network": "layer",
     "physical": "layer",
+    "reconciliation": "reconciliation",
     "router": "router",
+    "scheduler": "scheduler",
+    "swap-policy": "swap_policy",
     "transport": "layer",
 }
 """Profiles of which a program can be a subject, and how it is asked."""

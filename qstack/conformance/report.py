@@ -28,7 +28,8 @@ class Judged:
     @property
     def reproduce(self) -> str:
         """Return the command that judges it again."""
-        how = f"--exec '{self.name}'" if " " in self.name or "/" in self.name else self.name
+        program = (" " in self.name or "/" in self.name) and not self.name.startswith("--connect ")
+        how = f"--exec '{self.name}'" if program else self.name
         claims = "" if self.features is None else f" --features '{','.join(self.features)}'"
         return f"qstack conform {how} --profile {self.profile}{claims}{f' --seed {self.seed}' if self.seed else ''}"
 

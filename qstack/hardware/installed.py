@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import hypot, log10
+from math import hypot, log10, sqrt
 from typing import Literal
 
 from pydantic import Field
 
 from qstack.hardware.channels import NotNegative, Positive, Receiver, lit
 from qstack.hardware.midpoint import midpoint
-from qstack.plugin.contracts import Fibre, Herald, LinkSheet, Outcome, Platform
+from qstack.plugin.contracts import Fibre, Herald, LinkSheet, Platform
 from qstack.plugin.offers import Options
 from qstack.plugin.units import Fraction, Loss, PositiveDuration, Power
 from qstack.quantum import dispersion, raman
@@ -228,10 +228,6 @@ def _drifted(sheet: LinkSheet, coherence: float, population: float) -> LinkSheet
 
 
 def _worse(herald: Herald, coherence: float, population: float) -> Herald:
-    outcomes = tuple(
-        Outcome(
-            o.share, o.bell, (o.correlators[0] * coherence, o.correlators[1] * coherence, o.correlators[2] * population)
-        )
-        for o in herald.outcomes
-    )
-    return Herald(herald.parameter, herald.probability, outcomes)
+    half = sqrt(population)  # polarisation turns in both arms, the phase between them is that of one
+    first, second = (half, half, half), (coherence / half, coherence / half, half)
+    return Herald(herald.parameter, herald.probability, tuple(o.spoiled(first, second) for o in herald.outcomes))

@@ -235,5 +235,5 @@ def same_kind(mine: Interface, other: InterfaceModel) -> Interface:
 def announced(parameter: float, found: Sequence[heralding.Announcement]) -> Herald:
     """Return a setting from what the station announces; patterns of one Bell index are one outcome each."""
     total = heralding.success_probability(found)
-    outcomes = tuple(Outcome(f.probability / total, int(f.bell), f.correlators) for f in found)
+    outcomes = tuple(Outcome(f.probability / total, int(f.bell), f.correlators, f.beyond_bell) for f in found)
     return Herald(parameter, total, outcomes)

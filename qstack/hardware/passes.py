@@ -62,7 +62,7 @@ class _Optics(Options):
 
     altitude: Length = 500.0
     lowest: Annotated[float, Field(gt=0, lt=90)] = 10.0
-    culminations: Annotated[tuple[Duration, ...], Field(min_length=1, examples=[("300 s",)])]
+    culminations: Annotated[tuple[Duration, ...], Field(min_length=1, examples=[("400 s",)])]
     half_divergence: Positive = 5e-6
     aperture: Length = 1.2e-3
     jitter: NotNegative = 0.0

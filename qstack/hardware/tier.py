@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from qstack.core.clock import Clock
 from qstack.core.layer import Handler, Layer
@@ -13,7 +14,9 @@ from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.models import RelaxingMemory
 from qstack.hardware.pairs import Exponential, Law
+from qstack.hardware.register import Register
 from qstack.plugin.contracts import LinkSheet, MemoryModel, Platform
+from qstack.plugin.sheet import SharedQubits
 from qstack.plugin.units import FOR_EVER
 from qstack.quantum.states import bell_from_correlators
 from qstack.quantum.swapping import swap_factors
@@ -33,11 +36,11 @@ class TotalAge:
 
 
 def law_of(memory: MemoryModel) -> Law | None:
-    """Return the decay law of a memory; None if it never decays."""
+    """Return the decay law of a memory; None if nothing ever happens to what it stores."""
     if not isinstance(memory, RelaxingMemory):
         return TotalAge(memory)
-    t1, t2 = (float("inf") if t >= FOR_EVER else float(t) for t in (memory.relaxation_time, memory.coherence_time))
-    return None if t1 == t2 == float("inf") else Exponential(t1, t2)
+    t1, t2 = (inf if t >= FOR_EVER else float(t) for t in (memory.relaxation_time, memory.coherence_time))
+    return None if t1 == t2 == memory.dephasing_attempts == inf else Exponential(t1, t2)
 
 
 def device_of(platform: Platform) -> Device:
@@ -49,9 +52,18 @@ def device_of(platform: Platform) -> Device:
         swap_time=platform.swap_time,
         readout_time=platform.readout_time,
         gate=1 - platform.gate_noise,
+        lasting=platform.memory.dephasing_attempts,
+        cooled_at=platform.cooled_at,
+        register=_register(platform.qubits),
         bell_outcomes=platform.bell_outcomes,
         bell_efficiency=platform.bell_efficiency,
     )
+
+
+def _register(qubits: SharedQubits | None) -> Register | None:
+    if qubits is None:
+        return None
+    return Register(qubits.communication, qubits.storage, qubits.move_time, qubits.move_noise)
 
 
 class CorrelatorTier(Medium):

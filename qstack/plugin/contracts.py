@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from math import exp, inf
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -31,8 +32,8 @@ from qstack.core.errors import PhysicsError, PluginError
 from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome, Phase
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
 from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium, Passing
-from qstack.plugin.sheet import Cost, Origin, check_origins
-from qstack.plugin.units import Duration, Fraction
+from qstack.plugin.sheet import Cost, Origin, SharedQubits, check_origins
+from qstack.plugin.units import Attempts, Duration, Fraction
 from qstack.quantum.memory import Decay
 from qstack.services.strategies import Storage
 
@@ -83,7 +84,16 @@ class HardwareModel(Options):
 
 
 class MemoryModel(HardwareModel):
-    """How one stored qubit decays."""
+    """How one stored qubit decays.
+
+    Parameters
+    ----------
+    dephasing_attempts
+        Entanglement attempts of its node until the coherence of a stored qubit has fallen to 1/e: N of exp(-n/N).  Every
+        attempt applies Z with probability (1 - exp(-1/N)) / 2; infinite if attempts do no harm.
+    """
+
+    dephasing_attempts: Attempts = inf
 
     @abstractmethod
     def decay(self, age_s: float) -> Decay:
@@ -99,6 +109,19 @@ class MemoryModel(HardwareModel):
         def kept(age: int) -> float:
             lost = decay(age * 1e-12)
             return (2 * lost.xy + lost.z) / 3
+
+        return kept
+
+    def survival_among(self, rate: float) -> Storage:
+        """Return `survival` while the node makes attempts at a rate [1/ps]: what a node expects that is never idle."""
+        harm = rate / self.dephasing_attempts
+        if not harm:
+            return self.survival()
+        decay = self.decay
+
+        def kept(age: int) -> float:
+            lost = decay(age * 1e-12)
+            return (2 * lost.xy * exp(-harm * age) + lost.z) / 3
 
         return kept
 
@@ -219,7 +242,11 @@ class Platform(Options):
     memory, interface
         Storage, and the making of entanglement.
     memories
-        Communication qubits per link [1].
+        How many pairs each link of the node may hold [1]; a communication qubit for each, unless `qubits` says how many.
+    qubits
+        Communication and storage qubits that the links of the node share; None if none are shared.
+    cooled_at
+        When the cryostat is cold [ps]: the node makes no attempts before.
     gate_noise
         Probability q that a two-qubit gate leaves the fully mixed state.
     readout_error
@@ -254,6 +281,8 @@ class Platform(Options):
     bell_outcomes: Literal[2, 4] = 4
     bell_efficiency: Annotated[Fraction, Field(gt=0)] = 1.0
     readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
+    qubits: SharedQubits | None = None
+    cooled_at: Duration = 0
     cost: Cost | None = None
     origins: tuple[Origin, ...] = ()
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from qstack.services.strategies import Row
 
+Triple = tuple[float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -19,17 +21,39 @@ class Arm:
 class Outcome:
     """One announced Bell state of a heralding station: its share of the successes and the state it announces.
 
-    The correlators (x, y, z) = (<XX>, -<YY>, <ZZ>) are written in the frame of the announced Bell index.
+    Parameters
+    ----------
+    share
+        Of the successes.
+    bell
+        Announced Bell index.
+    correlators
+        (x, y, z) = (<XX>, -<YY>, <ZZ>) in the frame of the announced Bell index.
+    state
+        The whole state where the correlators are only its twirl: T[i][j] = <s_i x s_j> with s = (I, X, Y, Z), i at the
+        first end, in no frame.  Without it the state is Bell-diagonal.
     """
 
     share: float
     bell: int
-    correlators: tuple[float, float, float]
+    correlators: Triple
+    state: tuple[tuple[float, ...], ...] | None = None
 
     @property
     def fidelity(self) -> float:
         """Overlap with the announced Bell state."""
         return (1 + sum(self.correlators)) / 4
+
+    def spoiled(self, first: Triple, second: Triple) -> Outcome:
+        """Return what is left after channels that multiply <X>, <Y> and <Z> of either half by these factors."""
+        a, b = (1.0, *first), (1.0, *second)
+        x, y, z = (value * p * q for value, p, q in zip(self.correlators, first, second, strict=True))
+        state = self.state
+        if state is not None:
+            state = tuple(
+                tuple(t * p * q for t, q in zip(row, b, strict=True)) for row, p in zip(state, a, strict=True)
+            )
+        return Outcome(self.share, self.bell, (x, y, z), state)
 
 
 @dataclass(frozen=True, slots=True)

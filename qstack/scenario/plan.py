@@ -12,20 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from qstack.core.errors import PhysicsError
-from qstack.plugin.contracts import Fibre, LinkSheet, Platform, Selection
-from qstack.plugin.distilling import distillation_of, distilled_rows
+from qstack.plugin.contracts import Fibre, LinkSheet, Platform
+from qstack.plugin.distilling import distillation_of
 from qstack.plugin.sites import NetworkView
-from qstack.quantum.swapping import swap_factors
+from qstack.plugin.units import time_text
 from qstack.scenario.faults import TO_MIDPOINT
 from qstack.scenario.problems import Loc, Problem, quoted
 from qstack.scenario.schema import Flow, Hardware, Scenario
 from qstack.scenario.topology import Graph, build, some, unknown_node
+from qstack.scenario.view import PAIRS_DISTILLED, places, view_of
 from qstack.scenario.windows import dark, rest, times
-from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storage
+from qstack.services.strategies import NoRoute, Route, Router
 
 Ends = tuple[int, int]
-PAIRS_DISTILLED = 2
-"""Memories that a link needs at each end to distil: one per pair."""
 CERTAIN_BELL = "certain-bell"
 """What applications need that measure data in the Bell basis."""
 HOPELESS = 0.1
@@ -81,7 +80,10 @@ def plan(scenario: Scenario) -> tuple[Plan | None, list[Problem]]:
     problems += found
     if problems:
         return None, problems
-    view = _view(scenario, graph, platforms, links)
+    problems = places(graph, platforms, links)
+    if problems:
+        return None, problems
+    view = view_of(scenario, graph, platforms, links)
     flows, problems = _flows(scenario, number, view, links, platforms)
     return Plan(scenario, graph.nodes, platforms, links, flows, view), problems
 
@@ -203,47 +205,6 @@ def _place(scenario: Scenario, ends: tuple[str, str], graph: Graph) -> Loc:
     return ("network", "links", next(i for i, link in enumerate(links) if (link.a, link.b) == ends), "medium")
 
 
-def _view(
-    scenario: Scenario, graph: Graph, platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]
-) -> NetworkView:
-    kinds: dict[int, Storage] = {}
-    for platform in platforms:
-        kinds.setdefault(id(platform), platform.memory.survival())
-    storage = tuple(kinds[id(platform)] for platform in platforms)
-    policy = getattr(scenario.stack.network.options, "cutoff", None)
-    distillation = distillation_of(scenario.stack.link.options)
-    edges = tuple(
-        Edge(*link.ends, rows, link.sheet.lanes, link.sheet.delay)
-        for link in links
-        if (rows := _rows(link, distillation, platforms, scenario.run.until))
-    )
-    return NetworkView(
-        names=graph.nodes,
-        edges=edges,
-        swap_factors=tuple(sum(swap_factors(p.gate_noise, p.readout_error)) / 3 for p in platforms),
-        storage=storage,
-        cutoff=policy.make()(storage) if policy is not None else 0,
-        swap_success=() if all(p.swap_success == 1 for p in platforms) else tuple(p.swap_success for p in platforms),
-    )
-
-
-def _rows(
-    link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...], until: int
-) -> tuple[Row, ...]:
-    """Return what a link delivers at each setting, as the node that is asked for a path knows it.
-
-    Of a link that comes and goes that is its mean over the run: a way that is always there may be the faster one.
-    """
-    rows = link.sheet.rows_between(0, until)
-    if distillation is None:
-        return rows
-    if link.sheet.lanes < PAIRS_DISTILLED:
-        return ()
-    here = platforms[link.ends[0]]
-    scheme = distillation.make(gate_noise=here.gate_noise, readout_error=here.readout_error)
-    return distilled_rows(rows, scheme)
-
-
 def _flows(
     scenario: Scenario,
     number: dict[str, int],
@@ -263,14 +224,15 @@ def _flows(
         why = route.why if isinstance(route, NoRoute) else ""
         if isinstance(route, Route):
             steps = [by_ends[frozenset(step)] for step in itertools.pairwise(route.path)]
-            seconds = _seconds(scenario, flow, steps)
+            start, warm = max((flow.start, -1), *((platforms[node].cooled_at, node) for node in route.path))
+            seconds = _seconds(scenario, start, steps)
             if unlit := dark(((link.name, link.sheet) for link in steps), flow.start, scenario.run.until):
                 why = unlit
             elif route.rate * seconds < HOPELESS:
-                seconds = (scenario.run.until - flow.start) * 1e-12
+                seconds = max(0, scenario.run.until - start) * 1e-12
                 why = (
                     f"about {route.rate:.1e} pairs/s can be expected over {view.walk(route.path)}, "
-                    f"fewer than {HOPELESS} in the {seconds:g} s of the run."
+                    f"fewer than {HOPELESS} in the {seconds:g} s of the run{_until_cold(view, platforms, warm)}."
                 )
         if why and route is not None:
             key = "min_fidelity" if isinstance(route, NoRoute) and route.path else "to"
@@ -280,11 +242,19 @@ def _flows(
     return tuple(flows), problems
 
 
-def _seconds(scenario: Scenario, flow: Flow, steps: Iterable[PlannedLink]) -> float:
+def _until_cold(view: NetworkView, platforms: tuple[Platform, ...], node: int) -> str:
+    return (
+        f" that are left when {view.names[node]} is cold at {time_text(platforms[node].cooled_at)}" if node >= 0 else ""
+    )
+
+
+def _seconds(scenario: Scenario, start: int, steps: Iterable[PlannedLink]) -> float:
     """Return for how many seconds of the mean rate of the run a flow is served: links may have come and gone before."""
     until = scenario.run.until
-    shares = [rest(link.sheet, flow.start, until) * until for link in steps if link.sheet.phases]
-    return min([until - flow.start, *shares]) * 1e-12 if shares else (until - flow.start) * 1e-12
+    if start >= until:
+        return 0.0
+    shares = [rest(link.sheet, start, until) * until for link in steps if link.sheet.phases]
+    return min([until - start, *shares]) * 1e-12 if shares else (until - start) * 1e-12
 
 
 def _worst(

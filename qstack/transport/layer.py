@@ -208,10 +208,10 @@ class TransportLayer(Opening):
 
     def _unheard(self, msg: SessionClose | SessionReset, ctx: Context) -> Outputs:
         """Hear that a stream was refused of which this end would have heard when its circuit stood."""
-        known = msg.session in self.ended or msg.session in self.past
-        if known or not msg.reason or isinstance(msg, SessionClose) or ctx.sender == ctx.node:
+        told = (msg.session, ctx.sender)
+        if told in self.past or not msg.reason or isinstance(msg, SessionClose) or ctx.sender == ctx.node:
             return ()
-        self.past.append(msg.session)
+        self.past.append(told)
         return (Refused(msg.session, ctx.sender, msg.reason),)
 
     def _refused(self, session: Session) -> Iterator[Noun]:
@@ -219,11 +219,11 @@ class TransportLayer(Opening):
         yield Cancel(AnswerDue(session.number))
         yield from session.hang_up() if session.state == CONNECTING else ()
         del self.sessions[session.number], self.tables[session.number]
-        self.past.append(session.number)
+        self.past.append((session.number, session.peer))
         if session.initiator:
             yield session.closed()
         else:
-            self.given_up.append(session.number)
+            self.given_up.append((session.number, session.peer))
             yield Refused(session.number, session.peer, session.reason or Reason.TORN_DOWN)
 
     @on(Disconnected)
@@ -248,7 +248,7 @@ class TransportLayer(Opening):
             del self.sessions[session.number], self.tables[session.number]
             if not (session.initiator or isinstance(session, PlainStream)):
                 self.ended.append(session.number)
-            self.past.append(session.number)
+            self.past.append((session.number, session.peer))
             yield session.closed()
 
     # -- asked from outside -----------------------------------------------------------------------------------------------

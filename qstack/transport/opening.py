@@ -42,7 +42,7 @@ KINDS = {KEEP: l3_network.KEEP, MEASURE: l3_network.MEASURE, PREPARE: l3_network
 """What the network calls the kinds of a stream."""
 REMEMBERED = 1024
 """Sessions that have stood and ended, kept so that a repeated OPEN does not raise the dead; sessions that this end was asked
-for and that never stood, kept so that a circuit that comes too late is given back; and those whose end was told."""
+for and that never stood, kept so that a circuit that comes too late is given back; and sessions, with their peers, whose end was told."""
 
 
 def refusal(terms: Terms) -> str | None:
@@ -82,8 +82,8 @@ class Opening(Layer):
         self.sessions: dict[int, Session] = {}
         self.tables: dict[int, dict[type[Noun], Handler]] = {}
         self.ended: deque[int] = deque(maxlen=REMEMBERED)
-        self.given_up: deque[int] = deque(maxlen=REMEMBERED)
-        self.past: deque[int] = deque(maxlen=REMEMBERED)
+        self.given_up: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
+        self.past: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
 
     # -- beginning ----------------------------------------------------------------------------------------------------
 
@@ -137,7 +137,8 @@ class Opening(Layer):
         if msg.session in self.ended:
             return ()
         if session is None and supported(terms):
-            _forget(msg.session, self.given_up, self.past)
+            for memory in (self.given_up, self.past):
+                _forget(memory, (msg.session, ctx.sender))
             kind = Stream if terms.mode == STREAM else Receiver
             session = self._add(kind, msg.session, ctx.sender, terms, initiator=False)
         elif session is None or session.initiator or (session.peer, session.terms) != (ctx.sender, terms):
@@ -180,12 +181,13 @@ class Opening(Layer):
     def connected(self, ind: Connected, ctx: Context) -> Outputs:
         """Tell the application at either end."""
         session = self.sessions.get(ind.session)
-        if session is None and (ind.session in self.ended or (ind.session in self.given_up and not ind.initiator)):
+        asked_in_vain = not ind.initiator and (ind.session, ind.peer) in self.given_up
+        if session is None and (ind.session in self.ended or asked_in_vain):
             return (Disconnect(ind.session),)  # closed by this end before it stood
         if session is None and not ind.initiator:
             terms = Terms(0.0, 0, STREAM, REACTIVE, 0, ordered=True, kind=KEEP, basis=0)
             session = self._add(PlainStream, ind.session, ind.peer, terms, initiator=False)
-        _forget(ind.session, self.past)
+        _forget(self.past, (ind.session, ind.peer))
         opened = Opened(ind.session, ind.peer, ind.initiator)
         if isinstance(session, PlainStream):
             session.stood = True
@@ -205,7 +207,6 @@ class Opening(Layer):
         return session
 
 
-def _forget(number: int, *memories: deque[int]) -> None:
-    for memory in memories:
-        if number in memory:
-            memory.remove(number)
+def _forget(memory: deque[tuple[int, int]], known: tuple[int, int]) -> None:
+    if known in memory:
+        memory.remove(known)

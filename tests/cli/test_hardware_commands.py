@@ -325,6 +325,43 @@ def test_predictions_are_lines_of_json(qstack, tmp_path):
     assert "p_attempt = 0.0001" in qstack("validate", "--experiments", tmp_path / "x.json").out
 
 
+SHARED = """\
+name: one-electron
+memories: 1
+qubits: {communication: 1, storage: 3, move_time: 1.3 ms, move_noise: 0.13}
+memory: {kind: relaxing, coherence_time: 1 s, dephasing_attempts: 1800}
+interface: {kind: textbook, probability: 0.1, fidelity: 0.99, attempt_period: 1 ms}
+cooled_at: 2 s
+"""
+
+
+def test_show_says_what_attempts_do_what_links_share_and_when_it_is_cold(qstack, tmp_path):
+    path = tmp_path / "shared.yaml"
+    path.write_text(SHARED)
+    out = qstack("hardware", "show", path).out
+    assert "coherence falls to 1/e over 1800 of them" in out
+    assert "share 1 communication and 3 storage qubits; a move takes 1.3 ms and mixes with probability 0.13." in out
+    assert "Warm until 2 s: no attempts before." in out
+    data = json.loads(qstack("hardware", "show", path, "--json").out)["platform"]
+    assert data["memory"]["dephasing_attempts"] == 1800
+    assert data["qubits"] == {"communication": 1, "storage": 3, "move_time": "1.3 ms", "move_noise": 0.13}
+    assert json.loads(qstack("hardware", "show", "textbook", "--json").out)["platform"]["qubits"] is None
+
+
+def test_a_run_says_which_nodes_are_warm_at_first(qstack, tmp_path):
+    sheet = "".join(f"        {line}\n" for line in SHARED.splitlines())
+    scenario = tmp_path / "warm.yaml"
+    scenario.write_text(
+        "name: warm\nnetwork:\n  chain: {segments: 1, length: 10 km}\n  hardware:\n"
+        "    all: textbook\n    at:\n    - node: n1\n      use:\n" + sheet + "flows: [{name: f, from: n0, to: n1,"
+        " min_fidelity: 0.5, number: 3}]\nrun: {until: 10 s}\n"
+    )
+    said = qstack("run", scenario)
+    assert said.code == 0, said.err
+    assert "n1 is warm until 2 s: it makes no attempts before." in said.out
+    assert "n0 is warm" not in said.out
+
+
 def test_a_pass_from_step_to_step(qstack, tmp_path):
     """Rates rise to the highest point and fall; their sum is what the table says can be expected."""
     example = str(ROOT / "examples" / "satellite-pass.yaml")

@@ -198,7 +198,11 @@ def test_a_failure_shows_words_dialogue_and_place(run, tmp_path):
             "'lnk' is not a profile; allowed: ",
         ),
         (("--all", "--profile", "lnk"), 2, "'lnk' is not a profile"),
-        (("--all", "reference"), 2, "whom? Write the name of a subject, --all, or --exec COMMAND."),
+        (
+            ("--all", "reference"),
+            2,
+            "whom? Write the name of a subject, --all, --exec COMMAND, or --connect HOST:PORT.",
+        ),
         (("eager", "-k", ABSENT), 2, f"'{ABSENT}' is not a requirement"),
     ],
 )

@@ -83,6 +83,10 @@ def test_a_refusal_is_told_with_its_reason(t):
 def test_the_end_that_was_to_be_asked_hears_of_a_refusal(t):
     t.from_(4) >> SessionReset(7, Reason.NO_ROUTE)
     t.exactly(Refused(7, 4, Reason.NO_ROUTE))
+    t >> SessionReset(7, Reason.NO_ROUTE)
+    t.silent()
+    t.from_(3) >> SessionReset(7, Reason.NORES)  # of somebody else
+    t.exactly(Refused(7, 3, Reason.NORES))
     t >> SessionReset(8, Reason.NONE)
     t.silent()
     t.from_(1) >> SessionReset(9, Reason.NO_ROUTE)  # of this node itself

@@ -16,7 +16,7 @@ from qstack.keys.eve.resend import InterceptResend
 from qstack.keys.models import Receiver, Setup, Source
 from qstack.keys.secret import Secret
 from qstack.keys.session import run_block
-from qstack.keys.store.simulated import Bbm92Source
+from qstack.keys.store.measured import Bbm92Source
 from qstack.keys.store.source import KeyBlock
 from qstack.study.keys import StackFlow
 from qstack.study.keys_cases import cases, summary
@@ -85,7 +85,7 @@ def test_dead_time_makes_a_block_longer_by_what_its_clicks_cost():
 def test_what_is_intercepted_spoils_a_block_as_sampled_pulses_say():
     link = setup(2.5)
     number, share = 3_000_000, 0.2
-    planned = bb84_yield(ENDS, link, 10**6, share)
+    planned = bb84_yield(ENDS, link, 10**6, InterceptResend(share=share))
     _, _, tests, wrong = pulses.sample(link, number, 3, 0, InterceptResend(share=share)).experiment.sifted()
     assert abs(wrong - planned.error * tests) < 4 * sqrt(tests * planned.error)
     assert planned.rate == 0
