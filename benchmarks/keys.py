@@ -28,7 +28,6 @@ from qstack.keys.secret import Secret
 from qstack.keys.session import Link
 from qstack.keys.terms import Proof, Terms, announce, leak_limit
 
-
 MOST_SAID = 1.15
 """Bits that LDPC may say at 3 % errors, in units of n h(q)."""
 
