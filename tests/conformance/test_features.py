@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from qstack import api
-from qstack.cli import invoke
 from qstack.conformance import features, profiles
 from qstack.conformance.chance import moved, seeded
 from qstack.conformance.channel import ChannelSuite
@@ -56,21 +55,6 @@ class Crash:
 def verdicts(make, claims):
     suite, found = features.believed(Toy, claims, {"deadlines", "recoveries"}, SPECIFICATION)
     return {v.id: (v.verdict, v.detail) for v in found + judge(suite, make, SPECIFICATION)}
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        try:
-            code = invoke(arguments)
-        except SystemExit as error:
-            code = error.code
-        said = capsys.readouterr()
-        return code, said.out + said.err
-
-    return call
 
 
 # -- claims -----------------------------------------------------------------------------------------------------------

@@ -71,11 +71,14 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["free-space", "installed-fibre", "midpoint", "satellite", "sender-receiver"])
+OFFERED = PROFILES["link-medium"].subjects(api.manager())
+
+
+@pytest.mark.parametrize("name", OFFERED)
 def test_the_reference_passes(name):
-    make = PROFILES["link-medium"].subjects(api.manager())[name]
-    verdicts = judge(LinkMediumSuite, make, SPECIFICATION)
-    assert {verdict.verdict for verdict in verdicts} == {"pass"}, [v.detail for v in failed(verdicts, strict=True)]
+    words = {v.id: v.verdict for v in judge(LinkMediumSuite, OFFERED[name], SPECIFICATION)}
+    assert words.pop("QS-L1-348") == ("unsupported" if name.startswith("satellite") else "pass")
+    assert set(words.values()) == {"pass"}
 
 
 @pytest.mark.requirement("QS-CF-008")

@@ -12,7 +12,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from qstack import api
-from qstack.cli import invoke
 from qstack.conformance import exam, page, reports
 from qstack.conformance.judge import Verdict
 from qstack.conformance.reconciliation import ReconciliationSuite
@@ -33,21 +32,6 @@ def judged(*words):
     return [
         reports.Judged("mine", "router", tuple(verdict(n, w, "a < b & \x01" if w == "fail" else "") for n, w in found))
     ]
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        try:
-            code = invoke(arguments)
-        except SystemExit as error:
-            code = error.code
-        said = capsys.readouterr()
-        return code, said.out + said.err
-
-    return call
 
 
 @pytest.mark.requirement("QS-CF-271")

@@ -1,6 +1,6 @@
 """One mutant for each MUST that is tested outside the suites: under it the requirement's own test has to fail.
 
-Usage: ``python tests/mutation/rules.py [QS-L1-016 ...] [--write FILE]``
+Usage: ``python tests/mutation/rules.py [QS-L1-016 ...] [--write tests/mutation/RULES.txt]``
 
 ``rules.toml`` says what is changed: a file, a text that stands in it once, and another one.  The file is loaded changed, in
 a child process and in all of its children, and of the tests only those that cite the requirement are run.  A mutant is
@@ -51,6 +51,11 @@ class Change:
         if text.count(self.old) != 1:
             raise ValueError(f"{self.file}: {self.old!r} stands there {text.count(self.old)} times, not once")
         return text.replace(self.old, self.new)
+
+    @property
+    def digest(self) -> str:
+        """Of which mutant a line of the result tells."""
+        return hashlib.sha256(f"{self.file}\0{self.old}\0{self.new}".encode()).hexdigest()[:8]
 
 
 def table() -> tuple[dict[str, Change], tuple[str, ...]]:
@@ -144,32 +149,39 @@ def run(
         yield number, child(number, changes[number], files)
 
 
-def digest(text: str) -> str:
-    """Return by which table a result was made."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def lines_of(file: Path, changes: dict[str, Change]) -> dict[str, str]:
+    """Return the lines of an earlier result that tell of mutants as they are now, by requirement."""
+    told = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    known = {line.split()[0]: line for line in told if line.startswith("QS-")}
+    return {n: line for n, line in known.items() if n in changes and line.split()[3] == changes[n].digest}
+
+
+def ending(lines: Iterable[str], without: int) -> str:
+    """Return the last line of a result."""
+    words = [line.split()[1] for line in lines]
+    return f"{words.count(CAUGHT)} of {len(words)} caught, {without} requirements without a mutant"
 
 
 def main() -> None:
     """Do it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("numbers", nargs="*")
-    parser.add_argument("--write", type=Path, help="write the result here, with the date")
+    parser.add_argument("--write", type=Path, help="write the result here; other lines that still hold stay")
     given = parser.parse_args()
     changes, without = table()
     tests = bound()
-    lines = []
+    lines = {}
     began = time.monotonic()
     for number, word in run(given.numbers or sorted(changes), changes, tests):
-        lines.append(f"{number}  {word:<9}  {changes[number].file}")
-        sys.stdout.write(lines[-1] + "\n")
+        one = changes[number]
+        lines[number] = f"{number}  {word:<10}  {dt.datetime.now(dt.UTC):%Y-%m-%d}  {one.digest}  {one.file}"
+        sys.stdout.write(lines[number] + "\n")
         sys.stdout.flush()
-    caught = sum(f"  {CAUGHT} " in line for line in lines)
-    end = f"{caught} of {len(lines)} caught, {len(without)} requirements without a mutant"
-    sys.stdout.write(f"{end}, {time.monotonic() - began:.0f} s\n")
+    sys.stdout.write(f"{ending(lines.values(), len(without))}, {time.monotonic() - began:.0f} s\n")
     if given.write:
-        head = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}  table {digest(TABLE.read_text(encoding='utf-8'))}"
-        given.write.write_text("\n".join([head, *lines, end, ""]), encoding="utf-8")
-    raise SystemExit(caught != len(lines))
+        told = dict(sorted((lines_of(given.write, changes) | lines).items())).values()
+        given.write.write_text("\n".join([*told, ending(told, len(without)), ""]), encoding="utf-8")
+    raise SystemExit(any(line.split()[1] != CAUGHT for line in lines.values()))
 
 
 if __name__ == "__main__":
