@@ -294,6 +294,7 @@ class NodeDevice:
             link, side = self.ports[req.peer]
             link.trigger(side, link.lanes[req.lane], req.aid, (req.row, req.keep, req.bases), self.device.cooled_at)
         self.wanted.clear()
+
     def ask_room(self, req: AskRoom, ctx: Context) -> Outputs:
         """Count the free memories of a link."""
         try:
