@@ -20,7 +20,7 @@ def measure(benchmark: Benchmark) -> dict[str, object]:
         "parameters": benchmark.parameters,
         "figure": figure,
         "unit": benchmark.unit,
-        "ratio": figure / calls_per_second(),
+        "ratio": figure / 100 if benchmark.relative else figure / calls_per_second(),
         "gate": benchmark.gate,
         "aim": benchmark.aim,
     }

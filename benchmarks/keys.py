@@ -29,6 +29,10 @@ from qstack.keys.session import Link
 from qstack.keys.terms import Proof, Terms, announce, leak_limit
 
 
+MOST_SAID = 1.15
+"""Bits that LDPC may say at 3 % errors, in units of n h(q)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One measured number.
@@ -137,9 +141,11 @@ def cascade(rate: float = 0.03, variant: str = "patient", size: int = 6_400_000)
     return Figure("cascade", parameters, speed, "bit/s", 2e7 if rate == 0.03 else None)
 
 
-def ldpc(rate: float = 0.03, efficiency: float = 1.14, size: int = 520_000) -> Figure:
-    """Reconcile one way by syndromes."""
+def ldpc(rate: float = 0.03, efficiency: float = 1.12, size: int = 520_000) -> Figure:
+    """Reconcile one way by syndromes; raises `RuntimeError` when speed is bought with too many bits."""
     speed, reached = _reconcile(Ldpc(efficiency), size, rate)
+    if rate == 0.03 and reached > MOST_SAID:
+        raise RuntimeError(f"LDPC said {reached:.3f} n h(q), more than {MOST_SAID}")
     parameters = {"error": rate, "bits": size, "efficiency": round(reached, 4)}
     return Figure("ldpc", parameters, speed, "bit/s", 2e6)
 

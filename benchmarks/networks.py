@@ -42,22 +42,25 @@ def hardware(memories: int) -> dict[str, Any]:
     }
 
 
+def p1_data(segments: int, *, app: Any = "pairs", distilled: bool = False, seed: int = 1) -> dict[str, Any]:
+    """Return the scenario of a chain with one endless flow from end to end."""
+    link = {"link": {"distillation": "dejmps"}} if distilled else {}
+    return {
+        "name": f"P1, {segments} segments",
+        "network": {
+            "chain": {"segments": segments, "length": "20 km"},
+            "hardware": {"all": hardware(10)},
+        },
+        "stack": {**link, "network": {"cutoff": "0.1 s"}},
+        "flows": [{"name": "pairs", "app": app, "from": "n0", "to": f"n{segments}", "min_fidelity": 0.25}],
+        "run": {"until": "1000 s", "seed": seed},
+    }
+
+
 def chain(segments: int, *, distilled: bool = False, window: int = 0, seed: int = 1) -> Experiment:
     """Return a chain with one endless flow from end to end; with a window its pairs are corrected too (class T)."""
     app = {"use": "pairs", "consumption": "T", "window": window} if window else "pairs"
-    link = {"link": {"distillation": "dejmps"}} if distilled else {}
-    return qstack.load(
-        {
-            "name": f"P1, {segments} segments",
-            "network": {
-                "chain": {"segments": segments, "length": "20 km"},
-                "hardware": {"all": hardware(10)},
-            },
-            "stack": {**link, "network": {"cutoff": "0.1 s"}},
-            "flows": [{"name": "pairs", "app": app, "from": "n0", "to": f"n{segments}", "min_fidelity": 0.25}],
-            "run": {"until": "1000 s", "seed": seed},
-        }
-    )
+    return qstack.load(p1_data(segments, app=app, distilled=distilled, seed=seed))
 
 
 def mesh(nodes: int, flows: int, *, seed: int = 1, memories: int = 4) -> Experiment:

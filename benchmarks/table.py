@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import codec, events, keys, keyserver, networks, startup
+from benchmarks import codec, events, keys, keyserver, networks, sessions, startup
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Benchmark:
         What is asked, and what is hoped for; None where nothing is.
     slow
         Only run with ``--all`` or by name.
+    relative
+        Whether the figure is a share of another one of the same run, and so needs no yardstick [%].
     """
 
     name: str
@@ -34,10 +36,14 @@ class Benchmark:
     gate: float | None = None
     aim: float | None = None
     slow: bool = False
+    relative: bool = False
 
 
 PAIRS = "delivered pairs/CPU-s"
 BITS = "bit/CPU-s"
+SHARE = "% of pairs without it"
+CORRECTED = {"use": "pairs", "consumption": "T", "window": 64}
+"""Pairs through all that a session of pairs can ask for: agreed on, corrected, with room given back."""
 
 
 def figure(function: Callable[..., keys.Figure]) -> Callable[..., float]:
@@ -48,6 +54,7 @@ def figure(function: Callable[..., keys.Figure]) -> Callable[..., float]:
 TABLE: tuple[Benchmark, ...] = (
     Benchmark("link_20km", networks.p1, PAIRS, {"segments": 1}, 50_000, 100_000),
     Benchmark("session_20km", networks.p1, PAIRS, {"segments": 1, "window": 64}),
+    Benchmark("session_share", sessions.share, SHARE, {"segments": 1, "app": CORRECTED}, 100 / 1.3, relative=True),
     Benchmark("chain_2", networks.p1, PAIRS, {"segments": 2}, 25_000, 50_000),
     Benchmark("chain_4", networks.p1, PAIRS, {"segments": 4}, 10_000, 20_000),
     Benchmark("chain_8", networks.p1, PAIRS, {"segments": 8}, 4_000, 10_000),

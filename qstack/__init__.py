@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Platform,
     )
     from qstack.plugin.hooks import API_VERSION, hookimpl
+    from qstack.plugin.optics import ChannelPart, DetectorPart, Gates, Passage, Pulses, SourcePart
 
 _HOMES = {
     "qstack.api": ("load", "manager"),
@@ -37,22 +38,29 @@ _HOMES = {
         "Platform",
     ),
     "qstack.plugin.hooks": ("API_VERSION", "hookimpl"),
+    "qstack.plugin.optics": ("ChannelPart", "DetectorPart", "Gates", "Passage", "Pulses", "SourcePart"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "API_VERSION",
+    "ChannelPart",
     "ConfigError",
     "Decay",
+    "DetectorPart",
+    "Gates",
     "HardwareModel",
     "InterfaceModel",
     "MemoryModel",
     "Offer",
     "Options",
+    "Passage",
     "PhysicsError",
     "Platform",
     "PluginError",
+    "Pulses",
     "QstackError",
+    "SourcePart",
     "hookimpl",
     "load",
     "manager",

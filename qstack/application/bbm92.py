@@ -1,31 +1,36 @@
 """BBM92: two ends make a key from pairs that nobody prepared (Bennett, Brassard, Mermin, Phys. Rev. Lett. 68, 557).
 
-    pair    --Delivery/Consumed, Measure--> MEASURING --Measured--> MEASURED
+    pair    --measured, see `qstack.application.measuring`--> MEASURED
     block   responder   FILLING --full or Closed/Have--> ANNOUNCED --Bases/Bases--> SIFTED --Reveal/Sifted, Kept, Reveal-->
             initiator   --Have/Bases--> ASKED --Bases/Reveal--> TESTED --Reveal/Sifted, Kept-->
     flow    OPEN --Closed/Set--> LAST --last block done/Finished--> done
                                       --GiveUp/Finished(LOST_PEER)--> done
 
-Each end draws its basis alone, from its device's entropy, and measures a pair as soon as it is delivered.  Bases are
-told only after both results exist.  Of the pairs with equal bases every one in X and a random sample in Z is revealed:
-errors are counted by both ends from each other's messages.  The other Z bits are the sifted key.
+Each end draws its basis alone, from its device's entropy, and measures what it is given at once.  Bases are told only
+after both results exist.  Of the pairs with equal bases every one in X and a random sample in Z is revealed: errors are
+counted by both ends from each other's messages.  The other Z bits are the sifted key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from qstack.application.entropy import Entropy
-from qstack.application.layer import PATIENCE, Application, GiveUp
+from qstack.application.layer import PATIENCE, GiveUp
+from qstack.application.measuring import Measuring
 from qstack.application.pairs import Wish
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Send, Set
-from qstack.services.bell import Basis, flip
-from qstack.services.device import Bits, Measure, Measured
-from qstack.services.l4_transport import Closed, Delivery, Open, Opened
-from qstack.services.l5_application import Consumed, Finished, Kept, Sifted, Start
+from qstack.services.bell import Basis
+from qstack.services.l4_transport import (
+    REACTIVE,
+    STREAM,
+    TOLERANT,
+    Closed,
+    Open,
+    Opened,
+)
+from qstack.services.l5_application import Finished, Kept, Sifted, Start
 from qstack.services.reasons import Reason
 from qstack.wire.application import Bases, Have, Reveal
 
@@ -36,15 +41,7 @@ SCALE = 8
 """Bits of entropy that decide whether a bit is revealed."""
 
 
-@dataclass(slots=True)
-class Result:
-    """What one end got from one pair; the bit is that of a pair in Phi+ at both ends."""
-
-    basis: int
-    bit: int
-
-
-class Bbm92(Application):
+class Bbm92(Measuring):
     """One end of a flow that makes a key.
 
     Parameters
@@ -57,6 +54,8 @@ class Bbm92(Application):
         Whether this end asks.
     sample
         Share of the sifted Z bits that is revealed, in steps of 1/256; the initiator's counts.
+    early
+        Whether to ask for halves before it is known what they are.
 
     Attributes
     ----------
@@ -68,18 +67,13 @@ class Bbm92(Application):
 
     name = "bbm92"
 
-    def __init__(self, flow: int, wish: Wish, *, initiator: bool, sample: float = 0.5) -> None:
-        super().__init__(flow)
+    def __init__(self, flow: int, wish: Wish, *, initiator: bool, sample: float = 0.5, early: bool = False) -> None:
+        super().__init__(flow, wish.peer, initiator=initiator)
         if not 0 <= sample <= 1:
             raise LocalProtocolError(f"sample {sample}: a share is 0 to 1")
         self.wish = wish
-        self.peer = wish.peer
-        self.initiator = initiator
         self.threshold = round(sample * (1 << SCALE))
-        self.entropy = Entropy(flow)
-        self.measuring: dict[int, tuple[int, int]] = {}
-        self.results: dict[int, Result] = {}
-        self.fresh: list[int] = []
+        self.consumption = TOLERANT if early else REACTIVE
         self.theirs: list[int] = []
         self.blocks: dict[int, dict[int, int]] = {}
         self.last_block = -1
@@ -96,12 +90,17 @@ class Bbm92(Application):
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
         """Open the session."""
-        return (Open(self.flow, self.wish.peer, self.wish.min_fidelity, self.wish.number),)
+        wish = self.wish
+        return (Open(self.flow, wish.peer, wish.min_fidelity, wish.number, STREAM, self.consumption),)
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Have random bits at hand when the first pair comes."""
         self.stands = True
+        self.gone = False
+        self.closed = self.postponed = None
+        for left in (self.results, self.fresh, self.theirs, self.blocks):
+            left.clear()  # of a session that has failed; pairs are numbered anew
         return self.entropy.ready()
 
     @on(Closed)
@@ -126,52 +125,21 @@ class Bbm92(Application):
             yield Cancel(GiveUp(self.flow))
             yield Finished(self.flow, self.closed.reason)
 
-    # -- measuring ----------------------------------------------------------------------------------------------------
+    # -- sifting ------------------------------------------------------------------------------------------------------
 
-    @on(Bits)
-    def bits(self, ind: Bits, ctx: Context) -> Outputs:
-        """Take random bits from the device."""
-        return self.entropy.fill(ind)
-
-    @on(Delivery)
-    def delivery(self, ind: Delivery, ctx: Context) -> Outputs:
-        """Measure the pair in a basis of my own choice."""
-
-        def measure(bit: int) -> Iterator[Noun]:
-            self.measuring[ind.qubit] = (ind.pair, ind.bell)
-            yield Consumed(self.flow, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked)
-            yield Measure(ind.qubit, Basis.X if bit else Basis.Z, self.flow)
-
-        return self.entropy.take(1, measure)
-
-    @on(Measured)
-    def measured(self, ind: Measured, ctx: Context) -> Outputs:
-        """Keep the bit; one end turns its bits so that perfect pairs give equal ones."""
-        known = self.measuring.pop(ind.qubit, None)
-        if known is None:
-            raise LocalProtocolError(f"qubit {ind.qubit} was not to be measured for flow {self.flow}")
-        pair, bell = known
-        turned = 0 if self.initiator else flip(bell, ind.basis)
-        self.results[pair] = Result(ind.basis, ind.outcome ^ turned)
+    def onward(self) -> Outputs:
+        """Tell what is due."""
         if self.initiator:
-            return self._tell(self.postponed) if self.postponed and not self._busy else ()
-        self.fresh.append(pair)
-        return self._flush() if len(self.fresh) >= BLOCK or (self.closed and not self._busy) else ()
-
-    @property
-    def _busy(self) -> bool:
-        """Whether results of delivered pairs are still to come."""
-        return bool(self.measuring or self.entropy.waiting)
+            return self._tell(self.postponed) if self.postponed and not self.busy else ()
+        return self._flush() if len(self.fresh) >= BLOCK or (self.closed and not self.busy) else ()
 
     def _flush(self) -> Iterator[Noun]:
         """Tell the initiator which results exist."""
-        last = self.closed is not None and not self._busy
+        last = self.closed is not None and not self.busy
         yield Send(self.peer, Have(self.flow, self.next_block, last, tuple(self.fresh)))
         self.last_block = self.next_block if last else -1
         self.next_block += 1
         self.fresh.clear()
-
-    # -- sifting ------------------------------------------------------------------------------------------------------
 
     @on(Have)
     def have(self, msg: Have, ctx: Context) -> Outputs:
@@ -179,7 +147,7 @@ class Bbm92(Application):
         self._expect(ctx, initiator=True)
         if self.gone:
             return ()
-        if msg.last and self._busy:
+        if msg.last and self.busy:
             self.postponed = msg
             return ()
         return self._tell(msg)

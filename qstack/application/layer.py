@@ -14,8 +14,19 @@ from qstack.core.clock import SECOND
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.layer import Context, Handler, Layer, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Set, Timer, timer
-from qstack.services.l4_transport import Closed, Opened, Reset
-from qstack.services.l5_application import Finished
+from qstack.services.device import Free
+from qstack.services.l4_transport import (
+    Closed,
+    EarlyDelivery,
+    Expired,
+    FidelityReported,
+    Opened,
+    Outcome,
+    PeerReported,
+    Refused,
+    Reset,
+)
+from qstack.services.l5_application import Assessed, Finished
 from qstack.services.reasons import Reason
 
 PATIENCE = 10 * SECOND
@@ -36,10 +47,18 @@ class Application(Layer):
     ----------
     flow
         Number of the flow this serves; also the number of its session.
+    peer
+        The other end; -1 if it may be any.
     """
 
-    def __init__(self, flow: int) -> None:
+    def __init__(self, flow: int, peer: int = -1) -> None:
         self.flow = flow
+        self.peer = peer
+
+    @on(Refused)
+    def refused(self, ind: Refused, ctx: Context) -> Outputs:
+        """Finish, at the end that was asked, because the session does not come to stand."""
+        return (Finished(self.flow, ind.reason),) if self.peer in {-1, ind.peer} else ()
 
 
 class Pairwise(Application):
@@ -51,9 +70,13 @@ class Pairwise(Application):
         Why the session has ended; None while it has not.
     """
 
-    def __init__(self, flow: int) -> None:
-        super().__init__(flow)
+    def __init__(self, flow: int, peer: int) -> None:
+        super().__init__(flow, peer)
         self.closed: int | None = None
+
+    def begin(self) -> None:
+        """Take note that a session stands, perhaps after one that has failed."""
+        self.closed = None
 
     @property
     def open(self) -> bool:
@@ -103,7 +126,8 @@ class ApplicationLayer(Layer):
             for kind, handler in application.handlers().items():
                 tables.setdefault(kind, {})[application.flow] = handler
         found = {kind: _by_flow(kind, table, _refuse) for kind, table in tables.items()}
-        return found | {kind: _by_flow(kind, tables.get(kind, {}), nobody) for kind, nobody in UNASKED.items()}
+        found |= {kind: _by_flow(kind, tables.get(kind, {}), nobody) for kind, nobody in UNASKED.items()}
+        return found | {FidelityReported: _tested(tables.get(FidelityReported, {}))}
 
 
 def _refuse(noun: Any) -> Outputs:
@@ -114,8 +138,14 @@ def _refuse(noun: Any) -> Outputs:
 UNASKED: Mapping[type[Noun], Callable[[Any], Outputs]] = {
     Opened: lambda ind: (Reset(ind.session),),
     Closed: lambda ind: (),
+    Refused: lambda ind: (),
+    EarlyDelivery: lambda ind: (Free(ind.qubit),),
+    Outcome: lambda ind: (),
+    Expired: lambda ind: (),
+    PeerReported: lambda ind: (),
 }
-"""Sessions that others open to this node and no flow of it waits for: ended at both ends, before they hold a memory."""
+"""Sessions that others open to this node and no flow of it waits for: ended at both ends, before they hold a memory.  Kinds
+of streams that an application does not read: their halves are freed, their bits unread."""
 
 NAMES = ("flow", "session", "purpose")
 """Fields that hold the number of a flow."""
@@ -127,5 +157,16 @@ def _by_flow(kind: type[Noun], table: dict[int, Handler], nobody: Callable[[Any]
     def handler(noun: Any, context: Context) -> Outputs:
         application = table.get(flow_of(noun))
         return nobody(noun) if application is None else application(noun, context)
+
+    return handler
+
+
+def _tested(table: dict[int, Handler]) -> Handler:
+    """Return a handler that tells the user what test rounds have shown, and the application if it reads that."""
+
+    def handler(ind: FidelityReported, context: Context) -> Outputs:
+        application = table.get(ind.session)
+        told = Assessed(ind.session, ind.fidelity, ind.low, ind.high, ind.rounds)
+        return (told,) if application is None else (told, *application(ind, context))
 
     return handler

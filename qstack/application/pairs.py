@@ -2,6 +2,7 @@
 
 initiator   IDLE --Start/Open--> OPEN --Delivery/Consumed, Free--> OPEN --Closed/Finished--> done
 responder          OPEN --Delivery/Consumed, Free--> OPEN --Closed/Finished--> done
+half        --EarlyDelivery--> EARLY --Delivery/Consumed, Free--> gone,  or --Expired/Free--> gone
 """
 
 from __future__ import annotations
@@ -11,7 +12,17 @@ from dataclasses import dataclass
 from qstack.application.layer import Application
 from qstack.core.layer import Context, Outputs, on
 from qstack.services.device import Free
-from qstack.services.l4_transport import REACTIVE, STREAM, Closed, Delivery, Open, Opened, Release
+from qstack.services.l4_transport import (
+    REACTIVE,
+    STREAM,
+    Closed,
+    Delivery,
+    EarlyDelivery,
+    Expired,
+    Open,
+    Opened,
+    Release,
+)
 from qstack.services.l5_application import Consumed, Finished, Start
 
 
@@ -42,11 +53,12 @@ class Pairs(Application):
     name = "pairs"
 
     def __init__(self, flow: int, wish: Wish, *, consumption: int = REACTIVE, window: int = 0) -> None:
-        super().__init__(flow)
+        super().__init__(flow, wish.peer)
         self.wish = wish
         self.consumption = consumption
         self.window = window
         self.release = (Release(flow),) if window else ()
+        self.early: set[int] = set()
 
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
@@ -63,11 +75,27 @@ class Pairs(Application):
     @on(Delivery)
     def delivery(self, ind: Delivery, ctx: Context) -> Outputs:
         """Report the pair and let it go."""
+        if self.early:
+            self.early.discard(ind.qubit)
         return (
             Consumed(self.flow, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked),
             Free(ind.qubit),
             *self.release,
         )
+
+    @on(EarlyDelivery)
+    def early_delivery(self, ind: EarlyDelivery, ctx: Context) -> Outputs:
+        """Keep the half until it is known what it is."""
+        self.early.add(ind.qubit)
+        return ()
+
+    @on(Expired)
+    def expired(self, ind: Expired, ctx: Context) -> Outputs:
+        """Let a half go that is half of nothing; a pair that was reported is gone already."""
+        if ind.qubit not in self.early:
+            return ()
+        self.early.remove(ind.qubit)
+        return (Free(ind.qubit), *self.release)
 
     @on(Closed)
     def closed(self, ind: Closed, ctx: Context) -> Outputs:

@@ -73,7 +73,7 @@ class TeleportSender(Pairwise):
     name = "teleport"
 
     def __init__(self, flow: int, wish: Wish, *, consumption: int, window: int) -> None:
-        super().__init__(flow)
+        super().__init__(flow, wish.peer)
         self.wish = wish
         self.consumption = consumption
         self.window = window
@@ -92,6 +92,7 @@ class TeleportSender(Pairwise):
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Have random bits at hand when the first pair comes."""
+        self.begin()
         return self.entropy.ready()
 
     @on(Bits)
@@ -176,8 +177,7 @@ class TeleportReceiver(Pairwise):
     name = "teleport"
 
     def __init__(self, flow: int, peer: int) -> None:
-        super().__init__(flow)
-        self.peer = peer
+        super().__init__(flow, peer)
         self.here: dict[int, tuple[int, int]] = {}
         self.claims: dict[int, int] = {}
         self.measuring: dict[int, tuple[int, int]] = {}
@@ -185,6 +185,7 @@ class TeleportReceiver(Pairwise):
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
         """Nothing to do until a qubit comes."""
+        self.begin()
         return ()
 
     @on(Received)

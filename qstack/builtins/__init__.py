@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qstack.builtins.applications import qstack_applications
 from qstack.builtins.hardware import qstack_channels, qstack_hardware, qstack_media, qstack_tiers
-from qstack.builtins.keys import qstack_eavesdroppers, qstack_reconciliation
+from qstack.builtins.keys import qstack_adapters, qstack_eavesdroppers, qstack_reconciliation
 from qstack.builtins.layers import qstack_layers
 from qstack.builtins.running import qstack_commands, qstack_drivers, qstack_sinks, qstack_specs
 from qstack.builtins.strategies import (
@@ -21,6 +21,7 @@ QSTACK_API = API_VERSION
 
 __all__ = [
     "QSTACK_API",
+    "qstack_adapters",
     "qstack_applications",
     "qstack_channels",
     "qstack_codes",

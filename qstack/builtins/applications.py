@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from qstack.application.bbm92 import Bbm92
 from qstack.application.chsh import Chsh
+from qstack.application.correlate import Correlate
 from qstack.application.layer import Application
 from qstack.application.pairs import Pairs, Wish
 from qstack.application.rsp import Preparer, Target
@@ -19,6 +20,7 @@ from qstack.plugin.contracts import (
 from qstack.plugin.hooks import hookimpl
 from qstack.plugin.sites import FlowEnd
 from qstack.plugin.units import Fraction
+from qstack.services.bell import Basis
 from qstack.services.l4_transport import DETERMINISTIC, REACTIVE, TOLERANT
 
 CLASSES = {"B": TOLERANT, "C": REACTIVE, "T": DETERMINISTIC}
@@ -30,13 +32,16 @@ def _wish(end: FlowEnd) -> Wish:
 
 
 DIRECTIONS = frozenset({"directions"})
+CERTAIN = frozenset({"certain-bell"})
 """Measurements along any direction, not only X, Y and Z."""
 
 
 class PairOptions(Options):
     """Options of pairs taken as they come."""
 
-    consumption: Literal["B", "C", "T"] = Field("C", description="what a pair waits for; T: its frame is applied")
+    consumption: Literal["B", "C", "T"] = Field(
+        "C", description="what a pair waits for; B: halves come early; T: its frame is applied"
+    )
     window: int = Field(0, ge=0, le=(1 << 16) - 1, strict=True, description="most pairs at hand [1]; 0 no limit")
 
 
@@ -48,10 +53,13 @@ class KeyOptions(Options):
     """Options of the key application."""
 
     sample: Fraction = Field(0.5, description="share of the sifted Z bits that is revealed to count errors")
+    early: bool = Field(
+        default=False, strict=True, description="measure halves before it is known what they are (class B)"
+    )
 
 
 def _bbm92(options: KeyOptions, end: FlowEnd) -> Application:
-    return Bbm92(end.flow, _wish(end), initiator=end.initiator, sample=options.sample)
+    return Bbm92(end.flow, _wish(end), initiator=end.initiator, sample=options.sample, early=options.early)
 
 
 class TeleportOptions(Options):
@@ -73,17 +81,39 @@ def _chsh(options: Options, end: FlowEnd) -> Application:
     return Chsh(end.flow, _wish(end), initiator=end.initiator)
 
 
+class CorrelationOptions(Options):
+    """Options of correlations that are measured as pairs are made."""
+
+    basis: Literal["X", "Y", "Z"] = Field("Z", description="what both ends measure as soon as a pair is made")
+    window: int = Field(0, ge=0, le=(1 << 16) - 1, strict=True, description="most bits at hand [1]; 0 no limit")
+
+
+def _correlate(options: CorrelationOptions, end: FlowEnd) -> Application:
+    basis = Basis[options.basis]
+    return Correlate(end.flow, _wish(end), initiator=end.initiator, basis=basis, window=options.window)
+
+
 class PreparationOptions(Options):
     """Options of remote state preparation."""
 
     states: Literal[4, 8, 16, 32, 64] = Field(
         4, description="states at equal distances on the equator; more than 4 need the exact tier"
     )
+    basis: Literal["X", "Y"] | None = Field(
+        None, description="measure halves in this basis as they are made: each bit chooses one of two states"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.basis is not None and "states" in self.model_fields_set:
+            raise ValueError(f"states are those of basis {self.basis}: give 'states' or 'basis', not both")
+        return self
 
 
 def _rsp(options: PreparationOptions, end: FlowEnd) -> Application:
     if end.initiator:
-        return Preparer(end.flow, _wish(end), choice=options.states.bit_length() - 1)
+        basis = Basis[options.basis] if options.basis else None
+        return Preparer(end.flow, _wish(end), choice=options.states.bit_length() - 1, basis=basis)
     return Target(end.flow, _wish(end))
 
 
@@ -93,7 +123,19 @@ def qstack_applications() -> list[Offer]:
     return [
         Offer("pairs", _pairs, PairOptions, "take entangled pairs as they come"),
         Offer("bbm92", _bbm92, KeyOptions, "a sifted key from measured pairs, errors counted by both ends"),
-        Offer("teleport", _teleport, TeleportOptions, "qubits in six known states, and how many arrive as they were"),
+        Offer(
+            "correlate",
+            _correlate,
+            CorrelationOptions,
+            "bits of pairs that both ends measure as they are made, compared",
+        ),
+        Offer(
+            "teleport",
+            _teleport,
+            TeleportOptions,
+            "qubits in six known states, and how many arrive as they were",
+            needs=lambda options: CERTAIN,
+        ),
         Offer(
             "chsh",
             _chsh,

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from qstack.channels import models as channels
-from qstack.hardware.channels import FreeSpace, InstalledFibre, Satellite, free_space, installed_fibre, satellite
+from qstack.hardware import parts
+from qstack.hardware.channels import FreeSpace, Satellite, free_space, satellite
+from qstack.hardware.installed import InstalledFibre, installed_fibre
 from qstack.hardware.midpoint import midpoint, sender_receiver
 from qstack.hardware.models import (
     DoubleClickInterface,
@@ -17,6 +19,7 @@ from qstack.hardware.models import (
     TextbookInterface,
 )
 from qstack.hardware.pairsources import AbsorptiveInterface, PairSourceInterface, SourceInterface
+from qstack.hardware.passes import SatelliteLink, SatellitePass, satellite_link, satellite_pass
 from qstack.hardware.tier import CorrelatorTier
 from qstack.physical.midpoint import Midpoint
 from qstack.plugin.contracts import (
@@ -31,13 +34,14 @@ from qstack.plugin.contracts import (
 )
 from qstack.plugin.distilling import Combine
 from qstack.plugin.hooks import hookimpl
+from qstack.plugin.optics import Part
 
 DATA = Path(__file__).parent.parent / "data"
 
 
 @hookimpl
-def qstack_hardware() -> list[type[HardwareModel] | Sheet]:
-    """Offer the reference models, and the data sheets in ``qstack/data/hardware``."""
+def qstack_hardware() -> list[type[HardwareModel] | Sheet | Part]:
+    """Offer the reference models, the data sheets in ``qstack/data/hardware``, and parts of key links."""
     models: list[type[HardwareModel]] = [
         RelaxingMemory,
         StretchedMemory,
@@ -48,7 +52,7 @@ def qstack_hardware() -> list[type[HardwareModel] | Sheet]:
         PairSourceInterface,
         AbsorptiveInterface,
     ]
-    return [*models, *load_platforms(DATA / "hardware", models)]
+    return [*models, *load_platforms(DATA / "hardware", models), *parts.MODELS, *parts.SHEETS]
 
 
 def _medium(make: Callable[[Platform, Platform, Fibre], LinkSheet]) -> Callable[..., LinkSheet]:
@@ -63,6 +67,8 @@ def qstack_media() -> list[Offer]:
         Offer("sender-receiver", _medium(sender_receiver), summary="the station stands at the second end"),
         Offer("installed-fibre", installed_fibre, InstalledFibre, "connectors, data traffic beside the photons, drift"),
         Offer("satellite", satellite, Satellite, "a satellite above two ground stations, standing still"),
+        Offer("satellite-pass", satellite_pass, SatellitePass, "a satellite that rises, passes two stations and sets"),
+        Offer("satellite-link", satellite_link, SatelliteLink, "a station, and a satellite that passes over it"),
         Offer("free-space", free_space, FreeSpace, "telescopes in sight of each other: air, turbulence, pointing"),
     ]
 

@@ -24,7 +24,7 @@ class CascadeOptions(Options):
 class LdpcOptions(Options):
     """How much LDPC sends at once, in units of n h(q), and how long it decodes."""
 
-    efficiency: Annotated[float, Field(gt=1, lt=4)] = 1.13
+    efficiency: Annotated[float, Field(gt=1, lt=4)] = 1.12
     sweeps: Annotated[int, Field(ge=1, strict=True)] = 40
 
 
@@ -47,6 +47,24 @@ def qstack_reconciliation() -> list[Offer]:
         Offer("cascade", _cascade, CascadeOptions, "many short questions, least leakage"),
         Offer("ldpc", _ldpc, LdpcOptions, "one syndrome, more when it does not suffice"),
     ]
+
+
+class PskOptions(Options):
+    """How long a key must be."""
+
+    least: Annotated[int, Field(ge=16, le=1024, strict=True, description="octets that a key must have [byte]")] = 32
+
+
+def _psk(options: PskOptions) -> Any:
+    from qstack.integration.consumers.adapter import PskLines  # noqa: PLC0415 - only key users need it
+
+    return PskLines(options.least)
+
+
+@hookimpl
+def qstack_adapters() -> list[Offer]:
+    """Offer the reference adapter."""
+    return [Offer("tls-psk", _psk, PskOptions, "keys as lines of external pre-shared keys of TLS 1.3")]
 
 
 class InterceptOptions(Options):
@@ -74,6 +92,12 @@ class TamperingOptions(Options):
     place: Fraction = Field(0.5, description="of the bit that is flipped, as a share of the message")
 
 
+class MiddleOptions(TamperingOptions):
+    """What is done to which message."""
+
+    action: Literal["edit", "drop", "repeat", "reflect", "delay"] = Field("edit", description="what is done to it")
+
+
 def _intercept(options: InterceptOptions, *, between: bool = False) -> Any:
     from qstack.keys.eve.resend import InterceptResend  # noqa: PLC0415 - only key users need it
 
@@ -98,6 +122,15 @@ def _tampering(options: TamperingOptions) -> Any:
     return Edit(options.number, place=options.place)
 
 
+def _middle(options: MiddleOptions) -> Any:
+    from qstack.keys.eve import middle  # noqa: PLC0415 - only key users need it
+
+    if options.action == "edit":
+        return middle.Edit(options.number, place=options.place)
+    kinds = {"drop": middle.Drop, "repeat": middle.Repeat, "reflect": middle.Reflect, "delay": middle.Delay}
+    return kinds[options.action](options.number)
+
+
 @hookimpl
 def qstack_eavesdroppers() -> list[Offer]:
     """Offer the known attacks on a decoy-state link."""
@@ -109,4 +142,5 @@ def qstack_eavesdroppers() -> list[Offer]:
         Offer("photon-number-splitting", _splitting, SplittingOptions, "keep a photon of every pulse that has two"),
         Offer("blinding", _blinding, BlindingOptions, "hold the detectors blind and make them click at will"),
         Offer("tampering", _tampering, TamperingOptions, "flip one bit of one classical message"),
+        Offer("man-in-the-middle", _middle, MiddleOptions, "change, swallow, repeat, return or hold back a message"),
     ]

@@ -114,8 +114,28 @@ def qstack_layers() -> list[Offer]:
     """Offer the reference layers."""
     return [
         Offer("reference", _physical, summary="lanes, standing answers, heralds", level="physical"),
-        Offer("reference", _link, LinkOptions, "distributed queue, fidelity estimation, distillation", "link"),
+        Offer(
+            "reference",
+            _link,
+            LinkOptions,
+            "distributed queue, fidelity estimation, distillation",
+            "link",
+            features=(
+                "accepted-purposes",
+                "atomic-requests",
+                "collected-pairs",
+                "deadlines",
+                "lost-neighbours",
+                "measured-pairs",
+            ),
+        ),
         Offer("reference", _network, NetworkOptions, "label-switched circuits, lazy tracking", "network"),
-        Offer("reference", _transport, summary="sessions over circuits", level="transport"),
+        Offer(
+            "reference",
+            _transport,
+            summary="sessions over circuits",
+            level="transport",
+            features=("teleported-qubits",),
+        ),
         Offer("reference", _application, summary="one table of applications", level="application"),
     ]

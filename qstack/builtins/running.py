@@ -57,11 +57,18 @@ def _socket(options: Device, site: DriverSite) -> Driver:
     return SocketDriver(site, options.name, address)
 
 
+def _dark(options: Options, site: DriverSite) -> Driver:
+    from qstack.hosts.dark import DarkDriver  # noqa: PLC0415 - only nodes that are served need drivers
+
+    return DarkDriver()
+
+
 @hookimpl
 def qstack_drivers() -> list[Offer]:
-    """Offer the driver that speaks the laboratory's protocol."""
+    """Offer the driver that speaks the laboratory's protocol, and one for nodes that are judged without equipment."""
     return [
-        Offer("socket", _socket, Device, summary="a device, or a laboratory, behind the documented socket protocol")
+        Offer("dark", _dark, summary="no device: attempts never succeed; for a node that its neighbours judge"),
+        Offer("socket", _socket, Device, summary="a device, or a laboratory, behind the documented socket protocol"),
     ]
 
 

@@ -40,9 +40,19 @@ command.add_command(keys.conform, "etsi014")
 @click.option("--profile", help="What it is judged as; `--profile ?` lists all.")
 @click.option("--all", "everything", is_flag=True, help="Judge everything that is installed.")
 @click.option("--exec", "program", metavar="COMMAND", help="Judge a program that speaks JSON lines on its pipes.")
+@click.option("--connect", "where", metavar="HOST:PORT", help="Judge a node that listens there, as its neighbour.")
+@click.option(
+    "--as",
+    "neighbour",
+    metavar="NODE.yaml",
+    type=click.Path(path_type=Path),
+    help="With --connect: file of the neighbour that the judge plays, as `qstack serve` reads it.",
+)
 @click.option(
     "-k", "only", multiple=True, metavar="ID", help="Judge these requirements only: QS-L2-011, 'QS-L2-*', or @FILE."
 )
+@click.option("--features", metavar="A,B", help="Claim these extended features of the profile, and no other.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all draws of the suites.")
 @click.option("--strict", is_flag=True, help="Count a SHOULD that fails.")
 @click.option("--whole", is_flag=True, help="Show passes too, and dialogues at their full length.")
 @click.option("--thorough", is_flag=True, help="Take many more samples where statistics decide.")
@@ -64,53 +74,71 @@ def subject(
     name: str | None,
     profile: str | None,
     program: str | None,
+    where: str | None,
+    neighbour: Path | None,
     only: tuple[str, ...],
     files: tuple[Path, ...],
     timeout: float,
+    features: str | None,
+    seed: int,
     *,
     everything: bool,
     strict: bool,
     whole: bool,
     thorough: bool,
 ) -> None:
-    """Judge an installed layer, model or scheme by its name, an object as MODULE:NAME, or a program on a pipe.
+    """Judge an installed layer, model or scheme by its name, an object as MODULE:NAME, a program on a pipe, or a node over sockets.
 
     Exit codes: 0 nothing failed; 1 something did; 2 no such subject, profile or requirement.
     """
+    from qstack.cli.conform_peer import peer  # noqa: PLC0415 - only where used
     from qstack.cli.spec import reference  # noqa: PLC0415 - only where used
     from qstack.conformance import exam, profiles, report, reports  # noqa: PLC0415 - only where used
+    from qstack.conformance.chance import moved  # noqa: PLC0415 - only where used
     from qstack.conformance.custody import held  # noqa: PLC0415 - only where used
     from qstack.conformance.judge import failed, judge  # noqa: PLC0415 - only where used
 
     if profile == "?":
         click.echo("\n".join(profiles.PROFILES))
         return
-    if (name is not None) + everything + (program is not None) != 1:
-        raise ConfigError("whom? Write the name of a subject, --all, or --exec COMMAND.")
+    _whom(name, program, where, features, everything=everything)
     for file in files:
         reports.check(file)
     specification = reference()
-    asked = exam.numbers(only, specification)
+    questions = exam.read(only, specification)
     verdicts: list[Any] = []
-    judged: list[reports.Judged] = []
-    with profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout) as subjects:
+    judged: list[report.Judged] = []
+    chosen = (
+        profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout)
+        if where is None
+        else peer(where, neighbour, profile, timeout)
+    )
+    with chosen as subjects, moved(seed):
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
+            suite, claims, found = profiles.claiming(one, suite, features, specification, questions.points)
             with held(suite, one.make, timeout, alone=one.alone) as run:
-                found = judge(suite, one.make, specification, exam.of_suite(asked, only, suite), run=run)
+                found += judge(suite, one.make, specification, questions.of(suite), run=run)
             verdicts += found
-            judged.append(reports.Judged(one.name, one.profile.name, tuple(found)))
+            version = one.version if isinstance(one.version, str) else one.version()
+            judged.append(report.Judged(one.name, one.profile.name, tuple(found), version, claims, seed))
             for line in report.text(one.name, one.profile.name, found, whole=whole):
                 click.echo(line)
-    if len(judged) > 1:
-        click.echo(f"\n{len(judged)} subjects")
-    if any(word.startswith("@") for word in only):
-        click.echo(exam.score(verdicts))
-    click.echo(report.summary(verdicts))
+            if questions.exam:
+                click.echo(f"{one.name}: {questions.score(found)}")
+    for line in report.end(verdicts, len(judged)):
+        click.echo(line)
     for file in files:
         reports.write(file, judged, specification)
     if failed(verdicts, strict=strict):
         raise SystemExit(1)
+
+
+def _whom(name: str | None, program: str | None, where: str | None, features: str | None, *, everything: bool) -> None:
+    if (name is not None) + everything + (program is not None) + (where is not None) != 1:
+        raise ConfigError("whom? Write the name of a subject, --all, --exec COMMAND, or --connect HOST:PORT.")
+    if features is not None and everything:
+        raise ConfigError("--features are those of one subject; with --all every plugin claims its own.")
 
 
 @command.command("pipe")
@@ -119,10 +147,11 @@ def subject(
 def pipe(name: str, profile: str | None) -> None:
     """Be a program on a pipe: answer the judge's lines with an installed subject, as `--exec` wants it."""
     from qstack.conformance import profiles  # noqa: PLC0415 - only where used
-    from qstack.conformance.pipe import serve  # noqa: PLC0415 - only where used
+    from qstack.conformance.pipe import Answerer, serve  # noqa: PLC0415 - only where used
 
     one = profiles.find(api.manager(Path()), name, profile)
-    serve(one.make, sys.stdin.buffer, sys.stdout.buffer)
+    version = one.version if isinstance(one.version, str) else one.version()
+    serve(Answerer(one.make, version, one.features), sys.stdin.buffer, sys.stdout.buffer)
 
 
 @command.command("compare")

@@ -12,12 +12,13 @@ import click
 from pydantic import BaseModel
 
 from qstack import api
+from qstack.cli.hardware_pass import command as pass_command
 from qstack.cli.sheets import find, medium_of, unknown, validated
 from qstack.core.errors import ConfigError
 from qstack.plugin.contracts import Platform
 from qstack.plugin.manager import Manager
 from qstack.plugin.sheet import parameters
-from qstack.plugin.units import ATTENUATIONS, LENGTHS, NUMBER, POWERS, RATES, TIMES, parse
+from qstack.plugin.units import ATTENUATIONS, LENGTHS, NUMBER, POWERS, RATES, TIMES, parse, time_text
 from qstack.scenario.load import from_data, text_of
 from qstack.scenario.override import Setting, override
 from qstack.scenario.problems import Origin, refusal
@@ -31,6 +32,9 @@ UNITS = (TIMES, LENGTHS, ATTENUATIONS, RATES, POWERS)
 @click.group("hardware")
 def command() -> None:
     """Look at hardware platforms before any run."""
+
+
+command.add_command(pass_command)
 
 
 # -- options ------------------------------------------------------------------------------------------------------------
@@ -123,6 +127,15 @@ def show(name: str, *, lengths: list[float], attenuation: float, medium: str, as
     click.echo(
         "\nStorage never falls to 1/e." if lasting == float("inf") else f"\nStorage falls to 1/e in {lasting:.3g} s."
     )
+    harm = platform.memory.dephasing_attempts
+    if harm < float("inf"):
+        click.echo(f"Attempts of its node dephase what is stored: coherence falls to 1/e over {harm:g} of them.")
+    if platform.qubits is not None:
+        q = platform.qubits
+        moved = f"a move takes {time_text(q.move_time)} and mixes with probability {q.move_noise:g}"
+        click.echo(f"All links share {q.communication} communication and {q.storage} storage qubits; {moved}.")
+    if platform.cooled_at:
+        click.echo(f"Warm until {time_text(platform.cooled_at)}: no attempts before.")
     click.echo(f"Two such nodes on a fibre of {attenuation:g} dB/km, with {platform.memories} memories a link:\n")
     _distances(distances)
     if plot is not None:

@@ -13,6 +13,16 @@ SHOWN = ("both", *SOURCES)
 MODES = ("QkdAndPqcRequired", "AtLeastQkdRequired", "AtLeastPqcRequired", "EitherQkdOrPqcRequired")
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_link_file = click.option(
+    "--link", type=_FILE, help="YAML file of a decoy-state link: source, channel, detector, reconciliation, attack."
+)
+_link_values = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A key of the link, such as detector=snspd-2017 or attack.share=0.2.",
+)
 
 
 @click.group(name="keys")
@@ -21,7 +31,13 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("settings", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="SETTINGS...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
 @click.option(
     "--simulate",
     type=click.Choice(SOURCES),
@@ -35,28 +51,43 @@ def command() -> None:
     type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
     help="Error rate in Z that its reconciliation is planned for; by default that of Werner pairs of min_fidelity.",
 )
+@_link_file
+@_link_values
+@click.option("--reconciliation", help="Scheme that corrects the errors; by default cascade for BB84, ldpc for BBM92.")
+@click.option("--eve", is_flag=True, help="With --simulate: let the link's attacker at the line from the beginning.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this time [s]; otherwise on ^C.")
 def serve(
-    settings: tuple[Path, ...],
+    files: tuple[Path, ...],
     simulate: str | None,
     scenario: Path | None,
     flow: str | None,
     key_error: float | None,
+    link: Path | None,
+    settings: tuple[str, ...],
+    reconciliation: str | None,
+    *,
+    eve: bool,
     seconds: float | None,
 ) -> None:
     """Serve keys by ETSI GS QKD 014, one key manager for each YAML file of SETTINGS, all in this process.
 
     On loopback, unless a file says otherwise; simulated keys stay there unless it says allow_simulated_off_loopback.
     """
-    from qstack.cli.keys_serve import serve_files, source_maker  # noqa: PLC0415  # an extra
+    from qstack.cli.keys_serve import serve_files  # noqa: PLC0415  # an extra
+    from qstack.cli.keys_sources import Wanted, source_maker  # noqa: PLC0415  # as above
 
     with _plain_errors():
         if (scenario or flow or key_error) and simulate != "bbm92":
             raise ConfigError(
                 "--scenario, --flow and --key-error go with --simulate bbm92: they are of a flow of the stack"
             )
-        maker = source_maker(simulate, scenario, flow, key_error) if simulate else None
-        serve_files(settings, maker, seconds=seconds)
+        if not simulate and (link or settings or reconciliation or eve):
+            raise ConfigError(
+                "--link, --set, --reconciliation and --eve go with --simulate: they are of a simulated link"
+            )
+        wanted = Wanted(scenario, flow, key_error, link, settings, reconciliation, eve=eve)
+        maker = source_maker(simulate, wanted) if simulate else None
+        serve_files(files, maker, seconds=seconds)
 
 
 @command.command()
@@ -70,12 +101,25 @@ def serve(
     show_default=True,
     help="Where blocks come from; both are a BB84 link and a BBM92 flow.",
 )
-def demo(mode: str | None, source: str) -> None:
+@click.option("--attack", help="Who comes: an eavesdropper of the installed plugins; default: that of the link.")
+@click.option("--reconciliation", help="Scheme that corrects the errors; by default cascade for BB84, ldpc for BBM92.")
+@_link_file
+@_link_values
+def demo(
+    mode: str | None,
+    source: str,
+    attack: str | None,
+    reconciliation: str | None,
+    link: Path | None,
+    settings: tuple[str, ...],
+) -> None:
     """Two sites, two key managers, a TLS 1.3 session on their keys; then an eavesdropper comes."""
     from qstack.cli.keys_demo import show  # noqa: PLC0415  # an extra
+    from qstack.cli.keys_sources import Wanted  # noqa: PLC0415  # as above
 
     with _plain_errors():
-        show((mode,) if mode else (MODES[0], MODES[3]), source, click.echo)
+        wanted = Wanted(link=link, settings=settings, reconciliation=reconciliation, attack=attack)
+        show((mode,) if mode else (MODES[0], MODES[3]), source, wanted, click.echo)
 
 
 @command.command()
@@ -175,21 +219,24 @@ def plan(file: Path, *, as_json: bool) -> None:
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the attack, such as share=0.2."
 )
-@click.option("--reconciliation", default="cascade", show_default=True, help="Scheme that corrects the errors.")
+@_link_file
+@click.option("--reconciliation", help="Scheme that corrects the errors; default: that of the link, or cascade.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the pulses and of Eve.")
-def attack(name: str, settings: tuple[str, ...], reconciliation: str, seed: int) -> None:
+def attack(name: str, settings: tuple[str, ...], link: Path | None, reconciliation: str | None, seed: int) -> None:
     """Let an eavesdropper of the installed plugins at a decoy-state link, and tell what she learned.
 
     Once with a receiver as it is sold, once with one that tests its own detectors. Exit code 1 if the careful one was fooled.
     """
     from qstack import api  # noqa: PLC0415 - only for those who attack
-    from qstack.study.keys_attack import attacked, read_trial  # noqa: PLC0415 - as above
+    from qstack.study.keys_attack import attacked  # noqa: PLC0415 - as above
+    from qstack.study.keys_link import read_link  # noqa: PLC0415 - as above
 
     with _plain_errors():
-        manager = api.manager(Path())
+        manager = api.manager(link.parent if link else Path())
         with manager.blaming():
-            trial = read_trial(manager, name, reconciliation, settings)
-            reports = [attacked(trial, careful=careful, seed=seed) for careful in (False, True)]
+            options = [f"attack.{setting}" for setting in settings]
+            found = read_link(manager, link, options, attack={"use": name}, reconciliation=reconciliation)
+            reports = [attacked(found, careful=careful, seed=seed) for careful in (False, True)]
         for receiver, report in zip(("as sold", "with a self-test"), reports, strict=True):
             click.echo(f"receiver {receiver}: {report}")
     if not reports[-1].secure:

@@ -8,12 +8,13 @@ import logging
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import structlog
 
-from qstack.cli.keys_serve import running, source_maker
+from qstack.cli.keys_serve import deposited, running
+from qstack.cli.keys_sources import Wanted, source_maker
 from qstack.core.errors import ConfigError, QstackError
 from qstack.integration.certificates import make_certificates
 from qstack.integration.consumers.combiner import Combined, KemPair, Leg, MissingLegError, Mode, combine, kem_send
@@ -23,7 +24,7 @@ from qstack.integration.files import wipe_file, write_private
 from qstack.integration.kme.settings import KmeSettings, Tls, read_settings
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
-from qstack.keys.store.source import DroppedBlock, KeyBlock
+from qstack.keys.store.source import DroppedBlock, MakeAttack, TappableSource, called
 
 LIMIT_S = 45
 KEYS_LEFT = 1
@@ -33,49 +34,49 @@ EAVESDROPPED_BLOCKS = 2
 KINDS = {"both": ("bb84", "bbm92")}
 NAMES = ("kme-1", "kme-2")
 PROVENANCE = {
-    "bb84": "decoy-state BB84 over 10 km of fibre, finite key; simulated",
+    "bb84": "decoy-state BB84, finite key; simulated: ",
     "bbm92": "pairs of the stack, measured at both ends of 10 km of fibre (BBM92), finite key; simulated",
     "test": "a TEST source, no QKD at all",
 }
 Tell = Callable[[str], None]
 
 
-def show(modes: Sequence[str], source: str, tell: Tell) -> None:
+def show(modes: Sequence[str], source: str, wanted: Wanted, tell: Tell) -> None:
     """Run the demonstration once; raises `QstackError` when anything is not as it says."""
     if shutil.which("openssl") is None:
         raise ConfigError("the demonstration needs the program openssl")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with tempfile.TemporaryDirectory(prefix="qstack-keys-") as name:
-        asyncio.run(_bounded(Path(name), [Mode(mode) for mode in modes], source, tell))
+        asyncio.run(_bounded(Path(name), [Mode(mode) for mode in modes], source, wanted, tell))
 
 
-async def _bounded(directory: Path, modes: Sequence[Mode], kind: str, tell: Tell) -> None:
+async def _bounded(directory: Path, modes: Sequence[Mode], kind: str, wanted: Wanted, tell: Tell) -> None:
     try:
         async with asyncio.timeout(LIMIT_S):
-            await _story(directory, modes, kind, tell)
+            await _story(directory, modes, kind, wanted, tell)
     except TimeoutError:
         raise QstackError(f"the demonstration was not over after {LIMIT_S} s") from None
 
 
-async def _story(directory: Path, modes: Sequence[Mode], kind: str, tell: Tell) -> None:
+async def _story(directory: Path, modes: Sequence[Mode], kind: str, wanted: Wanted, tell: Tell) -> None:
     tls = make_certificates(directory / "certificates", (*NAMES, "SAE_A", "SAE_B"))
-    sources = {name: source_maker(name)(NAMES) for name in KINDS.get(kind, (kind,))}
+    sources = {name: source_maker(name, wanted)(NAMES) for name in KINDS.get(kind, (kind,))}
     async with running(_settings(directory, tls)) as sites, _clients(sites, tls) as (alice, bob):
         one, two = (sites[name] for name in NAMES)
         tell(f"Two sites. Key managers kme-1 {one.url} and kme-2 {two.url}, mutual TLS. Blocks come from:")
         for name in sources:
-            tell(f"  {name:6} {PROVENANCE[name]}")
+            about = wanted.found.words if name == "bb84" else ""
+            tell(f"  {name:6} {PROVENANCE[name]}{about}")
         tell("Every key is marked qstack_simulated.")
-        links = [Link(name, (one, two), source.blocks(), tell) for name, source in sources.items()]
+        links = [Link(name, (one, two), source, tell) for name, source in sources.items()]
         tell("\n-- A quiet line")
         for link in links:
             await link.block()
         pair = Pair(alice, bob, directory, tell)
         await pair.session(modes[0])
-        tell("\n-- Eve tunes in: she intercepts and resends every signal")
-        for source in sources.values():
-            source.eavesdrop(1.0)
-        for link in links * (EAVESDROPPED_BLOCKS // len(links)):
+        tell(f"\n-- Eve tunes in: {called(wanted.attacker())}")
+        reached = [link for link in links if link.tapped(wanted.attacker)]
+        for link in reached * (EAVESDROPPED_BLOCKS // len(links)):
             await link.block()
         await pair.use_up(KEYS_LEFT)
         for mode in modes:
@@ -100,24 +101,35 @@ async def _until_dry(pair: Pair, mode: Mode) -> None:
 class Link:
     """The two ends of a link, each depositing what passed."""
 
-    def __init__(
-        self, name: str, sites: tuple[Site, Site], blocks: Iterator[KeyBlock | DroppedBlock], tell: Tell
-    ) -> None:
+    def __init__(self, name: str, sites: tuple[Site, Site], source: TappableSource, tell: Tell) -> None:
         self.name = name
         self.sites = sites
         self.names = (sites[0].settings.kme_id, sites[1].settings.kme_id)
-        self.blocks = blocks
+        self.source = source
+        self.blocks = source.blocks()
         self.tell = tell
+
+    def tapped(self, attack: MakeAttack) -> bool:
+        """Let somebody at the line; return whether she has anything to do there."""
+        try:
+            self.source.eavesdrop(attack)
+        except ConfigError as error:
+            self.tell(f"{self.name:6} {error}.")
+            return False
+        return True
 
     async def block(self) -> None:
         """Take one block from the source and wait until both ends have compared it."""
         block = await asyncio.to_thread(next, self.blocks)
+        if self.source.report is not None:
+            self.tell(f"{self.name:6} {self.source.report}")
         if isinstance(block, DroppedBlock):
             self.tell(f"{self.name:6} Block dropped at both ends: {block.why}.")
             return
         before = await self.sites[0].manager.depth(self.names[1])
-        for site, deposit in zip(self.sites, block.deposits(self.names), strict=True):
-            await site.manager.deposit(deposit)
+        if why := await deposited(block, self.sites, self.names):
+            self.tell(f"{self.name:6} Block passed, but kept by no key manager: {why}.")
+            return
         depths = [before, before]
         while min(depths) <= before:
             await asyncio.sleep(0.02)

@@ -47,7 +47,7 @@ def _demands(demands: tuple[Demand, ...]) -> Table:
 
 
 def _print(console: Console, case: Case, *, links: bool) -> None:
-    dead = [one for one in case.yields if one.why]
+    dead = [one for one in case.yields if one.why and not one.eve]
     if links:
         table = Table("between", "secret bit/s", "error", "block", box=None, pad_edge=False)
         for one in case.yields:
@@ -58,6 +58,9 @@ def _print(console: Console, case: Case, *, links: bool) -> None:
     else:
         for one in dead:
             console.print(f"{' - '.join(one.stops)}: {one.why}", markup=False, soft_wrap=True)
+        for one in case.yields:
+            if one.eve:
+                console.print(f"{' - '.join(one.stops)}: {one.eve}", markup=False, soft_wrap=True)
     table = Table("demand", "protection", "way", "", box=None, pad_edge=False)
     for served in case.served:
         table.add_row(served.demand.name, served.decision.method or "none", _way(served), served.event)

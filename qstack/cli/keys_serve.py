@@ -16,20 +16,18 @@ import structlog
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from qstack.cli.keys_sources import SourceMaker
 from qstack.core.errors import ConfigError, QstackError
 from qstack.integration.etsi014.client import Etsi014Client, Southbound
 from qstack.integration.kme.settings import KmeSettings, SouthboundSettings, read_settings
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
-from qstack.keys.store import Policy, SqlKeyStore, open_store
-from qstack.keys.store.simulated import Bb84Source, Bbm92Source
-from qstack.keys.store.source import DroppedBlock, RandomTestSource, Source, TappableSource
+from qstack.keys.store import Policy, SqlKeyStore, key_from, open_store
+from qstack.keys.store.source import DroppedBlock, KeyBlock, TappableSource
+from qstack.services.key_delivery import Refused
 
 LOW_WATER = 0.5
-BLOCK_OCTETS = 32 * 257
 PAUSE_S = 1.0
-
-SourceMaker = Callable[[tuple[str, str]], TappableSource]
 
 log = structlog.get_logger("qstack.keys")
 
@@ -46,6 +44,9 @@ def read_file(path: Path) -> KmeSettings:
     for tls in (data.get("tls"), *(item.get("tls") for item in _dicts(data.get("southbound")))):
         if isinstance(tls, dict):
             tls.update({name: path.parent / str(value) for name, value in tls.items()})
+    place = data.get("store_key")
+    if isinstance(place, dict) and isinstance(place.get("file"), str):
+        place["file"] = path.parent / place["file"]
     store = data.get("store")
     if isinstance(store, str) and "://" not in store:
         data["store"] = str(path.parent / store)
@@ -68,7 +69,9 @@ def open_for(settings: KmeSettings) -> SqlKeyStore:
         quota_bits=keys.quota_bits,
         window_s=keys.window_s,
     )
-    return open_store(settings.store, policy)
+    place = settings.store_key
+    secret = key_from(place.file, place.environment) if place else None
+    return open_store(settings.store, policy, secret=secret)
 
 
 @contextlib.asynccontextmanager
@@ -83,37 +86,17 @@ async def running(all_settings: Sequence[KmeSettings]) -> Any:  # an async itera
         yield sites
 
 
-def source_maker(
-    kind: str, scenario: Path | None = None, flow: str | None = None, error: float | None = None
-) -> SourceMaker:
-    """Return what makes a simulated source of a kind for the two ends of a link.
-
-    Parameters
-    ----------
-    kind
-        ``bb84``, ``bbm92`` or ``test``.
-    scenario, flow
-        Of the stack, for BBM92; None takes a link within a city.
-    error
-        Error rate in Z that its reconciliation is planned for.
-
-    Raises
-    ------
-    ConfigError
-        When the scenario has no such flow.
-    """
-    if kind == "bb84":
-        return Bb84Source
-    if kind == "test":
-        return lambda names: RandomTestSource(BLOCK_OCTETS)
-    from qstack import api  # noqa: PLC0415 - the whole stack, only for those who run it
-    from qstack.study.keys import CITY, StackFlow  # noqa: PLC0415 - as above
-
-    found = StackFlow(api.load(scenario or CITY), flow)
-    return lambda names: Bbm92Source(names, found, error)
+async def deposited(block: KeyBlock, sites: tuple[Site, Site], names: tuple[str, str]) -> str:
+    """Give both key managers their end of a block; return why they do not take it, if they do not."""
+    why = ""
+    for site, deposit in zip(sites, block.deposits(names), strict=True):
+        answer = await site.manager.deposit(deposit)
+        if isinstance(answer, Refused):
+            why = f"{answer.reason.value}: {answer.detail}"
+    return why
 
 
-async def join(source: Source, first: Site, second: Site, tell: Callable[[str], None]) -> None:
+async def join(source: TappableSource, first: Site, second: Site, tell: Callable[[str], None]) -> None:
     """Carry the blocks of a source to the two ends of a link, while there is room."""
     names = (first.settings.kme_id, second.settings.kme_id)
     room = first.settings.keys.max_key_count * LOW_WATER
@@ -123,11 +106,14 @@ async def join(source: Source, first: Site, second: Site, tell: Callable[[str], 
             block = await asyncio.to_thread(next, blocks, None)
             if block is None:
                 return
+            if source.report is not None:
+                tell(f"block {block.block}: {source.report}")
             if isinstance(block, DroppedBlock):
                 tell(f"block {block.block} dropped at both ends: {block.why}")
                 break
-            for site, deposit in zip((first, second), block.deposits(names), strict=True):
-                await site.manager.deposit(deposit)
+            if why := await deposited(block, (first, second), names):
+                tell(f"block {block.block} passed, but kept by no key manager: {why}")
+                break
         await asyncio.sleep(PAUSE_S)
 
 

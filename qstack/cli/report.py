@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from math import isnan
 from pathlib import Path
 
@@ -9,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from qstack.plugin.units import time_text
 from qstack.scenario.plan import describe, slowest
+from qstack.scenario.windows import times
 from qstack.services.bell import Basis
 from qstack.study.experiment import Experiment
 from qstack.study.result import Errors, Result
@@ -34,12 +38,28 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
     links = experiment.plan.links
     if links:
         _say(console, f"Slowest link: {describe(slowest(links))}.")
+    for words in _waiting(experiment, result):
+        _say(console, words)
     _say(console, str(result.formalism))
+    for name, platform in zip(experiment.plan.names, experiment.plan.platforms, strict=True):
+        if platform.cooled_at:
+            _say(console, f"{name} is warm until {time_text(platform.cooled_at)}: it makes no attempts before.")
     if written:
         _say(console, f"Written: {', '.join(str(path) for path in written)}.")
     traces = [path for path in written if path.suffix == ".jsonl"]
     trace = str(traces[0]) if traces else "FILE.jsonl"
     _say(console, f"Watch one pair: {'' if traces else 'add --trace FILE.jsonl, then '}qstack trace {trace}")
+
+
+def _waiting(experiment: Experiment, result: Result) -> Iterator[str]:
+    """Say of flows that are still open which of the links on their way come and go, and when they are up."""
+    links = {frozenset(link.ends): link for link in experiment.plan.links}
+    for planned, flow in zip(experiment.plan.flows, result.flows, strict=True):
+        steps = pairwise(planned.route.path) if planned.route and flow.reason is None and flow.requested else ()
+        passing = [link for step in steps if (link := links[frozenset(step)]).sheet.phases]
+        if passing:
+            up = "; ".join(f"{link.name} is {times(link.sheet)}" for link in passing)
+            yield f"Open: {flow.name} has {flow.delivered} of {flow.requested} pairs; {up}."
 
 
 def _say(console: Console, text: str) -> None:
@@ -116,7 +136,10 @@ def _nodes(result: Result) -> Table:
     shown = [node for node in result.nodes if node in busiest] if len(result.nodes) > MOST_ROWS else result.nodes
     for node in shown:
         busy = f"{node['memories_busy']:.2f} of {node['memories']}"
-        table.add_row(Text(node["name"]), str(node["swaps"]), str(node["discards"]), str(node["messages"]), busy)
+        failed = f" ({node['swaps_failed']} failed)" if "swaps_failed" in node else ""
+        table.add_row(
+            Text(node["name"]), f"{node['swaps']}{failed}", str(node["discards"]), str(node["messages"]), busy
+        )
     if len(result.nodes) > MOST_ROWS:
         table.add_row(f"and {len(result.nodes) - MOST_ROWS} more")
     return table
@@ -134,7 +157,7 @@ def _links(experiment: Experiment, result: Result) -> Table:
             str(counts["pairs"]),
             f"{rate:.3g}",
             f"{link.fibre.length:.4g} km",
-            f"{link.fibre.loss:.4g} dB",
+            "passes" if link.sheet.phases else f"{link.fibre.loss:.4g} dB",
         )
     if len(rows) > MOST_ROWS:
         table.add_row(f"and {len(rows) - MOST_ROWS} more")

@@ -12,7 +12,7 @@ import click
 from qstack import api
 from qstack.conformance.specification import Chapter, Requirement, Specification, load
 from qstack.conformance.tracing import check as find_problems
-from qstack.conformance.tracing import checkout, update, verified
+from qstack.conformance.tracing import checkout, here, update, verified
 from qstack.core.errors import ConfigError
 from qstack.plugin.manager import REFERENCE
 from qstack.plugin.spelling import nearest
@@ -26,8 +26,10 @@ def command() -> None:
 
 
 def specifications() -> list[Specification]:
-    """Return the specifications of qstack and of every plugin."""
-    return [load(folder) for folder in api.manager(Path()).offers("specs").values()]
+    """Return the specifications of qstack and of every plugin; in a checkout those that stand there."""
+    found = api.manager(Path()).found["specs"].values()
+    own = here(Path.cwd())
+    return [own if own is not None and one.plugin.distribution == REFERENCE else load(one.thing) for one in found]
 
 
 def reference() -> Specification:
@@ -42,21 +44,27 @@ def place(chapter: Chapter, number: str) -> str:
 
 
 @command.command("list")
+@click.argument("words", nargs=-1)
 @click.option("--chapter", help="Only this chapter, such as link.")
 @click.option("--level", help="Only this level, such as 'MUST NOT'.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def list_(chapter: str | None, level: str | None, *, as_json: bool) -> None:
-    """List all requirements."""
+def list_(words: tuple[str, ...], chapter: str | None, level: str | None, *, as_json: bool) -> None:
+    """List all requirements, or those with all of these WORDS in their text, rationale or feature."""
     everything = [pair for specification in specifications() for pair in specification]
     _known(chapter, {found.name for found, _ in everything}, "a chapter")
     _known(level, {one.level for _, one in everything}, "a level")
     chosen = [(found, one) for found, one in everything if chapter in {None, found.name} and level in {None, one.level}]
+    chosen = [(found, one) for found, one in chosen if all(word.lower() in _searched(one) for word in words)]
     if as_json:
         click.echo(json.dumps([{"chapter": found.name, **one.model_dump()} for found, one in chosen], indent=2))
         return
     for _, one in chosen:
         _print_line(one)
-    click.echo(f"{len(chosen)} requirements")
+    click.echo(f"{len(chosen)} requirement{'s' if len(chosen) != 1 else ''}")
+
+
+def _searched(one: Requirement) -> str:
+    return f"{one.id} {one.feature} {one.text} {one.rationale}".lower()
 
 
 def _known(value: str | None, allowed: set[str], what: str) -> None:
@@ -71,10 +79,17 @@ def _print_line(one: Requirement) -> None:
 
 
 @command.command("show")
-@click.argument("number", metavar="ID")
-def show(number: str) -> None:
-    """Show one requirement: text, reason, source, and what verifies it."""
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True)
+def show(numbers: tuple[str, ...]) -> None:
+    """Show requirements: text, reason, source, and what verifies each."""
     found = specifications()
+    for place_, number in enumerate(numbers):
+        if place_:
+            click.echo()
+        _show(number.upper(), found)
+
+
+def _show(number: str, found: list[Specification]) -> None:
     specification = next((s for s in found if any(one.id == number for _, one in s)), found[0])
     chapter, one = specification.find(number)
     click.echo(f"{one.id}  {one.level}  {chapter.name}: {one.feature}  since {one.since}\n")
@@ -117,6 +132,7 @@ def check(*, write: bool) -> None:
 @command.command("coverage")
 def coverage() -> None:
     """Say for every chapter how many requirements are tested, excepted, or neither."""
+    total = [0] * 5
     click.echo(f"{'chapter':<14}{'requirements':>13}{'MUST':>6}{'tested':>8}{'excepted':>10}{'neither':>9}")
     for specification in specifications():
         tests = verified(specification)
@@ -126,7 +142,16 @@ def coverage() -> None:
             tested = sum(number in tests for number in numbers)
             excepted = sum(number in specification.exceptions for number in numbers)
             neither = len(numbers) - tested - excepted
-            click.echo(f"{chapter.name:<14}{len(numbers):>13}{must:>6}{tested:>8}{excepted:>10}{neither:>9}")
+            row = [len(numbers), must, tested, excepted, neither]
+            total = [a + b for a, b in zip(total, row, strict=True)]
+            click.echo(_row(chapter.name, row))
+    click.echo(_row("together", total))
+
+
+def _row(name: str, numbers: list[int]) -> str:
+    return f"{name:<14}" + "".join(
+        f"{number:>{width}}" for number, width in zip(numbers, (13, 6, 8, 10, 9), strict=True)
+    )
 
 
 @command.command("vectors")

@@ -15,16 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from qstack.conformance.application_talk import ESTIMATE, FLOW, Flow, MakeApplication
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.application_talk import ESTIMATE, FLOW, NUMBER, Flow, MakeApplication
+from qstack.conformance.marks import Unsupported, extended, requirement
 from qstack.conformance.refusals import refuses
 from qstack.conformance.stand import Make, expect, site
 from qstack.conformance.transcript import Transcript
 from qstack.core.layer import Context, Handler, Layer
 from qstack.core.nouns import Noun
-from qstack.plugin.sites import Site
+from qstack.plugin.sites import FlowEnd, Site
 from qstack.services.device import DrawBits, Measure, MeasureAlong
-from qstack.services.l4_transport import Closed, Delivery, Open
+from qstack.services.l4_transport import Closed, Delivery, Open, Refused
 from qstack.services.l5_application import Consumed, Finished, Sifted, Start
 from qstack.services.reasons import Reason
 
@@ -79,7 +79,15 @@ class ApplicationSuite:
                 expect(end, one.flow == FLOW, f"consumed by flow {FLOW}")
                 expect(end, one.estimate == ESTIMATE, f"the estimate {ESTIMATE} of pair {one.pair}")
 
+    @requirement("QS-L5-321")
+    def test_a_refused_session_ends_the_flow(self, make: MakeApplication) -> None:
+        """At the end that was asked, with the reason."""
+        end = Transcript(make(FlowEnd(FLOW, initiator=False, peer=1, min_fidelity=0.8, number=NUMBER)), node=2)
+        end >> Refused(FLOW, 1, Reason.NO_ROUTE)
+        expect(end, end.all(Finished) == [Finished(FLOW, Reason.NO_ROUTE)], "Finished with NO_ROUTE, once")
+
     @requirement("QS-L5-013")
+    @extended("random-choices")
     def test_without_entropy_nothing_is_chosen(self, make: MakeApplication) -> None:
         """An application that draws bits measures nothing before it has some."""
         if not any(end.all(DrawBits) for end in Flow(make).ends.values()):
@@ -97,6 +105,7 @@ class ApplicationSuite:
             expect(first.ends[node], first.ends[node].lines == again.ends[node].lines, "the same dialogue again")
 
     @requirement("QS-L5-006")
+    @extended("counts-of-errors")
     def test_perfect_pairs_have_no_errors(self, make: MakeApplication) -> None:
         """Whatever their index."""
         flows = [Flow(make, seed) for seed in (1, 2)]

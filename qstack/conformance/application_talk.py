@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import cos, pi, sin
 from typing import Any, ClassVar
 
+from qstack.conformance.chance import seeded
 from qstack.conformance.transcript import Transcript
 from qstack.core.nouns import Cancel, Note, Noun, Send, Set
 from qstack.plugin.chance import generator
@@ -16,13 +17,18 @@ from qstack.services import device
 from qstack.services.bell import Basis
 from qstack.services.l4_transport import (
     DETERMINISTIC,
+    MEASURE,
+    PREPARE,
     TELEPORT,
+    TOLERANT,
     Close,
     Closed,
     Credit,
     Delivery,
+    EarlyDelivery,
     Open,
     Opened,
+    Outcome,
     Received,
     Release,
     Reset,
@@ -86,7 +92,7 @@ class Flow:
     """
 
     def __init__(self, make: MakeApplication, seed: int = 1, *, entropy: bool = True, fail: int = 0) -> None:
-        self.draw = generator(seed, 0, "application")
+        self.draw = generator(seeded(seed), 0, "application")
         self.entropy, self.fail = entropy, fail
         self.ends = {}
         for node in (1, 2):
@@ -160,7 +166,7 @@ class Flow:
                 if self.given > before or self.queue:
                     return True
             else:
-                self._pair(0 if ask.consumption == DETERMINISTIC else self.given % 4)
+                self._pair(0 if ask.consumption == DETERMINISTIC else self.given % 4, ask)
                 return True
         self._end(0)
         return True
@@ -175,13 +181,21 @@ class Flow:
             self.over = True
             self.queue.extend((node, Closed(FLOW, reason)) for node in (1, 2))
 
-    def _pair(self, bell: int) -> None:
+    def _pair(self, bell: int, ask: Open) -> None:
+        """Give a pair: each half is kept or measured as it is made, and told early in class B."""
         halves = Qubit((0, 0, 0), bell=bell), Qubit((0, 0, 0), bell=bell)
         halves[0].partner, halves[1].partner = halves[1], halves[0]
         for node, half in zip((1, 2), halves, strict=True):
             number = self._hold(node, half)
             asked = self.ends[node].context.now if node == 1 else -1
-            self.queue.append((node, Delivery(FLOW, self.given, bell, number, ESTIMATE, asked)))
+            if ask.kind == MEASURE or (ask.kind == PREPARE and node == 1):
+                bit = self._measured(node, number, AXES[ask.basis])
+                told: Noun = Outcome(FLOW, self.given, bell, ask.basis, bit, ESTIMATE, asked)
+            else:
+                told = Delivery(FLOW, self.given, bell, number, ESTIMATE, asked)
+                if ask.consumption == TOLERANT:
+                    self.queue.append((node, EarlyDelivery(FLOW, number)))
+            self.queue.append((node, told))
         self.given += 1
 
     def _hold(self, node: int, qubit: Qubit) -> int:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.chance import seeded
+from qstack.conformance.marks import Unsupported, extended, requirement
 from qstack.plugin.chance import generator
 from qstack.plugin.contracts import ClassicalChannel
 
@@ -30,7 +31,7 @@ Sent = list[tuple[int, tuple[int, ...]]]
 
 def sent(make: MakeChannel, light: int, *, apart: int, size: int, seed: int = 3) -> tuple[ClassicalChannel, Sent]:
     """Send datagrams at equal distances [ps] and return when each was sent and when it arrives."""
-    channel, draw = make(light), generator(seed, 0, "channel")
+    channel, draw = make(light), generator(seeded(seed), 0, "channel")
     return channel, [(k * apart, tuple(channel.arrivals(k * apart, size, draw))) for k in range(NUMBER)]
 
 
@@ -77,7 +78,7 @@ class ChannelSuite:
             _, first = sent(make, light, apart=1_000, size=40)
             assert first == sent(make, light, apart=1_000, size=40)[1], "the same random stream gives other arrivals"
             one, other = make(light), make(light)
-            draws = generator(3, 0, "channel"), generator(4, 0, "channel")
+            draws = generator(seeded(3), 0, "channel"), generator(seeded(4), 0, "channel")
             between = []
             for at, _ in first:
                 between.append((at, tuple(one.arrivals(at, 40, draws[0]))))
@@ -85,6 +86,7 @@ class ChannelSuite:
             assert first == between, "what travels in one direction changes the other"
 
     @requirement("QS-CL-284")
+    @extended("ideal-arrivals")
     def test_an_ideal_channel_is_ideal(self, make: MakeChannel) -> None:
         """Every datagram once, after the announced delay, which is light's; so they keep their order."""
         for words, light, channel, told in streams(make):

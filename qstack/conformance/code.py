@@ -19,7 +19,7 @@ from itertools import combinations, product
 from operator import xor
 from typing import Protocol
 
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.marks import Unsupported, extended, requirement
 
 MOST = 12
 """Qubits up to which every Pauli that matters is tried."""
@@ -123,6 +123,7 @@ class CodeSuite:
         assert anticommute(x, z, n), f"logical X {code.logical_x} commutes with logical Z {code.logical_z}"
 
     @requirement("QS-L4-293")
+    @extended("distances")
     def test_the_distance_is_the_least_weight_that_harms(self, make: MakeCode) -> None:
         """Of all Paulis that no check sees."""
         code = make()
@@ -135,6 +136,7 @@ class CodeSuite:
         assert harmful is not None, f"nothing of weight {named} harms unseen, the distance is said to be {named}"
 
     @requirement("QS-L4-009")
+    @extended("recoveries")
     def test_every_promised_error_is_corrected(self, make: MakeCode) -> None:
         """On up to (d - 1) / 2 qubits, by the code's own recovery."""
         code = make()

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from qstack.conformance.device_talk import FEW, Bench, agrees
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.marks import Unsupported, extended, requirement
 from qstack.services.bell import Basis, flip
 from qstack.services.device import Apply, Bits, DrawBits, Free, Measure, Measured, Swap, Trigger
 
@@ -108,6 +108,7 @@ class QubitTests(Benches):
                     )
 
     @requirement("QS-L1-285")
+    @extended("random-bits")
     def test_random_bits_are_random(self, make: Any) -> None:
         """As many as asked for, half of them set, and no bit like the one before."""
         bench = self.bench(make)

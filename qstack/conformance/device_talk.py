@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import exp, inf, sqrt
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+from qstack.conformance.chance import seeded
 from qstack.core.clock import Clock
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Handler
@@ -73,9 +74,10 @@ class Given(InterfaceModel):
         return SHEET.period
 
 
-def platform(coherence_s: float = 0.0) -> Platform:
-    """Return a node's hardware without any noise but that of its memory [s]."""
-    return Platform(name="judge", memory=Kept(coherence_s=coherence_s), interface=Given(), memories=2)
+def platform(coherence_s: float = 0.0, lasting: float = inf) -> Platform:
+    """Return a node's hardware without any noise but that of its memory [s], and of so many attempts to 1/e."""
+    memory = Kept(coherence_s=coherence_s, dephasing_attempts=lasting)
+    return Platform(name="judge", memory=memory, interface=Given(), memories=2)
 
 
 class VirtualTime:
@@ -122,7 +124,7 @@ class Bench:
         self.time = VirtualTime()
         self.heard: list[tuple[int, int, Noun]] = []
         self.react: Callable[[int, device.Herald], None] = lambda node, herald: None
-        made = make(self.time, self._feed, seed)
+        made = make(self.time, self._feed, seeded(seed))
         self.tables, self.sheet = made.tables, made.sheet
 
     def _feed(self, node: int, noun: Noun, now: int) -> None:
@@ -191,6 +193,8 @@ class Bench:
         """
 
         def react(node: int, herald: device.Herald) -> None:
+            if herald.qubit < 0:
+                return  # measured already
             request = Measure(herald.qubit, basis(herald.sequence), herald.sequence)
             now = self.time.now
             if touch is not None:

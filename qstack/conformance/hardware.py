@@ -19,9 +19,10 @@ from math import isclose, log
 import numpy as np
 from pydantic import ValidationError
 
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.marks import Informational, Unsupported, requirement
 from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Arm, Decay, Fibre, Herald, Platform
+from qstack.quantum.exact import to_correlators, to_density
 
 AGES_S = (0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)
 """Ages at which a memory is asked [s]."""
@@ -181,6 +182,23 @@ class InterfaceTests:
                     assert min(weights) >= -ROUNDING, f"{arms}: correlators {outcome.correlators} belong to no state"
                     assert outcome.bell in range(4), f"{arms}: {outcome.bell} is no Bell index"
 
+    @requirement("QS-L1-372")
+    def test_whole_states_are_states(self, make: Platform) -> None:
+        """Of trace 1, positive, and with the correlators that the outcome gives."""
+        for arms, heralds in links(make):
+            for outcome in (outcome for herald in heralds for outcome in herald.outcomes):
+                if outcome.state is None:
+                    continue
+                t = np.array(outcome.state, float)
+                assert t.shape == (4, 4), f"{arms}: a state of shape {t.shape}, not 4 x 4"
+                assert isclose(t[0, 0], 1, abs_tol=ROUNDING), f"{arms}: a state of trace {t[0, 0]:g}"
+                least = float(np.linalg.eigvalsh(to_density(t))[0])
+                assert least >= -ROUNDING, f"{arms}: a state with eigenvalue {least:g}"
+                told = to_correlators(t, outcome.bell)
+                assert np.allclose(told, outcome.correlators, rtol=0, atol=EXACT), (
+                    f"{arms}: correlators {outcome.correlators} with a state of which they are {told}"
+                )
+
     @requirement("QS-L1-037")
     def test_the_period_is_positive(self, make: Platform) -> None:
         """Picoseconds, and some of them."""
@@ -204,6 +222,12 @@ class InterfaceTests:
         for arms, _ in links(make):
             for sent, heard in zip(make.interface.emit(arms), make.interface.reply(arms), strict=True):
                 assert 0 <= sent <= heard, f"{arms}: emitted at {sent} ps of the cycle, answered at {heard} ps"
+
+    @requirement("QS-L1-340")
+    def test_there_may_be_several_settings(self, make: Platform) -> None:
+        """A link layer chooses one for each request."""
+        most = max(len(heralds) for _, heralds in links(make))
+        raise Informational(f"{most} {'setting' if most == 1 else 'settings'} for one link")
 
 
 class ModelTests:

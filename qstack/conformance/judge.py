@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from qstack.conformance.marks import Unsupported
+from qstack.conformance.marks import Unjudged
 from qstack.conformance.specification import Specification
 from qstack.core.errors import QstackError
 
-Word = Literal["pass", "fail", "unsupported", "not run"]
+Word = Literal["pass", "fail", "informational", "unsupported", "not run"]
 Result = tuple[Word, str]
 """What a test came to, and the detail."""
-RANK: Sequence[Word] = ("fail", "pass", "unsupported", "not run")
+RANK: Sequence[Word] = ("fail", "pass", "informational", "unsupported", "not run")
 """Of several tests of one requirement the first of these counts."""
 PATIENCE = 3
 """Tests that may run out of time before the rest is left out."""
@@ -33,11 +33,11 @@ class Verdict:
     id, level, text, place
         The requirement, and where it is explained.
     verdict
-        ``pass``, ``fail``, ``unsupported`` (not claimed) or ``not run``.
+        ``pass``, ``fail``, ``informational`` (nothing is demanded), ``unsupported`` (not claimed) or ``not run``.
     test
         Name of the test that decided.
     detail
-        The dialogue that went wrong, or what is not claimed.
+        The dialogue that went wrong, what was found out, or what is not claimed.
     """
 
     id: str
@@ -118,6 +118,8 @@ def _verdicts(results: dict[str, list[tuple[Word, str, str]]], specification: Sp
     for number, found in results.items():
         chapter, one = specification.find(number)
         word, test, detail = min(found, key=lambda result: RANK.index(result[0]))
+        if one.level == "MAY" and word in {"pass", "fail"}:
+            word, detail = "informational", detail.strip() or "it does"
         place = f'specs/{chapter.name}/{chapter.page.name}, section "{chapter.section(number)}"'
         yield Verdict(number, one.level, one.text, place, word, test, detail if word != "pass" else "")
 
@@ -158,8 +160,8 @@ def run_test(test: Any, make: Any, seconds: float) -> Result:
             test(make)
     except OutOfTime:
         return "fail", f"{HUNG} {seconds:g} s"
-    except Unsupported as error:
-        return "unsupported", str(error)
+    except Unjudged as error:
+        return error.word, str(error)
     except AssertionError as error:
         return "fail", str(error).strip("\n")
     except QstackError as error:

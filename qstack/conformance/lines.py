@@ -1,7 +1,7 @@
 r"""Nouns as JSON: how a subject that runs as a program of its own is spoken to.
 
 A noun is an object with ``noun``, its module and its name, and its fields by name.  Times are decimal strings of
-picoseconds, because 2**53 ps is only 2.5 hours; sequences are lists; everything else is what it is.  A field that has a
+picoseconds, because 2**53 ps is only 2.5 hours; blocks of bits are hexadecimal strings; sequences are lists; everything else is what it is.  A field that has a
 default may be left out.
 
 >>> from qstack.wire.link import AddAck
@@ -24,7 +24,7 @@ import qstack.services
 import qstack.wire
 from qstack.core.errors import WireError
 from qstack.core.nouns import Cancel, Note, Noun, Send, Set, Timer, timer
-from qstack.hosts.plain import CHECKS, simple, time_of
+from qstack.hosts.plain import BLOCKS, CHECKS, block_of, simple, time_of
 from qstack.plugin.spelling import nearest
 
 TIMES = frozenset(
@@ -78,6 +78,8 @@ def plain(value: Any, name: str = "") -> Any:
         return [plain(one) for one in value]
     if name in TIMES and isinstance(value, int):
         return str(value)
+    if name in BLOCKS and isinstance(value, int):
+        return f"{value:x}"
     return value
 
 
@@ -111,6 +113,8 @@ def _value(noun: str, key: str, value: Any, kind: str) -> Any:
         return Named(simple(words, value, "str"))
     if kind == "int" and key in TIMES:
         return time_of(words, value)
+    if kind == "int" and key in BLOCKS:
+        return block_of(words, value)
     if isinstance(value, dict):
         return noun_of(value)
     if kind in CHECKS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qstack.conformance.link_talk import CREATE, LONG, agree, answerer, asker, claims, herald, incoming, standing
-from qstack.conformance.marks import Unsupported, course, requirement
+from qstack.conformance.marks import Unsupported, course, extended, requirement
 from qstack.conformance.stand import LANES, PERIOD, ROUND_TRIP, ROWS, Make, expect, talk
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.nouns import Send
@@ -54,6 +54,7 @@ class AdmissionTests:
 
     @course
     @requirement("QS-L2-024")
+    @extended("accepted-purposes")
     def test_purposes_come_and_go(self, make: Make) -> None:
         """What is no longer received is refused again."""
         t = talk(make, 2, 1)
@@ -68,6 +69,7 @@ class AdmissionTests:
 
     @course
     @requirement("QS-L2-029")
+    @extended("deadlines")
     def test_a_deadline_before_the_answer(self, make: Make) -> None:
         """TIMEOUT once, and a late answer starts nothing."""
         claims(make, "deadlines", self.DATED)
@@ -81,6 +83,7 @@ class AdmissionTests:
 
     @course
     @requirement("QS-L2-029")
+    @extended("deadlines")
     def test_a_deadline_in_the_backlog(self, make: Make) -> None:
         """Of requests that have not even been asked for."""
         claims(make, "deadlines", self.DATED)
@@ -94,6 +97,7 @@ class AdmissionTests:
 
     @course
     @requirement("QS-L2-030")
+    @extended("deadlines")
     def test_the_least_time(self, make: Make) -> None:
         """What leaves room for an attempt per pair on every lane is accepted, a cycle less is not."""
         claims(make, "deadlines", self.DATED)
@@ -103,6 +107,7 @@ class AdmissionTests:
 
     @course
     @requirement("QS-L2-033")
+    @extended("measured-pairs")
     def test_the_answering_end_measures_too(self, make: Make) -> None:
         """In the bases of the request, and tells no qubit."""
         claims(make, "pairs of type M", replace(CREATE, keep=False, bases=(0, 1)))

@@ -19,7 +19,7 @@ from qstack.conformance.link_talk import (
     incoming,
     standing,
 )
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.marks import Unsupported, extended, requirement
 from qstack.conformance.stand import FAST, GOOD, ROUND_TRIP, ROWS, Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.errors import RemoteProtocolError
@@ -214,6 +214,7 @@ class AgreementTests:
         t.never(Err, more_than=1)
 
     @requirement("QS-L2-024")
+    @extended("accepted-purposes")
     def test_a_purpose_that_is_not_accepted(self, make: Make) -> None:
         """Whoever was told what to accept refuses the rest."""
         t = talk(make, 2, 1)

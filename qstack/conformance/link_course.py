@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from qstack.conformance.bench import Bench
 from qstack.conformance.link_talk import CREATE, LONG, agree, answerer, asker, claims, herald, incoming, standing
-from qstack.conformance.marks import Unsupported, course, requirement
+from qstack.conformance.marks import Unsupported, course, extended, requirement
 from qstack.conformance.stand import LANES, PERIOD, ROUND_TRIP, Make, expect
 from qstack.conformance.transcript import ANY
 from qstack.core.nouns import Send
@@ -176,6 +176,7 @@ class CourseTests:
 
     @course
     @requirement("QS-L2-056")
+    @extended("lost-neighbours")
     def test_a_lost_neighbour(self, make: Make) -> None:
         """Nothing is attempted, asked or delivered any more; what is asked for afterwards is served."""
         t = asker(make)
@@ -285,6 +286,7 @@ class ExpiredTests:
 
     @course
     @requirement("QS-L2-018")
+    @extended("collected-pairs")
     def test_a_collected_pair_is_taken_back(self, make: Make) -> None:
         """Nobody was told of it; another one is waited for."""
         request = replace(CREATE, number=2, consecutive=False)

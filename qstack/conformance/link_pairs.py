@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from qstack.conformance.bench import Bench
 from qstack.conformance.link_talk import CREATE, LONG, answerer, asker, claims, herald, incoming, standing
-from qstack.conformance.marks import requirement
+from qstack.conformance.marks import extended, requirement
 from qstack.conformance.stand import PERIOD, ROUND_TRIP, Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.nouns import Send
@@ -53,6 +53,7 @@ class DeliveryTests:
         expect(t, not any(isinstance(answer, Ok) for answer in t.open), "no second pair of a number that may be alive")
 
     @requirement("QS-L2-017")
+    @extended("atomic-requests")
     def test_an_atomic_request_is_not_interrupted(self, make: Make) -> None:
         """Whoever else asks."""
         claims(make, "atomic requests", replace(CREATE, atomic=True))
@@ -68,6 +69,7 @@ class DeliveryTests:
                 raise bench.ends[node].mismatch(f"- the 20 pairs of purpose 4 without others in between, not {told}")
 
     @requirement("QS-L2-018")
+    @extended("collected-pairs")
     def test_collected_pairs_are_delivered_together(self, make: Make) -> None:
         """When the last has come."""
         request = replace(CREATE, number=2, consecutive=False)
@@ -106,6 +108,7 @@ class DeliveryTests:
         t.never(Free, more_than=1)
 
     @requirement("QS-L2-019")
+    @extended("measured-pairs")
     def test_a_measured_pair_has_a_basis_and_a_bit(self, make: Make) -> None:
         """And no qubit."""
         request = replace(CREATE, keep=False, bases=(0, 1))
@@ -173,6 +176,7 @@ class EndingTests:
     DATED = replace(CREATE, max_time=50 * ROUND_TRIP)
 
     @requirement("QS-L2-029")
+    @extended("deadlines")
     def test_a_deadline_is_told_once(self, make: Make) -> None:
         """At the asking end."""
         claims(make, "deadlines", self.DATED)
@@ -183,6 +187,7 @@ class EndingTests:
         t.wait(LONG).never(Err, more_than=1)
 
     @requirement("QS-L2-029")
+    @extended("deadlines")
     def test_a_deadline_is_told_at_the_other_end(self, make: Make) -> None:
         """At the same time."""
         claims(make, "deadlines", self.DATED)
@@ -192,6 +197,7 @@ class EndingTests:
         t.wait(LONG).never(Err, more_than=1)
 
     @requirement("QS-L2-004")
+    @extended("deadlines")
     def test_no_pair_after_the_deadline(self, make: Make) -> None:
         """Even if it was under way."""
         claims(make, "deadlines", self.DATED)

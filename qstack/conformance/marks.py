@@ -1,16 +1,83 @@
-"""How a test says which requirement it verifies, and how it says that its subject makes no such claim."""
+"""How a test says which requirement it verifies, of which feature it is, and what else than a pass it may come to."""
 
 from __future__ import annotations
 
 import unittest
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Container
+from functools import wraps
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+Claims: TypeAlias = Container[str] | Callable[[str], bool | None] | None
+"""Which features a subject says it has: a collection, a function of a name, or None if it says nothing."""
 
-class Unsupported(unittest.SkipTest):
-    """The subject does not claim the feature that a test is about; under pytest the test is skipped."""
+
+class Unjudged(unittest.SkipTest):
+    """A test comes to neither pass nor fail; under pytest it is skipped, with the reason."""
+
+    word: ClassVar[Literal["unsupported", "informational", "not run"]]
+
+
+class Unsupported(Unjudged):
+    """The subject does not claim the feature that a test is about."""
+
+    word = "unsupported"
+
+
+class Informational(Unjudged):
+    """What a test has found out where nothing is demanded."""
+
+    word = "informational"
+
+
+class Disbelieved(Unjudged):
+    """The subject's word that it has a feature is worth nothing, so that nothing tells what to judge it by."""
+
+    word = "not run"
+
+
+def claimed(claims: Claims, feature: str) -> bool | None:
+    """Return whether a subject says that it has a feature; None if it says nothing, and its behaviour decides.
+
+    Raises
+    ------
+    Disbelieved
+        If its word is worth nothing.
+    """
+    if claims is None:
+        return None
+    return claims(feature) if callable(claims) else feature in claims
+
+
+def extended(feature: str) -> Callable[[F], F]:
+    """Mark a test of a feature that a subject need not have.
+
+    It runs where the subject claims the feature and where it says nothing.  Who claims it and refuses it then fails.
+
+    Parameters
+    ----------
+    feature
+        Its name, as ``features`` of a suite, of an offer and of the command line have it: a plural, words with hyphens.
+    """
+
+    def mark(test: F) -> F:
+        @wraps(test)
+        def run(self: Any, make: Any) -> None:
+            claim = claimed(getattr(self, "features", None), feature)
+            if claim is False:
+                raise Unsupported(feature)
+            try:
+                test(self, make)
+            except Unsupported as refusal:
+                if claim:
+                    raise AssertionError(f" - {feature} are claimed, and refused: {refusal}") from None
+                raise
+
+        run.feature = feature  # type: ignore[attr-defined]
+        return run  # type: ignore[return-value]
+
+    return mark
 
 
 def requirement(*ids: str) -> Callable[[F], F]:

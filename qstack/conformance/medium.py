@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import exp, sqrt
+from math import exp, inf, sqrt
 
 from qstack.conformance.device import Benches, DeviceSuite, intervals, sign, tomography
 from qstack.conformance.device_talk import (
@@ -38,6 +38,10 @@ from qstack.services.device import Apply, Herald, Measure, Measured, Swap, Swapp
 MakeMedium = Callable[[Clock, int, str], Medium]
 SWAPS = 24
 SECOND = 1e12
+LASTING = 40.0
+"""Attempts to 1/e of a memory that suffers from them."""
+HELD = 430_000
+"""How long its qubits are kept after their heralds [ps]: no attempt begins just when one is measured."""
 
 
 def network(
@@ -48,12 +52,13 @@ def network(
     clock: Clock,
     feed: Feed,
     seed: int,
+    lasting: float = inf,
 ) -> Equipment:
     """Return the devices of a network on one medium."""
     medium = make(clock, seed, attempts)
     tables = {}
     for number in sorted({node for link in links for node in link}):
-        tables[number] = medium.place(number, f"n{number}", platform(coherence_s))
+        tables[number] = medium.place(number, f"n{number}", platform(coherence_s, lasting))
         medium.connect(number, partial(_hear, feed, number))
     for a, b in links:
         medium.join((a, b), f"n{a}--n{b}", SHEET)
@@ -64,9 +69,11 @@ def _hear(feed: Feed, node: int, noun: Noun, now: int) -> None:
     feed(node, noun, now)
 
 
-def pair_bench(make: MakeMedium, seed: int = 1, attempts: str = "skip", coherence_s: float = 0.0) -> Bench:
+def pair_bench(
+    make: MakeMedium, seed: int = 1, attempts: str = "skip", coherence_s: float = 0.0, lasting: float = inf
+) -> Bench:
     """Return two nodes with a link."""
-    return Bench(partial(network, make, ((1, 2),), attempts, coherence_s), seed)
+    return Bench(partial(network, make, ((1, 2),), attempts, coherence_s, lasting=lasting), seed)
 
 
 class AgeTests(Benches):
@@ -92,6 +99,33 @@ class AgeTests(Benches):
         """Not from its herald: light's way counts."""
         bench = pair_bench(make, coherence_s=1.6e-6).measuring(lambda number: Basis.X).attempt(row=MANY)
         faded(bench.wait(1000 * self.effort * SHEET.kept_cycle), 1.6e-6, 0)
+
+    @requirement("QS-L1-370")
+    def test_attempts_dephase_what_is_stored(self, make: MakeMedium) -> None:
+        """Those of the other lane, after each half's emission and before its measurement, made or skipped."""
+        for attempts in ("skip", "each"):
+            bench = pair_bench(make, attempts=attempts, lasting=LASTING).attempt(lane=1, keep=False, bases=(0,))
+            bench.measuring(lambda number: Basis.X, HELD).attempt(row=MANY)
+            bench.wait(400 * self.effort * (HELD + SHEET.kept_cycle))
+            worn(bench, attempts)
+
+
+def worn(bench: Bench, attempts: str) -> None:
+    """Expect that the correlations in X are what so many attempts leave of perfect pairs.
+
+    Raises
+    ------
+    AssertionError
+        If they are not.
+    """
+    seen = sum(
+        (reply + HELD - 1) // SHEET.period - emit // SHEET.period
+        for emit, reply in zip(SHEET.emit, SHEET.reply, strict=True)
+    )
+    for (bell, basis), (number, mean) in bench.correlators().items():
+        expected = exp(-seen / LASTING) * sign(bell, basis)
+        words = f"index {bell}, {seen} attempts while both halves waited ({attempts})"
+        agrees(words, number, mean, expected, 1 - expected**2)
 
 
 def faded(bench: Bench, coherence_s: float, after: int) -> None:

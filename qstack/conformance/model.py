@@ -66,7 +66,7 @@ class PipedInterface(Sheetless):
 
     def herald(self, _other: PipedInterface, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return every setting of a link between two of a kind."""
-        return self.ask("herald", lambda a: tuple(_herald(one) for one in a["heralds"]), arms=_data(arms))
+        return self.ask("herald", lambda a: tuple(herald_of(one) for one in a["heralds"]), arms=_data(arms))
 
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the time from one attempt to the next [ps]."""
@@ -90,12 +90,32 @@ def _times(answer: Mapping[str, Any]) -> tuple[int, int]:
     return time_of("times", first), time_of("times", second)
 
 
-def _herald(content: Mapping[str, Any]) -> Herald:
-    outcomes = tuple(Outcome(float(o["share"]), o["bell"], _three(o["correlators"])) for o in content["outcomes"])
+def herald_of(content: Mapping[str, Any]) -> Herald:
+    """Return one setting of a link.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it is none.
+    """
+    outcomes = tuple(_outcome(one) for one in content["outcomes"])
     return Herald(float(content["parameter"]), float(content["probability"]), outcomes)
 
 
-def _three(numbers: Any) -> tuple[float, float, float]:
+def _outcome(content: Mapping[str, Any]) -> Outcome:
+    state = content.get("state")
+    rows = None if state is None else tuple(tuple(map(float, row)) for row in state)
+    return Outcome(float(content["share"]), content["bell"], three(content["correlators"]), rows)
+
+
+def three(numbers: Any) -> tuple[float, float, float]:
+    """Return three numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are not three of them.
+    """
     x, y, z = map(float, numbers)
     return x, y, z
 
@@ -108,8 +128,8 @@ class PipedPlatform:
     interface: PipedInterface
 
 
-def platform(ask: Callable[..., Mapping[str, Any]], trouble: Callable[[str], Exception]) -> PipedPlatform:
-    """Return the platform that a program is.
+def reading(ask: Callable[..., Mapping[str, Any]], trouble: Callable[[str], Exception]) -> Ask:
+    """Return what asks a program and reads its answer.
 
     Parameters
     ----------
@@ -126,4 +146,10 @@ def platform(ask: Callable[..., Mapping[str, Any]], trouble: Callable[[str], Exc
         except (KeyError, TypeError, ValueError, AttributeError, WireError) as error:
             raise trouble(f"'{do}' was answered by {str(answer)[:100]}: {type(error).__name__}: {error}") from error
 
+    return read
+
+
+def platform(ask: Callable[..., Mapping[str, Any]], trouble: Callable[[str], Exception]) -> PipedPlatform:
+    """Return the platform that a program is."""
+    read = reading(ask, trouble)
     return PipedPlatform(PipedMemory(read), PipedInterface(read))

@@ -66,6 +66,8 @@ def devices(manager: Manager) -> Subjects:
 
 LEVELS = ("physical", "link", "network", "transport")
 """What a whole node is piled of, lowest first."""
+WITH_REFERENCE = "+reference"
+"""Ending of the name of a node whose other layers are the reference."""
 
 
 def nodes(manager: Manager) -> Subjects:
@@ -82,5 +84,5 @@ def nodes(manager: Manager) -> Subjects:
 
     names = {name for level in LEVELS for name in manager.offers("layers", level)} - {"reference"}
     return {"reference": partial(make, "reference")} | {
-        f"{name}+reference": partial(make, name) for name in sorted(names)
+        name + WITH_REFERENCE: partial(make, name) for name in sorted(names)
     }

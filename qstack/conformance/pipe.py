@@ -13,21 +13,25 @@ from types import SimpleNamespace
 from typing import IO, Any
 
 from qstack.conformance import lines
-from qstack.conformance.program import PROTOCOL, storage_of
+from qstack.conformance.marks import Claims, claimed
+from qstack.conformance.pipe_strategies import StrategyAnswers
+from qstack.conformance.places import storage_of
+from qstack.conformance.program import PROTOCOL
 from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, ProtocolError, WireError
 from qstack.core.layer import Context, Layer
 from qstack.core.nouns import Noun, Set
 from qstack.hosts.plain import object_of
 from qstack.plugin.links import Arm
-from qstack.plugin.sites import Neighbour, NetworkView, Site
+from qstack.plugin.sites import FlowEnd, Neighbour, NetworkView, Site
 from qstack.services.strategies import Edge, NoRoute, Row
 
 
-class Answerer:
-    """Answers one line after the other; `make` is what the suites of the profile take."""
+class Answerer(StrategyAnswers):
+    """Answers one line after the other; `make` is what the suites of the profile take, the rest is what it says of itself."""
 
-    def __init__(self, make: Any) -> None:
-        self.make = make
+    def __init__(self, make: Any, version: str = "unknown", claims: Claims = None) -> None:
+        super().__init__(make)
+        self.version, self.claims = version, claims
         self.layers: dict[int, tuple[Mapping[Any, Any], Context]] = {}
         self.routers: dict[int, Any] = {}
         self.timers: dict[str, Noun] = {}
@@ -52,19 +56,23 @@ class Answerer:
             return {"refused": "local" if isinstance(error, LocalProtocolError) else "remote", "why": str(error)}
 
     def do_hello(self, question: Any) -> dict[str, Any]:
-        """Say which version is spoken; no feature is claimed beforehand."""
-        return {"protocol": PROTOCOL, "features": [], "asked": question.features}
+        """Say which version is spoken, and which of the features that are asked for the subject claims."""
+        claims = {"features": [name for name in question.features if claimed(self.claims, name)]}
+        return {"protocol": PROTOCOL, "version": self.version, **(claims if self.claims is not None else {})}
 
     def do_layer(self, question: Any) -> dict[str, Any]:
         """Make a layer, or several that belong together."""
-        site = site_of(question.site)
-        made = self.make(site)
+        if hasattr(question, "end"):
+            node, made = 0, self.make(FlowEnd(**question.end))
+        else:
+            site = site_of(question.site)
+            node, made = site.number, self.make(site)
         table: dict[Any, Any] = {}
         for layer in made if isinstance(made, tuple) else (made,):
             if not isinstance(layer, Layer):
                 raise ConfigError(f"{layer!r} is not a layer.")
             table |= layer.handlers()
-        self.layers[question.layer] = table, Context(site.number)
+        self.layers[question.layer] = table, Context(node)
         known = set(lines.kinds().values())
         return {"handles": sorted(lines.name_of(kind) for kind in table if kind in known)}
 
@@ -125,9 +133,8 @@ def _arms(question: Any) -> tuple[Arm, Arm]:
     return first, second
 
 
-def serve(make: Any, questions: IO[bytes], answers: IO[bytes]) -> None:
+def serve(answerer: Answerer, questions: IO[bytes], answers: IO[bytes]) -> None:
     """Answer until the questions end."""
-    answerer = Answerer(make)
     for data in questions:
         question = object_of(data)
         answers.write(lines.line({"re": question.get("re"), **answerer.answer(question)}))
@@ -141,7 +148,14 @@ def view_of(content: Mapping[str, Any]) -> NetworkView:
         for e in content["edges"]
     )
     storage = tuple(storage_of(samples) for samples in content["storage"])
-    return NetworkView(tuple(content["names"]), edges, tuple(content["swap_factors"]), storage, int(content["cutoff"]))
+    return NetworkView(
+        tuple(content["names"]),
+        edges,
+        tuple(content["swap_factors"]),
+        storage,
+        int(content["cutoff"]),
+        tuple(content.get("swap_success", ())),
+    )
 
 
 def site_of(content: Mapping[str, Any]) -> Site:

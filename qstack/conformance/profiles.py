@@ -3,55 +3,79 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from qstack.conformance.adapter import AdapterSuite
 from qstack.conformance.application import ApplicationSuite, FrontEndSuite
 from qstack.conformance.channel import ChannelSuite
 from qstack.conformance.code import CodeSuite
 from qstack.conformance.device import DeviceSuite
 from qstack.conformance.distillation import DistillationSuite
+from qstack.conformance.features import believed, features, listed, named, told
 from qstack.conformance.hardware import HardwareSuite
+from qstack.conformance.judge import Verdict
 from qstack.conformance.link import LinkSuite
+from qstack.conformance.link_medium import LinkMediumSuite
+from qstack.conformance.marks import Claims
 from qstack.conformance.medium import MediumSuite
 from qstack.conformance.network import NetworkSuite
 from qstack.conformance.node import NodeSuite
-from qstack.conformance.offers import devices, media, nodes, offered
+from qstack.conformance.offers import LEVELS, WITH_REFERENCE, devices, media, nodes, offered, options_of
 from qstack.conformance.physical import PhysicalSuite
 from qstack.conformance.policies import CutoffSuite, SchedulerSuite, SwapPolicySuite
 from qstack.conformance.program import Program
 from qstack.conformance.reconciliation import ReconciliationSuite
 from qstack.conformance.router import RouterSuite
+from qstack.conformance.specification import Specification
 from qstack.conformance.transport import TransportSuite
 from qstack.core.errors import ConfigError
-from qstack.plugin.manager import Manager
+from qstack.plugin.manager import Found, Manager
 from qstack.plugin.offers import Offer
 from qstack.plugin.spelling import nearest
+
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A kind of subject: its suite, and everything installed that can be judged by it."""
+    """A kind of subject: its suite, everything installed that can be judged by it, and which offers that is made of."""
 
     name: str
     suite: type
     subjects: Callable[[Manager], Mapping[str, Any]]
+    kind: str
+    levels: Sequence[str] = ("",)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who is judged as what: `make` is what the tests of the suite take; `alone` has a process of its own already."""
+    """Who is judged as what.
+
+    Parameters
+    ----------
+    name, profile
+        Who, as what.
+    make
+        What the tests of the suite take.
+    alone
+        Whether it has a process of its own already.
+    version
+        Of the distribution that it comes from, or what tells it after the judgement.
+    features
+        What it claims.
+    """
 
     name: str
     profile: Profile
     make: Any
     alone: bool = False
+    version: str | Callable[[], str] = UNKNOWN
+    features: Claims = None
 
 
 def _made(kind: str, given: str, level: str = "") -> Callable[[Manager], Mapping[str, Any]]:
@@ -65,11 +89,7 @@ def _made(kind: str, given: str, level: str = "") -> Callable[[Manager], Mapping
 
 def _factory(manager: Manager, offer: Offer, given: str) -> Callable[[Any], Any]:
     def make(place: Any) -> Any:
-        try:
-            options = offer.options.model_validate({}, context={"plugins": manager})
-        except ValidationError as error:
-            missing = ", ".join(str(found["loc"][0]) for found in error.errors())
-            raise ConfigError(f"'{offer.name}' cannot be judged without options: {missing}.") from error
+        options = options_of(manager, offer)
         return offer.make(options, **{given: place})
 
     return make
@@ -78,33 +98,78 @@ def _factory(manager: Manager, offer: Offer, given: str) -> Callable[[Any], Any]
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile("application", ApplicationSuite, offered("applications", "end")),
-        Profile("channel", ChannelSuite, offered("channels", "delay")),
-        Profile("code", CodeSuite, offered("codes")),
-        Profile("cutoff", CutoffSuite, offered("cutoffs")),
-        Profile("device", DeviceSuite, devices),
-        Profile("distillation", DistillationSuite, offered("distillation", "gate_noise", "readout_error")),
-        Profile("front-end", FrontEndSuite, offered("layers", "site", level="application")),
-        Profile("hardware", HardwareSuite, lambda manager: manager.platforms),
-        Profile("link", LinkSuite, _made("layers", "site", "link")),
-        Profile("medium", MediumSuite, media),
-        Profile("network", NetworkSuite, _made("layers", "site", "network")),
-        Profile("node", NodeSuite, nodes),
-        Profile("physical", PhysicalSuite, offered("layers", "site", level="physical")),
-        Profile("reconciliation", ReconciliationSuite, offered("reconciliation")),
-        Profile("router", RouterSuite, _made("routers", "view")),
-        Profile("scheduler", SchedulerSuite, offered("schedulers")),
-        Profile("swap-policy", SwapPolicySuite, offered("swap_policies")),
-        Profile("transport", TransportSuite, offered("layers", "site", level="transport")),
+        Profile("adapter", AdapterSuite, offered("adapters"), "adapters"),
+        Profile("application", ApplicationSuite, offered("applications", "end"), "applications"),
+        Profile("channel", ChannelSuite, offered("channels", "delay"), "channels"),
+        Profile("code", CodeSuite, offered("codes"), "codes"),
+        Profile("cutoff", CutoffSuite, offered("cutoffs"), "cutoffs"),
+        Profile("device", DeviceSuite, devices, "tiers"),
+        Profile(
+            "distillation", DistillationSuite, offered("distillation", "gate_noise", "readout_error"), "distillation"
+        ),
+        Profile("front-end", FrontEndSuite, offered("layers", "site", level="application"), "layers", ("application",)),
+        Profile("hardware", HardwareSuite, lambda manager: manager.platforms, "hardware"),
+        Profile("link", LinkSuite, _made("layers", "site", "link"), "layers", ("link",)),
+        Profile("link-medium", LinkMediumSuite, offered("media", "a", "b", "fibre"), "media"),
+        Profile("medium", MediumSuite, media, "tiers"),
+        Profile("network", NetworkSuite, _made("layers", "site", "network"), "layers", ("network",)),
+        Profile("node", NodeSuite, nodes, "layers", LEVELS),
+        Profile("physical", PhysicalSuite, offered("layers", "site", level="physical"), "layers", ("physical",)),
+        Profile("reconciliation", ReconciliationSuite, offered("reconciliation"), "reconciliation"),
+        Profile("router", RouterSuite, _made("routers", "view"), "routers"),
+        Profile("scheduler", SchedulerSuite, offered("schedulers"), "schedulers"),
+        Profile("swap-policy", SwapPolicySuite, offered("swap_policies"), "swap_policies"),
+        Profile("transport", TransportSuite, offered("layers", "site", level="transport"), "layers", ("transport",)),
     )
 }
+
+
+def all_features() -> frozenset[str]:
+    """Return every extended feature of every profile."""
+    return frozenset(name for profile in PROFILES.values() for name in features(profile.suite))
+
+
+def claiming(
+    one: Subject, suite: type, said: str | None, specification: Specification, asked: Collection[str] = ()
+) -> tuple[type, tuple[str, ...] | None, list[Verdict]]:
+    """Return the suite for what a subject claims, those claims, and a verdict on them.
+
+    Parameters
+    ----------
+    one, suite
+        Who is judged by what.
+    said
+        Features that a user claims for it instead, ``a,b``; None leaves it to the subject.
+    specification
+        Where the texts stand.
+    asked
+        Requirements that are judged; all if empty.  A lie is told in any case.
+
+    Raises
+    ------
+    ConfigError
+        If the user claims what the profile does not know.
+    """
+    claims = one.features if said is None else named(said, suite, one.profile.name)
+    if one.alone and said is None:  # the first question on the pipe is whether it claims nonsense
+        return told(suite, claims), None, []
+    suite, found = believed(suite, claims, all_features(), specification)
+    return suite, listed(suite, claims), [v for v in found if v.verdict == "fail" or not asked or v.id in asked]
 
 
 def everything(manager: Manager) -> Iterator[Subject]:
     """Return everything installed that can be judged."""
     for profile in PROFILES.values():
         for name, make in profile.subjects(manager).items():
-            yield Subject(name, profile, make)
+            found = _origin(manager, profile, name)
+            claims = getattr(found.thing, "features", None) if len(profile.levels) == 1 else None
+            yield Subject(name, profile, make, version=found.plugin.version, features=claims)
+
+
+def _origin(manager: Manager, profile: Profile, name: str) -> Found:
+    """Return who offers a subject; of a whole node whoever offers the first of its layers that is not the reference."""
+    offers = manager.found[profile.kind]
+    return next(offers[at] for level in profile.levels if (at := (level, name.removesuffix(WITH_REFERENCE))) in offers)
 
 
 def no_profile(name: str) -> ConfigError:
@@ -135,11 +200,20 @@ def find(manager: Manager, name: str, profile: str | None) -> Subject:
 
 
 PIPED: Mapping[str, str] = {
+    "application": "application",
+    "channel": "channel",
+    "code": "code",
+    "cutoff": "cutoff",
+    "device": "device",
+    "distillation": "distillation",
     "hardware": "hardware",
     "link": "layer",
     "network": "layer",
     "physical": "layer",
+    "reconciliation": "reconciliation",
     "router": "router",
+    "scheduler": "scheduler",
+    "swap-policy": "swap_policy",
     "transport": "layer",
 }
 """Profiles of which a program can be a subject, and how it is asked."""
@@ -176,7 +250,9 @@ def chosen(
             raise ConfigError(f"a program is judged as one of {', '.join(PIPED)}; choose with --profile.")
         piped = Program(program, profile, patience)
         try:
-            yield [Subject(program, PROFILES[profile], getattr(piped, PIPED[profile]), alone=True)]
+            piped.features = tuple(features(PROFILES[profile].suite))
+            make = getattr(piped, PIPED[profile])
+            yield [Subject(program, PROFILES[profile], make, alone=True, version=piped.told, features=piped.claims)]
         finally:
             piped.close()
     elif name is None:
@@ -184,9 +260,17 @@ def chosen(
     elif ":" in name:
         if profile is None:
             raise ConfigError(f"as what is '{name}' judged? Choose with --profile: {', '.join(PROFILES)}.")
-        yield [Subject(name, PROFILES[profile], _object(name))]
+        found = _object(name)
+        claims = getattr(found, "features", None)
+        yield [Subject(name, PROFILES[profile], found, version=_version(name), features=claims)]
     else:
         yield [find(manager(), name, profile)]
+
+
+def _version(name: str) -> str:
+    """Return the version of the distribution that the module of ``module:attribute`` comes from, or that it is unknown."""
+    distributions = metadata.packages_distributions().get(name.partition(".")[0].partition(":")[0], [])
+    return metadata.version(distributions[0]) if distributions else UNKNOWN
 
 
 def _object(name: str) -> Any:

@@ -13,30 +13,32 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
-from math import exp, log
 from time import monotonic
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
 from qstack.conformance import lines
-from qstack.conformance.model import PipedPlatform, platform
+from qstack.conformance.device_talk import Equipment, Feed
+from qstack.conformance.features import NONSENSE
+from qstack.conformance.model import PipedPlatform, platform, reading
+from qstack.conformance.piped import Strategies
+from qstack.conformance.piped_device import PipedDevice
+from qstack.conformance.places import end_as_data, site_as_data, view_as_data
+from qstack.core.clock import Clock
 from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, RemoteProtocolError, WireError
 from qstack.core.layer import Context, Layer
 from qstack.core.nouns import Noun
 from qstack.hosts.plain import object_of
-from qstack.plugin.sites import NetworkView, Site
+from qstack.plugin.sites import FlowEnd, NetworkView, Site
 from qstack.plugin.spelling import nearest
-from qstack.services.strategies import NoRoute, Route, Storage
+from qstack.services.strategies import NoRoute, Route
+
+T = TypeVar("T")
 
 PROTOCOL = 1
 """Version of what is spoken on the pipe."""
 LONGEST = 1 << 20
 """Longest line that is read [byte]."""
-NONSENSE = "time-travel"
-"""A feature that nobody has; asked for before anything else."""
-AGES = tuple(10**k for k in range(15))
-"""Ages at which a program is told what is left of a pair [ps]; between two of them log(factor) is linear."""
 REFUSALS: Mapping[str, type[Exception]] = {
     "local": LocalProtocolError,
     "physics": PhysicsError,
@@ -48,7 +50,7 @@ class Trouble(AssertionError):
     """The program does not keep to the protocol of the pipe."""
 
 
-class Program:
+class Program(Strategies):
     """A subject on a pipe; its process begins with the first question, and anew after trouble.
 
     Parameters
@@ -74,6 +76,9 @@ class Program:
             raise ConfigError(f"--exec {self.command[0]}  cannot be run: there is no such program.")
         self.profile = profile
         self.patience = patience
+        self.features: tuple[str, ...] = ()
+        self._version: str | None = None
+        self._claims: list[str] | None = None
         self.asked = 0
         self.made = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -102,13 +107,37 @@ class Program:
             raise ConfigError(f"--exec {self.command[0]}  cannot be run: {error.strerror}.") from error
         self._read = b""
         answer = self._ask(
-            self._process, "hello", {"protocol": PROTOCOL, "profile": self.profile, "features": [NONSENSE]}
+            self._process,
+            "hello",
+            {"protocol": PROTOCOL, "profile": self.profile, "features": [NONSENSE, *self.features]},
         )
         if answer.get("protocol") != PROTOCOL:
             raise self._trouble(f"it speaks version {answer.get('protocol')!r} of the pipe, the judge {PROTOCOL}")
-        if answer.get("features") != []:
-            raise self._trouble(f"it claims the feature '{NONSENSE}', which nobody has: its claims are not believed")
+        claims = answer.get("features")
+        if claims is not None and not (isinstance(claims, list) and all(isinstance(name, str) for name in claims)):
+            raise self._trouble(f"'features' is {claims!r}; expected a list of names, or nothing where it says nothing")
+        for name in claims or ():
+            if name not in self.features:
+                raise self._trouble(f"it claims the feature '{name}', which nobody has: its claims are not believed")
+        self._claims = claims
+        self._version = answer["version"] if isinstance(answer.get("version"), str) else None
         return self._process
+
+    def told(self) -> str:
+        """Return which version the program says it is."""
+        return self._version or "unknown"
+
+    def claims(self, feature: str) -> bool | None:
+        """Return whether the program says that it has a feature; None if it says nothing.
+
+        Raises
+        ------
+        Trouble
+            If it cannot be asked.
+        """
+        if self._process is None:
+            self._begin()
+        return None if self._claims is None else feature in self._claims
 
     def _ask(self, process: subprocess.Popen[bytes], do: str, content: Mapping[str, Any]) -> dict[str, Any]:
         self.asked += 1
@@ -188,10 +217,30 @@ class Program:
 
     # -- what the suites take -----------------------------------------------------------------------------------------
 
+    def number(self) -> int:
+        """Return a number for something new."""
+        self.made += 1
+        return self.made
+
+    def read(self, do: str, reader: Callable[[Mapping[str, Any]], T], **content: Any) -> T:
+        """Ask one question and return what the reader makes of the answer."""
+        return reading(self.ask, self._trouble)(do, reader, **content)
+
     def layer(self, site: Site) -> Layer:
         """Make a layer at a place."""
-        self.made += 1
-        answer = self.ask("layer", layer=self.made, site=site_as_data(site))
+        return self._layer(site=site_as_data(site))
+
+    def application(self, end: FlowEnd) -> Layer:
+        """Make one end of an application."""
+        return self._layer(end=end_as_data(end))
+
+    def device(self, clock: Clock, feed: Feed, seed: int) -> Equipment:
+        """Make two devices with a link."""
+        return PipedDevice(self.read, self.number(), clock, feed).begin(seed)
+
+    def _layer(self, **place: Any) -> Layer:
+        number = self.number()
+        answer = self.ask("layer", layer=number, **place)
         names = answer.get("handles")
         known = lines.kinds()
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -201,12 +250,11 @@ class Program:
             raise self._trouble(
                 f"it handles '{strange[0]}', which is no noun of the standard.{nearest(strange[0], known)}"
             )
-        return PipedLayer(self, self.made, [known[name] for name in names])
+        return PipedLayer(self, number, [known[name] for name in names])
 
     def router(self, view: NetworkView) -> Callable[[int, int, float], Route | NoRoute]:
         """Make a router for a network."""
-        self.made += 1
-        number = self.made
+        number = self.number()
         self.ask("router", router=number, view=view_as_data(view))
 
         def route(source: int, target: int, min_fidelity: float) -> Route | NoRoute:
@@ -262,63 +310,3 @@ class PipedLayer(Layer):
 
     def _ask(self, noun: Noun, ctx: Context) -> list[Noun]:
         return self._program.answers(self._number, noun, ctx)
-
-
-# -- places as data ---------------------------------------------------------------------------------------------------
-
-
-def view_as_data(view: NetworkView) -> dict[str, Any]:
-    """Return a network as JSON has it."""
-    return {
-        "names": list(view.names),
-        "edges": [
-            {"a": e.a, "b": e.b, "rows": [_row(r) for r in e.rows], "lanes": e.lanes, "delay": str(e.delay)}
-            for e in view.edges
-        ],
-        "swap_factors": list(view.swap_factors),
-        "storage": [_samples(storage) for storage in view.storage],
-        "cutoff": str(view.cutoff),
-    }
-
-
-def site_as_data(site: Site) -> dict[str, Any]:
-    """Return a place as JSON has it."""
-    return {
-        "number": site.number,
-        "name": site.name,
-        "neighbours": [
-            {
-                "number": n.number,
-                "lanes": n.lanes,
-                "delay": str(n.delay),
-                "rows": [_row(r) for r in n.rows],
-                "period": str(n.period),
-            }
-            for n in site.neighbours.values()
-        ],
-        "storage": _samples(site.storage),
-        "swap_factor": site.swap_factor,
-        "gate_noise": site.gate_noise,
-        "readout_error": site.readout_error,
-        "view": view_as_data(site.view),
-    }
-
-
-def _row(row: Any) -> list[float]:
-    return [row.parameter, row.seconds_per_pair, row.fidelity]
-
-
-def _samples(storage: Storage) -> list[list[Any]]:
-    return [[str(age), storage(age)] for age in AGES]
-
-
-def storage_of(samples: list[list[Any]]) -> Storage:
-    """Return the factor after an age [ps] from samples; log(factor) is linear between two, and after the last."""
-    ages = [0, *(int(age) for age, _ in samples)]
-    logs = [0.0, *(log(max(factor, 1e-300)) for _, factor in samples)]
-
-    def kept(age: int) -> float:
-        k = min(max(1, bisect_left(ages, age)), len(ages) - 1)
-        return exp(logs[k - 1] + (logs[k] - logs[k - 1]) * (age - ages[k - 1]) / (ages[k] - ages[k - 1]))
-
-    return kept

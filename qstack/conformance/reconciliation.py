@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qstack.conformance.chance import seeded
 from qstack.conformance.marks import requirement
 from qstack.core.errors import ProtocolError
 from qstack.plugin.chance import generator
@@ -61,7 +62,7 @@ class Talk:
 
 def keys(rate: float, number: int) -> tuple[Bits, Bits]:
     """Return two keys, one with errors at this rate."""
-    draw = generator(7, number, f"reconciliation at {rate}")
+    draw = generator(seeded(7), number, f"reconciliation at {rate}")
     key = draw.integers(0, 2, LENGTH, dtype=np.uint8)
     return key, key ^ (draw.random(LENGTH) < rate).astype(np.uint8)
 
@@ -170,7 +171,7 @@ def ends_in_noise(make: MakeReconciler, *, corrects: bool) -> None:
     AssertionError
         If it goes on for ever.
     """
-    draw = generator(7, 0, f"noise {corrects}")
+    draw = generator(seeded(7), 0, f"noise {corrects}")
     sent, received = keys(RATES[1], 0)
     alice, bob = make().alice(sent.copy(), RATES[1]), make().bob(received.copy(), RATES[1])
     word = alice.open()

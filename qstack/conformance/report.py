@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from qstack.conformance.judge import Verdict
+from qstack.conformance.judge import Verdict, Word
 
 WIDTH = 120
 LINES = 30
 """Lines of a dialogue that a report shows; the older ones are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One subject and what became of it."""
+
+    name: str
+    profile: str
+    verdicts: tuple[Verdict, ...]
+    version: str = "unknown"
+    features: tuple[str, ...] | None = None
+    seed: int = 0
+
+    @property
+    def reproduce(self) -> str:
+        """Return the command that judges it again."""
+        program = (" " in self.name or "/" in self.name) and not self.name.startswith("--connect ")
+        how = f"--exec '{self.name}'" if program else self.name
+        claims = "" if self.features is None else f" --features '{','.join(self.features)}'"
+        return f"qstack conform {how} --profile {self.profile}{claims}{f' --seed {self.seed}' if self.seed else ''}"
 
 
 def text(name: str, profile: str, verdicts: Sequence[Verdict], *, whole: bool = False) -> Iterator[str]:
@@ -29,10 +51,10 @@ def text(name: str, profile: str, verdicts: Sequence[Verdict], *, whole: bool = 
         if verdict.verdict == "pass" and not whole:
             continue
         head = f"{verdict.id} ({verdict.level})"
-        yield f"{head:<22}{verdict.verdict:<13}{verdict.test}"
+        yield f"{head:<21} {verdict.verdict:<12} {verdict.test}"
         if verdict.verdict == "unsupported":
-            yield f"{'':22}{verdict.detail} are not claimed"
-        elif verdict.verdict == "not run":
+            yield f"{'':22}{verdict.detail.replace('-', ' ')} are not claimed"
+        elif verdict.verdict in {"not run", "informational"}:
             yield f"{'':22}{verdict.detail}"
         elif verdict.verdict == "fail":
             lines = verdict.detail.splitlines()
@@ -46,8 +68,24 @@ def text(name: str, profile: str, verdicts: Sequence[Verdict], *, whole: bool = 
     yield f"{name}: {summary(verdicts)}"
 
 
+OTHERS: Sequence[Word] = ("informational", "unsupported", "not run")
+"""Verdicts that are neither pass nor fail, as a summary has them."""
+
+
 def summary(verdicts: Sequence[Verdict]) -> str:
     """Return how many passed and failed, in words; others only where there are some."""
-    count = {word: sum(v.verdict == word for v in verdicts) for word in ("pass", "fail", "unsupported", "not run")}
-    others = [f"{count[word]} {word}" for word in ("unsupported", "not run") if count[word]]
+    count = Counter(v.verdict for v in verdicts)
+    others = [f"{count[word]} {word}" for word in OTHERS if count[word]]
     return ", ".join([f"{count['pass']} passed", f"{count['fail']} failed", *others])
+
+
+def end(verdicts: Sequence[Verdict], subjects: int) -> Iterator[str]:
+    """Return the last lines of a judgement; of several subjects the very last has passes and failures only."""
+    whole = summary(verdicts)
+    if subjects == 1:
+        yield whole
+        return
+    passed, failed, *others = whole.split(", ")
+    yield ""
+    yield ", ".join([f"{subjects} subjects", *others])
+    yield f"{passed}, {failed}"

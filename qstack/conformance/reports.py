@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from pathlib import Path
@@ -17,28 +15,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from qstack.conformance.judge import RANK, Verdict
-from qstack.conformance.report import summary
+from qstack.conformance.page import COLOURS, as_page
+from qstack.conformance.report import Judged, summary
 from qstack.conformance.specification import Specification
 from qstack.core.errors import ConfigError
 from qstack.plugin.spelling import nearest
-
-COLOURS = {"pass": "#2c7a3f", "fail": "#b3261e", "unsupported": "#6b6b6b", "not run": "#8a6d00"}
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One subject and what became of it."""
-
-    name: str
-    profile: str
-    verdicts: tuple[Verdict, ...]
-
-    @property
-    def reproduce(self) -> str:
-        """Return the command that judges it again."""
-        how = f"--exec '{self.name}'" if " " in self.name or "/" in self.name else self.name
-        return f"qstack conform {how} --profile {self.profile}"
 
 
 def own_version() -> str:
@@ -57,7 +38,9 @@ def as_yaml(judged: Sequence[Judged], specification: Specification) -> str:
         "subjects": [
             {
                 "implementation": one.name,
+                "version": one.version,
                 "profile": one.profile,
+                **({"features": list(one.features)} if one.features is not None else {}),
                 "reproduce": one.reproduce,
                 "results": {
                     v.id: {
@@ -91,7 +74,7 @@ def as_junit(judged: Sequence[Judged], specification: Specification) -> str:
             name=f"{one.name} as {one.profile}",
             tests=str(len(words)),
             failures=str(words.count("fail")),
-            skipped=str(sum(word in {"unsupported", "not run"} for word in words)),
+            skipped=str(sum(word not in {"pass", "fail"} for word in words)),
         )
         for v in one.verdicts:
             case = ET.SubElement(
@@ -110,34 +93,9 @@ def _printable(text: str) -> str:
     return "".join(c if c in "\n\t" or ord(c) >= 32 else f"\\x{ord(c):02x}" for c in text)
 
 
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222}"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.35em .6em;"
-    "border-bottom:1px solid #ddd}pre{background:#f6f6f4;padding:.8em;overflow:auto;font-size:.85em}"
-    "b{white-space:nowrap}code{white-space:nowrap}"
-)
-
-
 def as_html(judged: Sequence[Judged], specification: Specification) -> str:
     """Return the report as one page that needs nothing else."""
-    everything = [v for one in judged for v in one.verdicts]
-    parts = [
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Conformance</title>',
-        f"<style>{STYLE}</style><h1>Conformance</h1>",
-        f"<p>{escape(summary(everything))}. Judged by qstack-reference {escape(own_version())}, ",
-        f"specification <code>{specification.digest[:12]}</code>.</p>",
-    ]
-    for one in judged:
-        parts.append(f"<h2>{escape(one.name)} as {escape(one.profile)}</h2><p>{escape(summary(one.verdicts))}</p>")
-        parts.append(f"<p><code>{escape(one.reproduce)}</code></p><table>")
-        for v in sorted(one.verdicts, key=lambda v: (RANK.index(v.verdict), v.id)):
-            detail = f"<pre>{escape(v.detail)}</pre>" if v.detail else ""
-            parts.append(
-                f'<tr id="{v.id}"><td><code>{v.id}</code><td>{v.level}'
-                f'<td><b style="color:{COLOURS[v.verdict]}">{v.verdict}</b><td>{escape(v.text)}{detail}'
-            )
-        parts.append("</table>")
-    return "\n".join(parts) + "</html>\n"
+    return as_page(judged, f"qstack-reference {own_version()}", specification.digest)
 
 
 def as_badge(judged: Sequence[Judged], specification: Specification) -> str:
@@ -145,16 +103,18 @@ def as_badge(judged: Sequence[Judged], specification: Specification) -> str:
     words = [v.verdict for one in judged for v in one.verdicts]
     failures = words.count("fail")
     text = f"{words.count('pass')} passed" + (f", {failures} failed" if failures else "")
-    colour = COLOURS["fail" if failures else "pass"]
+    colour = COLOURS["fail" if failures else "pass"][0]
     right = 14 + 7 * len(text)
     about = f"qstack {specification.digest[:7]}"
-    left = 14 + 7 * len(about)
+    left, right = (16 + 6 * len(words) for words in (about, text))
+    halves = ((about, left / 2, 6 * len(about)), (text, left + right / 2, 6 * len(text)))
+    drawn = "".join(f'<text x="{x:g}" y="14" textLength="{length}">{words}</text>' for words, x, length in halves)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" '
-        f'aria-label="{about}: {text}"><rect width="{left + right}" height="20" rx="3" fill="#444"/>'
-        f'<rect x="{left}" width="{right}" height="20" rx="3" fill="{colour}"/>'
-        f'<g fill="#fff" font-family="Verdana,sans-serif" font-size="11" text-anchor="middle">'
-        f'<text x="{left / 2:g}" y="14">{about}</text><text x="{left + right / 2:g}" y="14">{text}</text></g></svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" aria-label="{about}: {text}">'
+        f'<title>{about}: {text}</title><clipPath id="r"><rect width="{left + right}" height="20" rx="4"/></clipPath>'
+        f'<g clip-path="url(#r)"><rect width="{left}" height="20" fill="#44464d"/>'
+        f'<rect x="{left}" width="{right}" height="20" fill="{colour}"/></g>'
+        f'<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">{drawn}</g></svg>\n'
     )
 
 

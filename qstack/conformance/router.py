@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise, permutations
+from math import isfinite
 
-from qstack.conformance.marks import requirement
+from qstack.conformance.marks import Informational, requirement
 from qstack.conformance.stand import DELAY, LANES, ROWS, kept
 from qstack.plugin.sites import NetworkView
 from qstack.services.strategies import Edge, NoRoute, Route, Router
@@ -96,3 +97,10 @@ class RouterSuite:
         for words, _, _, _, fidelity, answer in answers(make):
             if isinstance(answer, Route):
                 assert answer.expected >= fidelity, f"{words}: a route of fidelity {answer.expected:g}"
+
+    @requirement("QS-L3-340")
+    def test_a_rate_may_be_told(self, make: MakeRouter) -> None:
+        """Some routers estimate it."""
+        routes = [answer for *_, answer in answers(make) if isinstance(answer, Route)]
+        told = sum(isfinite(route.rate) for route in routes)
+        raise Informational(f"a rate is told for {told} of {len(routes)} routes")

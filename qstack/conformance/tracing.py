@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from qstack.conformance.specification import ID, LINE, Chapter, Requirement, Specification, schema
+from qstack.conformance.specification import ID, LINE, Chapter, Requirement, Specification, load, schema
 
 SCHEMA = "requirements.schema.json"
 TEXTS = (".py", ".md", ".json", ".toml")
@@ -39,6 +40,14 @@ def checkout(specification: Specification) -> Path | None:
     return root if whole and specification.folder.name == "specs" else None
 
 
+def here(folder: Path) -> Specification | None:
+    """Return the specifications of the checkout in which a folder stands, or None; raises `ConfigError` as `load` does."""
+    for root in (folder, *folder.parents):
+        if (root / "specs" / "lock.toml").is_file() and (root / "qstack").is_dir() and (root / "tests").is_dir():
+            return load(root / "specs")
+    return None
+
+
 def verified(specification: Specification) -> Verified:
     """Return which files verify each requirement: read from the tests, or where there are none from coverage.txt."""
     root = checkout(specification)
@@ -48,8 +57,9 @@ def verified(specification: Specification) -> Verified:
         return {number: tuple(files.split(", ")) for number, files in parts.items() if not _excused(files)}
     found: dict[str, list[str]] = {}
     for path in _files(root, TESTS, (".py",)):
-        for number in sorted(cited(path.read_text(encoding="utf-8"))):
-            found.setdefault(number, []).append(path.relative_to(root).as_posix())
+        with suppress(SyntaxError, UnicodeError):  # such files are told by `check`
+            for number in sorted(cited(path.read_text(encoding="utf-8"))):
+                found.setdefault(number, []).append(path.relative_to(root).as_posix())
     return {number: tuple(files) for number, files in found.items()}
 
 
@@ -93,9 +103,9 @@ def check(specification: Specification) -> list[Problem]:
     root = checkout(specification)
     problems = [*_numbers(specification), *_locked(specification), *_tested(specification, tests)]
     for chapter in specification.chapters:
-        problems += _prose(chapter)
+        problems += [*_prose(chapter), *_own_lines(chapter)]
     if root is not None:
-        problems += _citations(specification, root)
+        problems += [*_unreadable(root), *_citations(specification, root)]
         if specification.coverage != coverage(specification, tests):
             problems.append(
                 Problem("coverage.txt", "is not what the tests cite; `qstack spec check --update` writes it")
@@ -198,13 +208,38 @@ def _prose(chapter: Chapter) -> Iterator[Problem]:
             yield Problem(chapter.page.name, f"{number} stands there {numbers.count(number)} times, not once")
 
 
+def _own_lines(chapter: Chapter) -> Iterator[Problem]:
+    """Tell numbers that no line says alone: whoever looks for one with a plain search has to find it."""
+    lines = {line.strip() for line in chapter.data.read_text(encoding="utf-8").splitlines()}
+    numbers = [one.id for one in chapter.document.requirement] + [one.id for one in chapter.document.dropped]
+    for number in numbers:
+        if f'id = "{number}"' not in lines:
+            yield Problem(chapter.data.name, f'{number} has no line of its own that reads: id = "{number}"')
+
+
+def _unreadable(root: Path) -> Iterator[Problem]:
+    """Tell files that cannot be read, and marks of tests that are no numbers at all."""
+    for path in _files(root, CITING, TEXTS):
+        where = path.relative_to(root).as_posix()
+        try:
+            source = path.read_text(encoding="utf-8")
+            marks = cited(source) if path.suffix == ".py" and where.startswith(TESTS) else set()
+        except UnicodeError:
+            yield Problem(where, "is not UTF-8, so nobody can read what it cites")
+        except SyntaxError as error:
+            yield Problem(f"{where}:{error.lineno}", f"is not Python, so nobody can read what it cites: {error.msg}")
+        else:
+            for mark in sorted(mark for mark in marks if not ID.fullmatch(mark)):
+                yield Problem(where, f"a test cites {mark!r}, which is no number; they read like QS-L2-011")
+
+
 def _citations(specification: Specification, root: Path) -> Iterator[Problem]:
     known = {one.id for _, one in specification}
     dropped = specification.dropped()
     for path in _files(root, CITING, TEXTS):
         if specification.folder in path.parents and path.name != "README.md":
             continue  # what stands there is checked as data
-        for place, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for place, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
             for number in ID.findall(line):
                 if number not in known:
                     reason = f": {dropped[number].reason}" if number in dropped else ""

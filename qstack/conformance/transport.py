@@ -18,10 +18,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
 
-from qstack.conformance.marks import requirement
+from qstack.conformance.marks import extended, requirement
 from qstack.conformance.refusals import misuse, refuses
 from qstack.conformance.stand import Make, expect, talk
 from qstack.conformance.transcript import Transcript
+from qstack.conformance.transport_kinds import EarlyTests, KindTests, LossTests, RefusalTests, TestedTests
 from qstack.conformance.transport_talk import (
     LONG,
     SESSION,
@@ -133,6 +134,7 @@ class SessionTests:
             expect(t, t.last(SessionReset).reason == Reason.UNSUPP, "RESET with UNSUPP")
 
     @requirement("QS-L4-284")
+    @extended("teleported-qubits")
     def test_silence_ends_a_session(self, make: Make) -> None:
         """One that is asked for and never answered."""
         initiator(make, qubits())  # asks whether there are such sessions at all
@@ -141,6 +143,7 @@ class SessionTests:
         expect(t, t.all(Closed) == [Closed(SESSION, Reason.LOST_PEER)], "Closed with LOST_PEER")
 
     @requirement("QS-L4-282")
+    @extended("teleported-qubits")
     def test_strangers_have_no_say(self, make: Make) -> None:
         """Only the other end speaks of a session."""
         for message in (Acknowledgement(SESSION, 0, 2, 0), SessionClose(SESSION, 0), SessionReset(SESSION, 4)):
@@ -192,6 +195,7 @@ class SenderTests:
     """Teleportation, at the end that sends."""
 
     @requirement("QS-L4-001")
+    @extended("teleported-qubits")
     def test_a_qubit_waits_for_its_pair(self, make: Make) -> None:
         """And comes back when none ever comes."""
         t = initiator(make, qubits()) >> Transmit(SESSION, 50)
@@ -205,6 +209,7 @@ class SenderTests:
         expect(t, t.all(Returned) == [Returned(SESSION, 50)], "the qubit given back, once")
 
     @requirement("QS-L4-003")
+    @extended("teleported-qubits")
     def test_the_correction_names_pair_frame_and_outcome(self, make: Make) -> None:
         """For every frame and every outcome."""
         for bell in range(4):
@@ -217,6 +222,7 @@ class SenderTests:
                 )
 
     @requirement("QS-L4-006")
+    @extended("teleported-qubits")
     def test_what_was_measured_has_left(self, make: Make) -> None:
         """It is told once, and never given back, whatever happens."""
         t = sent(make)
@@ -226,6 +232,7 @@ class SenderTests:
         expect(t, Returned(SESSION, 50) not in t.answers, "a qubit that was measured not given back")
 
     @requirement("QS-L4-287")
+    @extended("teleported-qubits")
     def test_a_qubit_that_never_arrives_is_told_as_lost(self, make: Make) -> None:
         """When the other end says so, and when it is silent for ever; once."""
         t = sent(make) >> Loss(SESSION, 0, erasure=True) >> Loss(SESSION, 0, erasure=True)
@@ -235,6 +242,7 @@ class SenderTests:
         expect(t, [one.sequence for one in t.all(Lost)] == [0], "the qubit told as lost after a time")
 
     @requirement("QS-L4-007")
+    @extended("teleported-qubits")
     def test_a_sender_keeps_to_the_window(self, make: Make) -> None:
         """However many qubits and pairs it has."""
         t = initiator(make, qubits(0, window=1))
@@ -252,6 +260,7 @@ class ReceiverTests:
     """Teleportation, at the end that receives."""
 
     @requirement("QS-L4-003")
+    @extended("teleported-qubits")
     def test_the_frame_is_undone_once(self, make: Make) -> None:
         """As a gate or as a number for software, whichever of pair and correction comes first."""
         for consumption in (REACTIVE, DETERMINISTIC):
@@ -265,6 +274,7 @@ class ReceiverTests:
                     expect(t, undone == bell ^ outcome, f"the frame {bell ^ outcome}, by gates and by number together")
 
     @requirement("QS-L4-005")
+    @extended("teleported-qubits")
     def test_in_class_t_the_gate_comes_first(self, make: Make) -> None:
         """Nothing is left to be undone when a qubit is handed up."""
         t = responder(make, qubits()) >> pair(3, 20, 1) >> Correction(SESSION, 0, 3, 2, 1)
@@ -272,6 +282,7 @@ class ReceiverTests:
         expect(t, order[-1:] == [Received], "no gate after the qubit was handed up")
 
     @requirement("QS-L4-002")
+    @extended("teleported-qubits")
     def test_a_qubit_is_received_once(self, make: Make) -> None:
         """Though its correction may come again, before or after the qubit was let go of."""
         correction = Correction(SESSION, 0, 3, 2, 1)
@@ -280,6 +291,7 @@ class ReceiverTests:
         t.never(Received, more_than=1).last(Received)
 
     @requirement("QS-L4-286")
+    @extended("teleported-qubits")
     def test_an_ordered_session_keeps_the_order(self, make: Make) -> None:
         """Of the sender's numbers, whichever pair comes first."""
         t = responder(make, qubits()) >> Correction(SESSION, 0, 3, 0, 0) >> Correction(SESSION, 1, 4, 0, 0)
@@ -289,6 +301,7 @@ class ReceiverTests:
         expect(t, [one.sequence for one in t.all(Received)] == [0, 1], "qubits 0 and 1 in this order")
 
     @requirement("QS-L4-285")
+    @extended("teleported-qubits")
     def test_halves_that_no_qubit_used_are_freed(self, make: Make) -> None:
         """When both the circuit and the sender have ended."""
         t = responder(make, qubits()) >> pair(3, 20) >> SessionClose(SESSION, 0) >> Disconnected(SESSION, 0)
@@ -297,6 +310,7 @@ class ReceiverTests:
         expect(t, t.all(Closed) == [Closed(SESSION, 0)], "Closed")
 
     @requirement("QS-L4-285")
+    @extended("teleported-qubits")
     def test_halves_at_the_sender_are_freed_too(self, make: Make) -> None:
         """When the circuit ends."""
         t = initiator(make, qubits()) >> pair(3, 20) >> Disconnected(SESSION, Reason.NORES)
@@ -314,7 +328,9 @@ def xor(values: Iterable[int]) -> int:
     return reduce(operator.xor, values, 0)
 
 
-class TransportSuite(SessionTests, StreamTests, SenderTests, ReceiverTests):
+class TransportSuite(
+    SessionTests, StreamTests, SenderTests, ReceiverTests, RefusalTests, KindTests, EarlyTests, TestedTests, LossTests
+):
     """Everything that a transport layer is held to."""
 
     profile = "transport"

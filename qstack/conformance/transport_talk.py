@@ -62,6 +62,8 @@ def asked(ask: Open) -> SessionOpen:
         ask.window,
         ask.number,
         0,
+        ask.kind,
+        ask.basis,
     )
 
 

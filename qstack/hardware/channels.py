@@ -1,4 +1,4 @@
-"""Links over what is really there: fibre with connectors, classical light beside it and drift; and free space.
+"""Links through air and by way of a satellite; see `qstack.hardware.installed` for fibre.
 
 Each is a medium that makes a fibre, and what comes in beside the photons, of what a user says, and then asks the
 midpoint's medium; so every interface works over every channel.
@@ -14,11 +14,10 @@ from pydantic import Field
 
 from qstack.core.errors import PhysicsError
 from qstack.hardware.midpoint import midpoint
-from qstack.plugin.contracts import Fibre, Herald, LinkSheet, Outcome, Platform
+from qstack.plugin.contracts import Fibre, LinkSheet, Platform
 from qstack.plugin.offers import Options
 from qstack.plugin.units import LIGHT, Fraction, Length, Loss, PositiveDuration, Power
 from qstack.quantum import freespace, raman
-from qstack.quantum.heralding import phase_factor
 from qstack.quantum.photons import dark_click
 
 Positive = Annotated[float, Field(gt=0)]
@@ -38,89 +37,9 @@ class Receiver(Options):
         return dark_click(raman.photon_rate(power_w, self.wavelength) * self.efficiency, self.window * 1e-12)
 
 
-class Classical(Options):
-    """Data channels in the same fibre; both ends launch `power` in all of them together."""
-
-    power: Power
-    raman: NotNegative = Field(3e-9, description="coefficient at the photons' wavelength [1/(km nm)]")
-
-
-class InstalledFibre(Options):
-    """A fibre in the ground.
-
-    Parameters
-    ----------
-    connectors, connector_loss
-        Beside what the fibre itself loses; half of them on either arm.
-    classical
-        Data traffic in the same fibre.
-    receiver
-        Of the station.
-    phase_drift
-        Standard deviation of the phase between the arms since it was last set [rad]: for one-photon heralding.
-    polarisation_drift
-        Standard deviation of the angle, about any axis, by which each arm turns the polarisation [rad]: for schemes that
-        keep a qubit in it.
-    """
-
-    connectors: int = Field(0, ge=0, le=10_000, strict=True)
-    connector_loss: Loss = 0.3
-    classical: Classical | None = None
-    receiver: Receiver = Receiver()
-    phase_drift: NotNegative = 0.0
-    polarisation_drift: NotNegative = 0.0
-
-
-def installed_fibre(options: InstalledFibre, a: Platform, b: Platform, fibre: Fibre) -> LinkSheet:
-    """Return what a link over a fibre in the ground can do.
-
-    Raises
-    ------
-    PhysicsError
-        If the two platforms do not fit together, or do not say how background light spoils them.
-    """
-    whole = replace(fibre, loss=fibre.loss + options.connectors * options.connector_loss)
-    if options.classical is not None:
-        clicks = options.receiver.clicks(_raman_power(options, fibre) / 2)  # half of it for either detector
-        a, b = (_lit(platform, clicks) for platform in (a, b))
-    turned = ((1 + 2 * phase_factor(options.polarisation_drift)) / 3) ** 2
-    coherence = phase_factor(options.phase_drift) * turned
-    return _drifted(midpoint(a, b, whole), coherence, turned)
-
-
-def _raman_power(options: InstalledFibre, fibre: Fibre) -> float:
-    """Return the Raman power that reaches the station [W]: classical light runs both ways through both arms."""
-    assert options.classical is not None
-    power, rho, width = options.classical.power, options.classical.raman, options.receiver.filter
-    attenuation = fibre.loss / fibre.length
-    total = 0.0
-    for share, other in ((fibre.station, 1 - fibre.station), (1 - fibre.station, fibre.station)):
-        length = fibre.length * share
-        arrived = power * 10 ** (-fibre.loss * other / 10)
-        total += raman.forward(power, length, attenuation, rho, width)
-        total += raman.backward(arrived, length, attenuation, rho, width)
-    return total
-
-
-def _lit(platform: Platform, clicks: float) -> Platform:
-    return platform.model_copy(update={"interface": platform.interface.lit(clicks)})
-
-
-def _drifted(sheet: LinkSheet, coherence: float, population: float) -> LinkSheet:
-    """Return a link whose pairs have lost a part of what they had."""
-    if coherence == population == 1:
-        return sheet
-    return replace(sheet, heralds=tuple(_worse(herald, coherence, population) for herald in sheet.heralds))
-
-
-def _worse(herald: Herald, coherence: float, population: float) -> Herald:
-    outcomes = tuple(
-        Outcome(
-            o.share, o.bell, (o.correlators[0] * coherence, o.correlators[1] * coherence, o.correlators[2] * population)
-        )
-        for o in herald.outcomes
-    )
-    return Herald(herald.parameter, herald.probability, outcomes)
+def lit(platform: Platform, clicks: float) -> Platform:
+    """Return a platform whose interface sees light that nobody sent: false clicks per detector and window."""
+    return platform.model_copy(update={"interface": platform.interface.lit(clicks)}) if clicks else platform
 
 
 class FreeSpace(Options):
@@ -179,7 +98,7 @@ def free_space(options: FreeSpace, a: Platform, b: Platform, fibre: Fibre) -> Li
         losses.append(-10 * log10(caught * pointed * options.optics) + options.air * length)
     if options.background:
         clicks = options.receiver.clicks(options.background)
-        a, b = (_lit(platform, clicks) for platform in (a, b))
+        a, b = (lit(platform, clicks) for platform in (a, b))
     return midpoint(a, b, replace(fibre, loss=sum(losses), speed=LIGHT, arm_losses=(losses[0], losses[1])))
 
 
@@ -233,6 +152,6 @@ def satellite(options: Satellite, a: Platform, b: Platform, fibre: Fibre) -> Lin
     ]
     if options.background:
         clicks = options.receiver.clicks(options.background)
-        a, b = (_lit(platform, clicks) for platform in (a, b))
+        a, b = (lit(platform, clicks) for platform in (a, b))
     way = Fibre(sum(ranges), sum(losses), LIGHT, ranges[0] / sum(ranges), (losses[0], losses[1]))
     return midpoint(a, b, way)

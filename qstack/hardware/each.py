@@ -15,6 +15,7 @@ from qstack.core.node import Node
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer
 from qstack.hardware.lanes import End, Lane, Link, Mode, Setting, Success
 from qstack.hardware.randomness import Stream
+from qstack.hardware.tally import Noted
 from qstack.plugin.contracts import Outcome
 from qstack.services.device import Clicked, Interfere
 from qstack.wire.physical import Gen, Reply
@@ -32,6 +33,8 @@ class EachLane(Lane):
     def release(self, side: int, now: int) -> None:
         """Give this end's memory back; it attempts again, whatever the other end does."""
         self.free[side] = True
+        if self.link.exchange is not None:
+            self.link.exchange.release(self, side)
         self.link.resume(self, now)
 
 
@@ -72,23 +75,21 @@ class EachLink(Link):
 
     def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
         """Take one end's new standing answer: it holds from the next cycle on."""
+        cycle = self.cycle(lane)
         lane.want(side, aid, mode)
+        if self.exchange is not None and lane.open and not lane.agreed and all(lane.free):
+            self.exchange.close(lane, cycle, now)
         self.resume(lane, now)
 
     def resume(self, lane: Lane, now: int) -> None:
         """Put the lane's next cycle on the heap if an end wants it."""
         assert isinstance(lane, EachLane)
-        cycle = self._cycle(lane)
+        if self.exchange is not None and not self.exchange.admit(lane, now):
+            return
+        cycle = self.cycle(lane)
         if cycle and not lane.pending:
             lane.pending = True
             self.clock.at(-(-now // cycle) * cycle, self._begin, lane)
-
-    def _cycle(self, lane: Lane) -> int:
-        """Return the time between attempts of a lane [ps], 0 if no end wants to attempt."""
-        wanted = [mode for aid, free, mode in zip(lane.aid, lane.free, lane.modes, strict=True) if aid >= 0 and free]
-        if not wanted:
-            return 0
-        return max(self.kept_cycles[row] if keep else self.measured_cycles[row] for row, keep, _ in wanted)
 
     def _begin(self, lane: EachLane) -> None:
         """Let everything else that is due now come first."""
@@ -97,7 +98,7 @@ class EachLink(Link):
     def _attempt(self, lane: EachLane) -> None:
         now = self.clock.now
         lane.pending = False
-        cycle = self._cycle(lane)
+        cycle = self.cycle(lane)
         if not cycle:
             return
         if now % cycle:  # an end wants another cycle than it wanted when this one was put on the heap
@@ -105,10 +106,7 @@ class EachLink(Link):
             return
         self.attempts += 1
         self._reply = None
-        for side, end in enumerate(self.ends):
-            if lane.aid[side] >= 0 and lane.free[side] and not (self.mute is not None and self.mute(side)):
-                row = lane.modes[side][0]
-                self.station.receive(Gen(end.node, now // cycle, lane.aid[side], lane.index, row), end.node, now)
+        self._emit(lane, now, now // cycle)
         for window in self._windows[:]:
             self.station.feed(window, now)
         self._windows.clear()
@@ -122,8 +120,23 @@ class EachLink(Link):
             self.clock.at(now + self.first_reply, self._tell, None)
         self.resume(lane, now + 1)
 
+    def _emit(self, lane: EachLane, now: int, number: int) -> None:
+        """Have every end attempt that wants to and can."""
+        for side, end in enumerate(self.ends):
+            if lane.aid[side] < 0 or not lane.free[side]:
+                continue
+            if isinstance(end.tally, Noted):
+                end.tally.note(now)
+            if self.mute is None or not self.mute(side):
+                row = lane.modes[side][0]
+                self.station.receive(Gen(end.node, number, lane.aid[side], lane.index, row), end.node, now)
+
     def _tell(self, _: None) -> None:
-        self.create(*self.heralded.popleft())  # in the order of their numbers
+        success, outcome, sequence = self.heralded.popleft()  # in the order of their numbers
+        self.create(success, outcome, sequence)
+        lane = success.lane
+        if self.exchange is not None and self.exchange.contested(lane):
+            self.exchange.take_turns(lane, self.cycle(lane), self.clock.now)
 
     def _send(self, noun: Send, context: Context) -> Outputs:
         reply = noun.message
@@ -146,6 +159,8 @@ class EachLink(Link):
     def _interfere(self, noun: Interfere, context: Context) -> Outputs:
         """Stand for the detectors: draw whether the clicks announce a pair, and which."""
         alike = self.lanes[noun.lane].agreed  # the same row and the same fate of the qubit at both ends
-        lucky = alike and self.draw.uniform() < self.settings[noun.row].probability
-        self._outcome = (self.certain[noun.row] or self.announce(noun.row)) if lucky else None
+        setting, now = self.settings[noun.row], self.clock.now
+        probability = setting.probability if setting.course is None else setting.course.probability(now)
+        lucky = alike and self.draw.uniform() < probability
+        self._outcome = (self.certain[noun.row] or self.announce(noun.row, now)) if lucky else None
         return (Clicked(noun.lane, noun.cycle, self._outcome.bell if self._outcome else -1),)

@@ -20,9 +20,10 @@ from qstack.core.nouns import Noun
 from qstack.hardware.dataqubits import Slot, vector
 from qstack.hardware.each import EachLink
 from qstack.hardware.exactpairs import ExactHalf, ExactPair, Instruments, WholeDecay, measure, swap
-from qstack.hardware.lanes import End, LaneLink
+from qstack.hardware.lanes import End
 from qstack.hardware.medium import Combine, NodeDevice
 from qstack.hardware.pairs import Half
+from qstack.hardware.skipping import LaneLink
 from qstack.hardware.tier import CorrelatorTier, device_of
 from qstack.plugin.contracts import LinkSheet, Platform
 from qstack.quantum import exact
@@ -95,7 +96,7 @@ class ExactDevice(NodeDevice):
         """Make a data qubit: half of a perfect pair whose other half was found in the conjugate state."""
         slot = Slot(self, ctx.now)
         pair = ExactPair(0, 1.0, 1.0, 1.0)
-        pair.a = half = ExactHalf(pair, self.device.law, ctx.now, slot, 0)
+        pair.a = half = ExactHalf(pair, self.law(ctx.now), ctx.now, slot, 0)
         pair.b = other = ExactHalf(pair, None, ctx.now, slot, 1)
         x, y, z = vector(req.polar, req.azimuth)
         other.effect = np.array([1.0, x, -y, z]) / 2

@@ -121,6 +121,14 @@ class ExactPair(Pair):
         self.bell = bell
         self.t = exact.from_correlators((x, y, z), bell)
 
+    def begin(self, state: Sequence[Sequence[float]]) -> None:
+        """Take up a state, whole."""
+        self.t = np.array(state)
+
+    def part(self) -> None:
+        """Forget what both halves know of each other: each stays as it is by itself."""
+        self.t = np.outer(self.t[:, 0], self.t[0])
+
     def overlap(self, bell: int) -> float:
         """Return the overlap with a Bell state, each half as it was last touched and as if none had been measured."""
         return float(BELL_SIGNS[bell] @ np.diag(self.t)) / 4
@@ -176,6 +184,10 @@ class ExactHalf(Half):
         view[3] *= decay.z
         if decay.shift:
             view[3] += decay.shift * view[0]
+
+    def depolarise(self, factor: float) -> None:
+        """Apply the noise of an operation that leaves this half as it is by a factor, and fully mixed otherwise."""
+        self.apply(exact.depolarising(1 - factor))
 
     def apply(self, channel: Real) -> None:
         """Apply a channel."""

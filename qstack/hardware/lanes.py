@@ -1,8 +1,4 @@
-"""Links in skip-ahead: one draw gives the time of a lane's next success.
-
-Attempts of a lane are independent, so the number of attempts until a success is geometric and forgets its past.  A
-change of either end's standing answer at time t redraws only attempts that begin at or after t; what was emitted
-earlier keeps its outcome, and its herald still arrives.  Nothing in one lane touches another.
+"""Lanes and links: what two neighbours want of their memories, and what a success makes of them.
 
 A qubit that is kept (K) fills its memory from the attempt until it is freed, so a lane attempts only in every so many
 cycles that the answer of one attempt comes before the next.  One that is measured at once (M) fills nothing: attempts
@@ -18,13 +14,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, log1p
 
 from qstack.core.clock import Clock
 from qstack.core.errors import PhysicsError
 from qstack.core.nouns import Noun
+from qstack.hardware.course import Course
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
+from qstack.hardware.register import Exchange
+from qstack.hardware.tally import Counted, Noted, worn
 from qstack.plugin.contracts import Outcome
 from qstack.services.device import Herald, Missed
 
@@ -46,11 +44,14 @@ class Setting:
         Success probability per attempt.
     outcomes
         What a success announces; the shares sum to one.
+    course
+        How both change with time; None if they never do, else it holds.
     """
 
     period: int
     probability: float
     outcomes: tuple[Outcome, ...]
+    course: Course | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -79,6 +80,8 @@ class End:
         Factor 1 - 2m of its readout.
     gate
         Factor 1 - q of its two-qubit gate.
+    tally
+        The node's attempts, if they dephase what it has stored.
     """
 
     node: int
@@ -90,6 +93,7 @@ class End:
     reply: int
     readout: float = 1.0
     gate: float = 1.0
+    tally: Counted | Noted | None = None
 
 
 class Success:
@@ -118,9 +122,13 @@ class Lane:
         Whether an end keeps its qubit.
     next
         The success that the attempts now being made will end with; None if none are made.
+    open
+        Whether it has the communication qubits that it needs where nodes share them.
+    pace
+        How often each end attempts, alone or not, as its node has been told [ps]; 0 is not at all.
     """
 
-    __slots__ = ("agreed", "aid", "free", "index", "kept", "link", "modes", "next")
+    __slots__ = ("agreed", "aid", "free", "index", "kept", "link", "modes", "next", "open", "pace")
 
     def __init__(self, link: Link, index: int) -> None:
         self.link = link
@@ -131,6 +139,8 @@ class Lane:
         self.agreed = False
         self.kept = True
         self.next: Success | None = None
+        self.open = False
+        self.pace = [0, 0]
 
     def want(self, side: int, aid: int, mode: Mode) -> None:
         """Take what an end wants from now on."""
@@ -145,6 +155,10 @@ class Lane:
         """Give this end's memory back; attempts go on."""
         free = self.free
         free[side] = True
+        if self.link.counted:
+            self.link.settle(self, now)
+        if self.link.exchange is not None:
+            self.link.exchange.release(self, side)
         if free[1 - side] and self.agreed and self.next is None:
             self.link.resume(self, now)
 
@@ -173,6 +187,10 @@ class Link:
         Tells whether the REPLY of a success is lost on its way to an end, from side (0 or 1) and number; None loses none.
     mute
         Tells whether a GEN is lost on its way to the midpoint, from its side; None loses none.  Skip-ahead has no GENs.
+    counted
+        Sides whose node counts its attempts.
+    exchange
+        Who may attempt, if an end has a register of qubits that its lanes share; None otherwise.
     pair_type, half_type
         How a tier keeps the state of a pair.
     """
@@ -204,7 +222,12 @@ class Link:
         self.deaf: Callable[[int, int], bool] | None = None
         self.mute: Callable[[int], bool] | None = None
         self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
-        self.certain = [s.outcomes[0] if len(s.outcomes) == 1 else None for s in settings]
+        self.certain = [s.outcomes[0] if len(s.outcomes) == 1 and s.course is None else None for s in settings]
+        self.exchange: Exchange | None = None
+        self.counted = [side for side, end in enumerate(ends) if end.tally is not None]
+        for end in ends:
+            if end.tally is not None:
+                end.tally.horizon = max(end.tally.horizon, slowest)
 
     def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
         """Take one end's new standing answer."""
@@ -214,14 +237,28 @@ class Link:
         """Go on attempting on a lane of which a memory has become free."""
         raise NotImplementedError
 
-    def announce(self, row: int) -> Outcome:
-        """Draw what a success announces."""
+    def cycle(self, lane: Lane) -> int:
+        """Return the time between attempts of a lane [ps], 0 if no end wants to attempt."""
+        if self.exchange is not None and not lane.open:
+            return 0
+        wanted = [mode for aid, free, mode in zip(lane.aid, lane.free, lane.modes, strict=True) if aid >= 0 and free]
+        if not wanted:
+            return 0
+        return max(self.kept_cycles[row] if keep else self.measured_cycles[row] for row, keep, _ in wanted)
+
+    def settle(self, lane: Lane, now: int) -> None:
+        """Tell the nodes from when on a lane attempts at another pace; of use where attempts are counted."""
+
+    def announce(self, row: int, begin: int) -> Outcome:
+        """Draw what a success announces whose attempt began at a time [ps]."""
+        setting = self.settings[row]
+        outcomes = setting.outcomes if setting.course is None else setting.course.announced(begin)
         place = self.draw.uniform()
-        for outcome in self.settings[row].outcomes:
+        for outcome in outcomes:
             place -= outcome.share
             if place < 0:
                 return outcome
-        return self.settings[row].outcomes[-1]  # rounding has left a rest
+        return outcomes[-1]  # rounding has left a rest
 
     def create(self, success: Success, outcome: Outcome, sequence: int) -> None:
         """Make the pair of a success and tell both ends what the midpoint's REPLY says."""
@@ -231,14 +268,21 @@ class Link:
         index, bell = lane.index, outcome.bell
         half_type = self.half_type
         pair = self.pair_type(bell, *outcome.correlators)
+        if outcome.state is not None:
+            pair.begin(outcome.state)
         born_a, born_b = begin + a.emit, begin + b.emit
-        pair.a = half_a = half_type(pair, a.law, born_a, lane, 0)
-        pair.b = half_b = half_type(pair, b.law, born_b, lane, 1)
+        law_a = a.law if a.tally is None else worn(a.law, a.tally, born_a)
+        law_b = b.law if b.tally is None else worn(b.law, b.tally, born_b)
+        pair.a = half_a = half_type(pair, law_a, born_a, lane, 0)
+        pair.b = half_b = half_type(pair, law_b, born_b, lane, 1)
         if success.modes[0][1] and success.modes[1][1] and self.deaf is None:
             qubit = self.numbers()
             lane.free[:] = _FULL
             a.qubits[qubit] = half_a
             b.qubits[qubit] = half_b
+            if self.exchange is not None:
+                self.exchange.fill(lane, 0, half_a, begin + a.reply)
+                self.exchange.fill(lane, 1, half_b, begin + b.reply)
             for_a = Herald(a.peer, index, aid, sequence, bell, qubit, born_a, -1, -1)
             for_b = Herald(b.peer, index, aid, sequence, bell, qubit, born_b, -1, -1)
             if self.together and not (self.replies[0] or self.replies[1]):
@@ -270,6 +314,10 @@ class Link:
                 self._send_back(side, Herald(*where, qubit, half.born, -1, -1), success.begin)
             else:
                 self._send_back(side, Herald(*where, -1, half.born, *self._measured(end, half, bases)), success.begin)
+        if self.exchange is not None and success.kept:
+            for side, (end, half, (_, keep, _)) in enumerate(zip(self.ends, halves, success.modes, strict=True)):
+                self.exchange.fill(lane, side, half if keep and side not in lost else None, success.begin + end.reply)
+            self.settle(lane, self.clock.now)
         for side in lost:
             if success.modes[side][1]:
                 lane.release(side, self.clock.now)
@@ -289,75 +337,6 @@ class Link:
         bit = measure(half, basis, end.readout, self.draw, half.born)
         del half.pair
         return basis, bit
-
-
-class LaneLink(Link):
-    """A link in skip-ahead.  Parameters as in `Link`."""
-
-    def __init__(
-        self,
-        clock: Clock,
-        ends: tuple[End, End],
-        lanes: int,
-        settings: Sequence[Setting],
-        draw: Stream,
-        numbers: Callable[[], int],
-    ) -> None:
-        super().__init__(clock, ends, lanes, settings, draw, numbers)
-        # Attempts until success are 1 + floor(exponential * scale): P(more than n) = (1 - p)**n.
-        self.scales = [
-            0.0 if s.probability == 1 else inf if s.probability == 0 else -1 / log1p(-s.probability) for s in settings
-        ]
-        self.sequence = 0
-
-    def trigger(self, side: int, lane: Lane, aid: int, mode: Mode, now: int) -> None:
-        """Take one end's new standing answer; only attempts that have not begun are drawn anew."""
-        if lane.aid[side] == aid and lane.modes[side] == mode:
-            return
-        success = lane.next
-        if success is not None:
-            if success.begin >= now:
-                success.void = True
-                lane.next = None
-            elif not success.kept:
-                self._catch_up(lane, success, now)
-        lane.want(side, aid, mode)
-        if lane.agreed and lane.next is None and lane.free[0] and lane.free[1]:
-            self.resume(lane, now)
-
-    def _catch_up(self, lane: Lane, success: Success | None, now: int) -> None:
-        """Draw the measured attempts that followed a success whose answer is still on its way."""
-        while success is not None and success.begin < now:
-            lane.next = None
-            self.resume(lane, success.begin + self.measured_cycles[success.modes[0][0]])
-            success = lane.next
-        if success is not None:
-            success.void = True
-            lane.next = None
-
-    def resume(self, lane: Lane, now: int) -> None:
-        """Draw the lane's next success among the attempts that begin from now on; both ends agree on them."""
-        row = lane.modes[0][0]
-        attempts = self.draw.exponential() * self.scales[row]
-        if attempts != inf:
-            cycle = self.kept_cycles[row] if lane.kept else self.measured_cycles[row]
-            begin = (-(-now // cycle) + int(attempts)) * cycle
-            lane.next = success = Success(lane, begin)
-            self.clock.at(begin + self.first_reply, self.succeed, success)
-
-    def succeed(self, success: Success) -> None:
-        """Make the pair when the first answer arrives."""
-        if success.void:
-            return
-        lane = success.lane
-        if lane.next is success:
-            lane.next = None
-            if not success.kept:
-                self.resume(lane, success.begin + self.measured_cycles[success.modes[0][0]])
-        sequence = self.sequence
-        self.sequence = (sequence + 1) % SEQUENCES
-        row = success.modes[0][0]
-        self.create(success, self.certain[row] or self.announce(row), sequence)
 
 
 _FULL = (False, False)

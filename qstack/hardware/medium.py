@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from qstack.core.clock import Clock
 from qstack.core.errors import ConfigError, LocalProtocolError
@@ -13,9 +14,12 @@ from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.nouns import Indication, Noun
 from qstack.hardware.dataqubits import Slot, axis, prepared
 from qstack.hardware.each import EachLink
-from qstack.hardware.lanes import End, LaneLink, Link, Setting
+from qstack.hardware.lanes import End, Link, Setting
 from qstack.hardware.pairs import Half, Law, measure, swap
 from qstack.hardware.randomness import Stream
+from qstack.hardware.register import Exchange, Register
+from qstack.hardware.skipping import LaneLink
+from qstack.hardware.tally import Counted, Noted, worn
 from qstack.quantum.purification import bbpssw, dejmps
 from qstack.services.bell import Basis
 from qstack.services.device import (
@@ -61,6 +65,14 @@ class Device:
         How long these take [ps]; the memories are busy until then.
     gate
         Factor 1 - q of its two-qubit gate.
+    cooled_at
+        When it is cold [ps]: it makes no attempts before.
+    register
+        Qubits that the lanes of the node share; None if each lane has a communication qubit of its own.
+    lasting
+        Attempts of the node until the coherence of what it has stored falls to 1/e; infinite if they do no harm.
+    bell_outcomes, bell_efficiency
+        How many Bell states its Bell measurement tells, and the probability that it tells one of those.
     """
 
     law: Law | None
@@ -69,6 +81,16 @@ class Device:
     swap_time: int = 0
     readout_time: int = 0
     gate: float = 1.0
+    lasting: float = inf
+    register: Register | None = None
+    cooled_at: int = 0
+    bell_outcomes: int = 4
+    bell_efficiency: float = 1.0
+
+    @property
+    def certain(self) -> bool:
+        """Whether every Bell measurement has an outcome."""
+        return self.bell_outcomes == 4 and self.bell_efficiency == 1
 
 
 class Medium:
@@ -116,6 +138,8 @@ class Medium:
         self.links: dict[tuple[int, int], Link] = {}
         self.ports: dict[int, dict[int, tuple[Link, int]]] = {}
         self.devices: dict[int, Device] = {}
+        self.exchange = Exchange(clock)
+        self.tallies: dict[int, Counted | Noted | None] = {}
         self.feeds: dict[int, Callable[[Noun, int], None]] = {}
         self.numbers = itertools.count(1).__next__
         self.schemes: Mapping[str, Combine] = {"bbpssw": bbpssw, "dejmps": dejmps}
@@ -125,6 +149,10 @@ class Medium:
         self.qubits[number] = {}
         self.ports[number] = {}
         self.devices[number] = device
+        if device.register is not None:
+            self.exchange.registers[number] = device.register.unused()
+        wears = device.lasting < inf
+        self.tallies[number] = (Counted if self.midpoint is None else Noted)(device.lasting) if wears else None
         if feed is not None:
             self.feeds[number] = feed
 
@@ -149,11 +177,14 @@ class Medium:
                 reply[side],
                 self.devices[node].readout,
                 self.devices[node].gate,
+                self.tallies[node],
             )
             for side, (node, peer) in enumerate((ends, ends[::-1]))
         )
         given = (self.clock, (a, b), lanes, settings, Stream(self.seed, self.shot, name), self.numbers)
         link = self.skipping(*given) if self.midpoint is None else self.attempting(*given, self.midpoint(ends))
+        if self.exchange.registers.keys() & set(ends):
+            link.exchange = self.exchange
         self.links[ends] = link
         self.ports[ends[0]][ends[1]] = (link, 0)
         self.ports[ends[1]][ends[0]] = (link, 1)
@@ -195,7 +226,9 @@ class NodeDevice:
         self.ports = medium.ports[node]
         self.device = medium.devices[node]
         self.swaps = 0
+        self.failed = 0
         self.discards = 0
+        self.wanted: dict[tuple[int, int], Trigger] = {}
         self.busy = 0  # [ps], of all memories together
 
     def table(self) -> dict[type[Noun], Handler]:
@@ -231,6 +264,10 @@ class NodeDevice:
     def _unknown(self, qubit: int) -> LocalProtocolError:
         return LocalProtocolError(f"node {self.node} holds no qubit {qubit}", "QS-L1-010")
 
+    def law(self, now: int) -> Law | None:
+        """Return how a qubit decays that is stored from now on."""
+        return worn(self.device.law, self.medium.tallies[self.node], now)
+
     def trigger(self, req: Trigger, ctx: Context) -> Outputs:
         """Change the standing answer of a lane."""
         try:
@@ -238,8 +275,22 @@ class NodeDevice:
             lane = link.lanes[req.lane]
         except LookupError:
             raise LocalProtocolError(f"node {self.node} has no lane {req.lane} towards node {req.peer}") from None
+        if ctx.now < self.device.cooled_at:
+            if not self.wanted:
+                self.medium.clock.at(self.device.cooled_at, self._cooled, None)
+            self.wanted[req.peer, req.lane] = req
+            return ()
+        if self.wanted:  # it has just become cold: what is wanted now is not what was
+            self.wanted.pop((req.peer, req.lane), None)
         link.trigger(side, lane, req.aid, (req.row, req.keep, req.bases), ctx.now)
         return ()
+
+    def _cooled(self, _: None) -> None:
+        """Begin with what is wanted of a device that was warm."""
+        for req in self.wanted.values():
+            link, side = self.ports[req.peer]
+            link.trigger(side, link.lanes[req.lane], req.aid, (req.row, req.keep, req.bases), self.device.cooled_at)
+        self.wanted.clear()
 
     def free(self, req: Free, ctx: Context) -> Outputs:
         """Forget a qubit."""
@@ -264,6 +315,10 @@ class NodeDevice:
         device = self.device
         self.swaps += 1
         outcome = self.join(left, right, now)
+        if not device.certain and not self.announced(outcome):
+            left.pair.part()  # QS-L1-382
+            self.failed += 1
+            outcome = -1
         return self._finish((left, right), Swapped(req.left, req.right, outcome), device.swap_time, now)
 
     def measure(self, req: Measure, ctx: Context) -> Outputs:
@@ -293,7 +348,7 @@ class NodeDevice:
     def prepare(self, req: Prepare, ctx: Context) -> Outputs:
         """Make a data qubit."""
         qubit = self.medium.numbers()
-        self.qubits[qubit] = prepared(axis(req.polar, req.azimuth), self.device.law, Slot(self, ctx.now))
+        self.qubits[qubit] = prepared(axis(req.polar, req.azimuth), self.law(ctx.now), Slot(self, ctx.now))
         return (Prepared(qubit, req.purpose),)
 
     def bell_measure(self, req: BellMeasure, ctx: Context) -> Outputs:
@@ -301,6 +356,8 @@ class NodeDevice:
         now = ctx.now
         if req.data == req.half:
             raise LocalProtocolError(f"node {self.node} cannot measure qubit {req.data} with itself")
+        if not self.device.certain:
+            raise LocalProtocolError(f"node {self.node} cannot be asked for a Bell measurement that must not fail")
         data, half = self.take(req.data), self.take(req.half)
         outcome = self.join(data, half, now)
         answer = BellMeasured(req.data, req.half, outcome, req.purpose)
@@ -309,6 +366,11 @@ class NodeDevice:
     def join(self, left: Half, right: Half, now: int) -> int:
         """Measure two halves in the Bell basis and join what is left; return the outcome."""
         return swap(left, right, self.device.swap_factors, self.draw, now)
+
+    def announced(self, outcome: int) -> bool:
+        """Draw whether a Bell measurement announces its outcome; one that tells two Bell states tells Psi+ and Psi-."""
+        device = self.device
+        return outcome >= 4 - device.bell_outcomes and self.draw.uniform() < device.bell_efficiency
 
     def apply(self, req: Apply, ctx: Context) -> Outputs:
         """Apply a Pauli: it moves the pair to another Bell index."""

@@ -159,6 +159,10 @@ class PhotonInterface(InterfaceModel):
         """Return this interface with background light."""
         return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
 
+    def blurred(self, overlap: float) -> Self:
+        """Return this interface with photons that overlap less."""
+        return self.model_copy(update={"visibility": self.visibility * overlap})
+
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the slowest way to the station and back, plus the overhead [ps]."""
         period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead
@@ -231,5 +235,5 @@ def same_kind(mine: Interface, other: InterfaceModel) -> Interface:
 def announced(parameter: float, found: Sequence[heralding.Announcement]) -> Herald:
     """Return a setting from what the station announces; patterns of one Bell index are one outcome each."""
     total = heralding.success_probability(found)
-    outcomes = tuple(Outcome(f.probability / total, int(f.bell), f.correlators) for f in found)
+    outcomes = tuple(Outcome(f.probability / total, int(f.bell), f.correlators, f.beyond_bell) for f in found)
     return Herald(parameter, total, outcomes)

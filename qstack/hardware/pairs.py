@@ -7,6 +7,7 @@ each half has its own clock, because each ages from its own emission and stops w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Any, Protocol
@@ -66,10 +67,17 @@ class Pair:
         self.y = y
         self.z = z
 
+    def begin(self, state: Sequence[Sequence[float]]) -> None:
+        """Take up a state of which the correlators are the twirl: this tier has no more than them."""
+
     @property
     def fidelity(self) -> float:
         """Overlap with the announced Bell state, each half as it was last touched."""
         return (1 + self.x + self.y + self.z) / 4
+
+    def part(self) -> None:
+        """Forget what both halves know of each other."""
+        self.x = self.y = self.z = 0.0
 
     def fidelity_with(self, bell: int) -> float:
         """Overlap with another Bell state than the announced one."""
@@ -122,6 +130,13 @@ class Half:
             pair.y *= xy
             pair.z *= z
         self.touched = now
+
+    def depolarise(self, factor: float) -> None:
+        """Apply the noise of an operation that leaves this half as it is by a factor, and fully mixed otherwise."""
+        pair = self.pair
+        pair.x *= factor
+        pair.y *= factor
+        pair.z *= factor
 
     @property
     def partner(self) -> Half:

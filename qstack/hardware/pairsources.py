@@ -22,6 +22,7 @@ Share = Annotated[Fraction, Field(gt=0)]
 class _BetweenNodes(InterfaceModel):
     """A source between two nodes: photons fly outwards, the nodes tell each other what came."""
 
+    outward: ClassVar[bool] = True
     pulse_period: PositiveDuration = Field(description="from one pulse of the source to the next [ps]")
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
@@ -60,6 +61,10 @@ class SourceInterface(_BetweenNodes):
             bell, min(self.pair_probability, peer.pair_probability), loads, (self.false_herald, peer.false_herald)
         )
         return (announced(0.0, (found,)),)
+
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light: a memory takes it for the photon, in either polarisation."""
+        return self.model_copy(update={"false_herald": either(self.false_herald, either(clicks, clicks))})
 
 
 class PairSourceInterface(_BetweenNodes):
@@ -128,6 +133,10 @@ class AbsorptiveInterface(InterfaceModel):
     def lit(self, clicks: float) -> Self:
         """Return this interface with background light."""
         return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
+
+    def blurred(self, overlap: float) -> Self:
+        """Return this interface with photons that overlap less."""
+        return self.model_copy(update={"visibility": self.visibility * overlap})
 
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the slowest way to the station and back, plus the overhead [ps]."""

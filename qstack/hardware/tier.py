@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from qstack.core.clock import Clock
 from qstack.core.layer import Handler, Layer
 from qstack.core.nouns import Noun
+from qstack.hardware.course import courses
 from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.models import RelaxingMemory
 from qstack.hardware.pairs import Exponential, Law
+from qstack.hardware.register import Register
 from qstack.plugin.contracts import LinkSheet, MemoryModel, Platform
+from qstack.plugin.sheet import SharedQubits
 from qstack.plugin.units import FOR_EVER
 from qstack.quantum.states import bell_from_correlators
 from qstack.quantum.swapping import swap_factors
@@ -32,11 +36,11 @@ class TotalAge:
 
 
 def law_of(memory: MemoryModel) -> Law | None:
-    """Return the decay law of a memory; None if it never decays."""
+    """Return the decay law of a memory; None if nothing ever happens to what it stores."""
     if not isinstance(memory, RelaxingMemory):
         return TotalAge(memory)
-    t1, t2 = (float("inf") if t >= FOR_EVER else float(t) for t in (memory.relaxation_time, memory.coherence_time))
-    return None if t1 == t2 == float("inf") else Exponential(t1, t2)
+    t1, t2 = (inf if t >= FOR_EVER else float(t) for t in (memory.relaxation_time, memory.coherence_time))
+    return None if t1 == t2 == memory.dephasing_attempts == inf else Exponential(t1, t2)
 
 
 def device_of(platform: Platform) -> Device:
@@ -48,7 +52,18 @@ def device_of(platform: Platform) -> Device:
         swap_time=platform.swap_time,
         readout_time=platform.readout_time,
         gate=1 - platform.gate_noise,
+        lasting=platform.memory.dephasing_attempts,
+        cooled_at=platform.cooled_at,
+        register=_register(platform.qubits),
+        bell_outcomes=platform.bell_outcomes,
+        bell_efficiency=platform.bell_efficiency,
     )
+
+
+def _register(qubits: SharedQubits | None) -> Register | None:
+    if qubits is None:
+        return None
+    return Register(qubits.communication, qubits.storage, qubits.move_time, qubits.move_noise)
 
 
 class CorrelatorTier(Medium):
@@ -75,7 +90,11 @@ class CorrelatorTier(Medium):
 
     def join(self, ends: tuple[int, int], name: str, sheet: LinkSheet) -> None:
         """Add a link between two nodes that are known."""
-        settings = [Setting(sheet.period, herald.probability, herald.outcomes) for herald in sheet.heralds]
+        changing = courses([(phase.until, phase.heralds) for phase in sheet.phases], len(sheet.heralds))
+        settings = [
+            Setting(sheet.period, herald.probability, herald.outcomes, course)
+            for herald, course in zip(sheet.heralds, changing, strict=True)
+        ]
         self.add_link(ends, sheet.lanes, settings, sheet.emit, sheet.reply, name)
 
     def overlap(self, number: int, qubit: int, bell: int, now: int) -> float:
@@ -95,7 +114,8 @@ class CorrelatorTier(Medium):
         held = sum(self.clock.now - half.born for half in self.qubits[number].values())
         memories = sum(len(link.lanes) for link, _ in self.ports[number].values())
         busy = (box.busy + held) * 1e-12
-        return {"swaps": box.swaps, "discards": box.discards, "memories": memories, "busy_s": busy}
+        found = {"swaps": box.swaps, "discards": box.discards, "memories": memories, "busy_s": busy}
+        return found if box.device.certain else {**found, "swaps_failed": box.failed}
 
     def pairs(self, ends: tuple[int, int]) -> int:
         """Return how many pairs a link has made."""

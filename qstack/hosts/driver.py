@@ -221,8 +221,9 @@ class Watch:
     def lie(self, told: Any, now: int) -> str | None:
         """Say why what the device tells at a time [ps] cannot be, or None if it can."""
         kind = type(told)
-        if kind in OUTCOMES and not 0 <= told.outcome < OUTCOMES[kind]:
-            return f"{told}: an outcome is one of 0 to {OUTCOMES[kind] - 1}"
+        least = -1 if kind is device.Swapped else 0
+        if kind in OUTCOMES and not least <= told.outcome < OUTCOMES[kind]:
+            return f"{told}: an outcome is one of {least} to {OUTCOMES[kind] - 1}"
         if kind is device.Bits and not 0 <= told.value < 1 << max(0, told.number):
             return f"{told}: the value has more bits"
         if kind in KEYS and not self._settle((kind, KEYS[kind](told))):

@@ -121,6 +121,19 @@ def time_of(words: str, value: Any) -> int:
     return int(value)
 
 
+def block_of(words: str, value: Any) -> int:
+    """Return a block of bits that was written as a hexadecimal string; `words` name it.
+
+    Raises
+    ------
+    WireError
+        If it is not written so.
+    """
+    if not isinstance(value, str) or not value or value.strip("0123456789abcdef") or len(value) > LONGEST:
+        raise WireError(f"{words} = {value!r:.60}: expected a hexadecimal string")
+    return int(value, 16)
+
+
 def simple(words: str, value: Any, kind: str) -> Any:
     """Return a number, a text, a truth value or a tuple of numbers, if it is of its kind.
 
@@ -138,7 +151,5 @@ def _value(name: str, value: Any, kind: str) -> Any:
     if name in TIMES:
         return time_of(name, value)
     if name in BLOCKS:
-        if not isinstance(value, str) or not value or value.strip("0123456789abcdef") or len(value) > LONGEST:
-            raise WireError(f"{name} = {value!r:.60}: expected a hexadecimal string")
-        return int(value, 16)
+        return block_of(name, value)
     return simple(name, value, kind)

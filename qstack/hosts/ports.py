@@ -256,7 +256,8 @@ class Port:
                 said = decode(data)
                 assert isinstance(said, Keepalive)
                 self.check(peer, said)
-                if writer.transport.get_write_buffer_size() < self.limits.waiting:
+                gone = writer.transport.is_closing()  # what it said before is still read, but nobody waits for answers
+                if not gone and writer.transport.get_write_buffer_size() < self.limits.waiting:
                     writer.write(encode(self.greeting))
             else:
                 self.owner.heard(peer, data)
@@ -290,6 +291,9 @@ class Port:
         except (OSError, TimeoutError, RemoteProtocolError, WireError) as error:
             writer.transport.abort()
             raise HostError(f"{name} at {text(address)}: {reason(error)}") from error
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         line = Line(self, peer, writer, said.incarnation)
         line.task = self.spawn(line.watch(reader, stream))
         return line

@@ -14,8 +14,7 @@ from qstack.core.nouns import Noun
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.contracts import Medium
 from qstack.scenario.plan import Plan
-from qstack.services.l3_network import FidelityTested
-from qstack.services.l5_application import Checked, Consumed, Finished, Kept, Sifted
+from qstack.services.l5_application import Assessed, Checked, Consumed, Finished, Kept, Sifted
 
 
 @dataclass(slots=True)
@@ -68,7 +67,7 @@ class Recorder:
         return {
             Consumed: self._consumer(node),
             Finished: self._finisher(node),
-            FidelityTested: self._tester(node),
+            Assessed: self._tester(node),
             **self._counters(node),
         }
 
@@ -90,9 +89,9 @@ class Recorder:
         return consume
 
     def _tester(self, node: int) -> Handler:
-        def tested(noun: FidelityTested, ctx: Context) -> Outputs:
-            if node == self.sources[noun.session]:
-                self.flows[noun.session].tested = (noun.fidelity, noun.low, noun.high, noun.rounds)
+        def tested(noun: Assessed, ctx: Context) -> Outputs:
+            if node == self.sources[noun.flow]:
+                self.flows[noun.flow].tested = (noun.fidelity, noun.low, noun.high, noun.rounds)
             return ()
 
         return tested

@@ -40,7 +40,6 @@ from qstack.plugin.drivers import Driver, DriverSite, Refused
 from qstack.scenario.plan import Plan
 from qstack.services import l5_application
 from qstack.services.classical import NeighbourFound, NeighbourLost
-from qstack.services.l3_network import FidelityTested
 from qstack.services.l5_application import Finished, Start
 from qstack.wire.codec import LAYOUTS, Plane, decode, encode, header
 
@@ -170,7 +169,6 @@ class NodeHost:
             for kind in vars(l5_application).values()
             if isinstance(kind, type) and issubclass(kind, Indication) and kind is not Indication
         }
-        users[FidelityTested] = self._tell
         self.node = Node(self.number, layers, {**devices, **users, **host})
 
     def _feed(self, noun: Noun) -> None:

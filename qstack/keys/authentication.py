@@ -21,6 +21,8 @@ from qstack.keys.secret import Secret
 
 SLOT_BITS = 2 * TAG_BITS
 SLOT_BYTES = 2 * TAG_BYTES
+FIRST_OCTETS = TAG_BYTES + 20 * SLOT_BYTES
+"""A first secret with room for twenty blocks; every block that passes brings its own successor."""
 WINDOW = 64
 """Slots that a peer may be ahead: blocks that it gave up after spending their tag."""
 

@@ -7,6 +7,7 @@ exact; the pulse-by-pulse mode in `qstack.keys.pulses` is their judge.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, log1p
 
 import numpy as np
@@ -67,16 +68,31 @@ def expected(setup: Setup, pulses: float) -> Counts:
     pulses
         Pulses sent in the block.
     """
+    return counts_of(setup, pulses, setup.gain, setup.error)
+
+
+def counts_of(setup: Setup, pulses: float, gain: Callable[[float], float], error: Callable[[float], float]) -> Counts:
+    """Return the mean counts of a block.
+
+    Parameters
+    ----------
+    setup
+        The link.
+    pulses
+        Pulses of the block.
+    gain, error
+        Probability of a click, and of a click with the wrong bit in the right basis, by intensity.
+    """
     source, receiver = setup.source, setup.receiver
-    key = pulses * source.p_key * receiver.p_key * (1 - receiver.self_test)
-    test = pulses * (1 - source.p_key) * (1 - receiver.p_key) * (1 - receiver.self_test)
+    live = pulses * (1 - receiver.self_test)
+    key, test = live * source.p_key * receiver.p_key, live * (1 - source.p_key) * (1 - receiver.p_key)
     pairs = list(zip(source.intensities, source.probabilities, strict=True))
-    gains, errors = [p * setup.gain(k) for k, p in pairs], [p * setup.error(k) for k, p in pairs]
+    gains, errors = [p * gain(k) for k, p in pairs], [p * error(k) for k, p in pairs]
     return Counts(
-        key=tuple(key * gain for gain in gains),
-        test=tuple(test * gain for gain in gains),
-        test_errors=tuple(test * error for error in errors),
-        key_errors=tuple(key * error for error in errors),
+        key=tuple(key * part for part in gains),
+        test=tuple(test * part for part in gains),
+        test_errors=tuple(test * part for part in errors),
+        key_errors=tuple(key * part for part in errors),
     )
 
 
@@ -84,6 +100,14 @@ def pulses_for(setup: Setup, sifted: int) -> int:
     """Return how many pulses give a number of sifted bits on average, both bases together."""
     counts = expected(setup, 1.0)
     return ceil(sifted / (sum(counts.key) + sum(counts.test)))
+
+
+def gates(setup: Setup, pulses: float) -> float:
+    """Return how many pulses must be sent for so many that meet detectors which are not held off, on average.
+
+    After every click, of any basis, no detector sees `Setup.dead_pulses` pulses.
+    """
+    return pulses + pulses * float(mark_probabilities(setup).sum()) * setup.dead_pulses
 
 
 def sample(setup: Setup, pulses: int, seed: int | None, block: int = 0) -> Experiment:

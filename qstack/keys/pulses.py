@@ -68,17 +68,17 @@ def sample(setup: Setup, pulses: int, seed: int | None, block: int = 0, attack: 
     Raises
     ------
     ConfigError
-        When the number of pulses is not positive, or the receiver has dead time or after-pulses, which this mode
-        leaves out.
+        When the number of pulses is not positive, or the receiver has after-pulses, which this mode leaves out.
     """
     if pulses <= 0:
         raise ConfigError(f"{pulses} pulses: a block needs at least one")
-    if setup.receiver.afterpulse or setup.dead_pulses:
-        raise ConfigError("pulse by pulse there is neither dead time nor after-pulsing: set both to 0")
+    if setup.receiver.afterpulse:
+        raise ConfigError("pulse by pulse there is no after-pulsing: set it to 0")
     generator = stream(seed, block, "bb84-pulses")
     eve = stream(seed, block, "eve")
     found, marks, notes = [], [], []
     tests = answered = 0
+    ready = 0
     for first in range(0, pulses, BATCH):
         size = min(BATCH, pulses - first)
         mark, light = _prepare(setup, size, generator)
@@ -91,12 +91,36 @@ def sample(setup: Setup, pulses: int, seed: int | None, block: int = 0, attack: 
         answered += 0 if blinded else int(np.count_nonzero(testing))
         click, received = _detect(setup, light, generator, blinded=blinded)
         click &= ~testing
+        if setup.dead_pulses:
+            ready = _hold_off(click, first, ready, setup.dead_pulses)
         found.append(np.flatnonzero(click) + first)
         marks.append((mark | received)[click])
         if taken is not None:
             notes.append(taken.at(click))
     experiment = split(pulses, np.concatenate(found), np.concatenate(marks), tests, answered)
     return Tapped(experiment, Notes.join(notes) if notes else None)
+
+
+def _hold_off(click: Mask, first: int, ready: int, dead: int) -> int:
+    """Forget clicks that come while the detectors are held off; return the pulse at which they see again.
+
+    Parameters
+    ----------
+    click
+        Which pulses of a batch clicked; changed.
+    first
+        Number of its first pulse.
+    ready
+        Pulse from which the detectors see.
+    dead
+        Pulses that no detector sees after a click.
+    """
+    for place in np.flatnonzero(click).tolist():
+        if first + place < ready:
+            click[place] = False
+        else:
+            ready = first + place + 1 + dead
+    return ready
 
 
 def _prepare(setup: Setup, size: int, generator: np.random.Generator) -> tuple[Bytes, Light]:

@@ -26,7 +26,7 @@ from qstack.keys.end import End, Party
 from qstack.keys.ledger import Block, Rejected
 from qstack.keys.reconcile.cascade import VARIANTS, Cascade
 from qstack.keys.reconcile.ldpc import Ldpc
-from qstack.keys.reconcile.strategy import Reconciler
+from qstack.keys.reconcile.strategy import Maker, Reconciler
 from qstack.keys.records import Experiment
 from qstack.keys.secret import Secret
 from qstack.keys.terms import Terms
@@ -130,8 +130,27 @@ class Link:
         self._entropy = entropy
 
     @classmethod
-    def between(cls, alice: str, bob: str, terms: Terms, preshared: Secret, entropy: Entropy = os.urandom) -> Link:
+    def between(
+        cls,
+        alice: str,
+        bob: str,
+        terms: Terms,
+        preshared: Secret,
+        entropy: Entropy = os.urandom,
+        scheme: Maker | None = None,
+    ) -> Link:
         """Return a link between two names that share terms and a first secret.
+
+        Parameters
+        ----------
+        alice, bob
+            The names.
+        terms, preshared
+            What they share.
+        entropy
+            Source of Alice's public randomness.
+        scheme
+            Makes the strategy that the terms name; None takes the built-in one of that name.
 
         Raises
         ------
@@ -140,7 +159,8 @@ class Link:
         """
 
         def party(me: str, peer: str) -> Party:
-            return Party(me, peer, terms, reconciler(terms.reconciliation), KeyPool(preshared))
+            strategy = scheme() if scheme else reconciler(terms.reconciliation)
+            return Party(me, peer, terms, strategy, KeyPool(preshared))
 
         return cls(party(alice, bob), party(bob, alice), entropy)
 

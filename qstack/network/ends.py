@@ -322,7 +322,9 @@ class Ends(Circuits):
         (bell, basis, mine), (theirs_basis, theirs) = trials.mine.pop(pair), trials.theirs.pop(pair)
         if basis == theirs_basis:
             trials.tally.add(basis, bell, mine, theirs)
-            yield FidelityTested(circuit.session, *trials.tally.estimate(), trials.tally.total)
+            estimate = trials.tally.estimate()
+            for session in circuit.asks:
+                yield FidelityTested(session, *estimate, trials.tally.total)
 
 
 def _last(ask: Ask) -> int:

@@ -3,6 +3,7 @@
     head     IDLE --Activate/Forward--> ACTIVE --Ok/Track--> HELD --Track/Pair--> delivered --last/Complete--> IDLE
                                                               '--Expire/Free--> (its slot is given to the next pair)
     middle   NO PAIR --Ok--> WAITING --Ok on the other side/Swap--> RECORD --both Tracks have passed--> gone
+                                '--no outcome--> LOST, on both sides
                                 '--Cutoff/Free--> LOST --Track/Expire to its origin--> gone
                                 '--Err(EXPIRE)/Free--> LOST
     tail     as head; started by Forward, ended by Complete
@@ -134,6 +135,8 @@ class ForwardingLayer(Ends):
         circuit, up, down = self.swapping.pop(ind.left, (None, None, None))
         if circuit is None or up is None or down is None or not circuit.active:
             return ()
+        if ind.outcome < 0:
+            return self._failed(circuit, up, down)
         now = ctx.now
         factor = self.swap_factor * self.survival(now - up.since) * self.survival(now - down.since)
         before, behind = circuit.sides
@@ -147,6 +150,15 @@ class ForwardingLayer(Ends):
         return (
             *_joined(before, up, to_tail, from_head, behind.peer),
             *_joined(behind, down, to_head, from_tail, before.peer),
+        )
+
+    @staticmethod
+    def _failed(circuit: Circuit, up: Ok, down: Ok) -> Outputs:
+        """Give up two pairs whose Bell measurement has announced nothing; who asks is told so."""
+        before, behind = circuit.sides
+        return (  # QS-L3-380
+            *_discarded(before, up, Reason.SWAP_FAILED, before.ask(up.sequence)),
+            *_discarded(behind, down, Reason.SWAP_FAILED, behind.ask(down.sequence)),
         )
 
     @on(Cutoff)

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from math import exp, inf
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -28,11 +29,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from qstack.core.errors import PhysicsError, PluginError
-from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome
+from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome, Phase
 from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
-from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium
-from qstack.plugin.sheet import Cost, Origin, check_origins
-from qstack.plugin.units import Duration, Fraction
+from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium, Passing
+from qstack.plugin.sheet import Cost, Origin, SharedQubits, check_origins
+from qstack.plugin.units import Attempts, Duration, Fraction
 from qstack.quantum.memory import Decay
 from qstack.services.strategies import Storage
 
@@ -54,6 +55,8 @@ __all__ = [
     "Offer",
     "Options",
     "Outcome",
+    "Passing",
+    "Phase",
     "Platform",
     "Selection",
     "Sheet",
@@ -81,7 +84,16 @@ class HardwareModel(Options):
 
 
 class MemoryModel(HardwareModel):
-    """How one stored qubit decays."""
+    """How one stored qubit decays.
+
+    Parameters
+    ----------
+    dephasing_attempts
+        Entanglement attempts of its node until the coherence of a stored qubit has fallen to 1/e: N of exp(-n/N).  Every
+        attempt applies Z with probability (1 - exp(-1/N)) / 2; infinite if attempts do no harm.
+    """
+
+    dephasing_attempts: Attempts = inf
 
     @abstractmethod
     def decay(self, age_s: float) -> Decay:
@@ -100,9 +112,30 @@ class MemoryModel(HardwareModel):
 
         return kept
 
+    def survival_among(self, rate: float) -> Storage:
+        """Return `survival` while the node makes attempts at a rate [1/ps]: what a node expects that is never idle."""
+        harm = rate / self.dephasing_attempts
+        if not harm:
+            return self.survival()
+        decay = self.decay
+
+        def kept(age: int) -> float:
+            lost = decay(age * 1e-12)
+            return (2 * lost.xy * exp(-harm * age) + lost.z) / 3
+
+        return kept
+
 
 class InterfaceModel(HardwareModel):
-    """How a node makes entanglement with a photon, and how a station heralds it."""
+    """How a node makes entanglement with a photon, and how a station heralds it.
+
+    Attributes
+    ----------
+    outward
+        Whether photons fly from a source to the ends, which detect them; else from the ends to a station.
+    """
+
+    outward: ClassVar[bool] = False
 
     @abstractmethod
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
@@ -134,6 +167,18 @@ class InterfaceModel(HardwareModel):
             If the model does not say what background light does to it.
         """
         raise PhysicsError(f"interfaces of kind {self.kind} do not say what background light does to them")
+
+    def blurred(self, overlap: float) -> InterfaceModel:
+        """Return this interface with photons that overlap less: a factor on the squared overlap of two of them [1].
+
+        Raises
+        ------
+        PhysicsError
+            If photons interfere, and the model does not say what their overlap does.
+        """
+        if self.outward:
+            return self
+        raise PhysicsError(f"interfaces of kind {self.kind} do not say what the overlap of photons does to them")
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each end's qubit begins to age, counted from the beginning of a cycle [ps].
@@ -197,7 +242,11 @@ class Platform(Options):
     memory, interface
         Storage, and the making of entanglement.
     memories
-        Communication qubits per link [1].
+        How many pairs each link of the node may hold [1]; a communication qubit for each, unless `qubits` says how many.
+    qubits
+        Communication and storage qubits that the links of the node share; None if none are shared.
+    cooled_at
+        When the cryostat is cold [ps]: the node makes no attempts before.
     gate_noise
         Probability q that a two-qubit gate leaves the fully mixed state.
     readout_error
@@ -206,6 +255,11 @@ class Platform(Options):
         How long a Bell measurement and a readout take [ps].
     readout_bias
         Half of the difference between the errors of a true 0 and of a true 1; ``readout_error: [m0, m1]`` gives both.
+    bell_outcomes
+        How many of the four Bell states its Bell measurement tells: 2, Psi+ and Psi-, is the most that linear optics can
+        (Calsamiglia and Luetkenhaus, Appl. Phys. B 72, 67, 2001), so half of the swaps fail.
+    bell_efficiency
+        Probability that it tells one of those, such as that of both photons being detected [1].
     cost
         Of one node, for planning.
     origins
@@ -224,9 +278,18 @@ class Platform(Options):
     readout_error: Annotated[Fraction, Field(json_schema_extra={"also": [_BOTH_ERRORS]})] = 0.0
     swap_time: Duration = 0
     readout_time: Duration = 0
+    bell_outcomes: Literal[2, 4] = 4
+    bell_efficiency: Annotated[Fraction, Field(gt=0)] = 1.0
     readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
+    qubits: SharedQubits | None = None
+    cooled_at: Duration = 0
     cost: Cost | None = None
     origins: tuple[Origin, ...] = ()
+
+    @property
+    def swap_success(self) -> float:
+        """Probability that a swap has an outcome [1]; every outcome is as likely as any other."""
+        return self.bell_outcomes / 4 * self.bell_efficiency
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,14 @@ from pydantic import BeforeValidator, PlainSerializer
 from qstack.core.nouns import Noun
 
 
-def _address(value: object) -> tuple[str, int]:
+def address_of(value: object) -> tuple[str, int]:
+    """Return host and port of ``host:port``.
+
+    Raises
+    ------
+    ValueError
+        If it is written otherwise.
+    """
     host, _, port = str(value).rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
@@ -21,7 +28,7 @@ def _address(value: object) -> tuple[str, int]:
 
 
 Address = Annotated[
-    tuple[str, int], BeforeValidator(_address), PlainSerializer(lambda address: f"{address[0]}:{address[1]}")
+    tuple[str, int], BeforeValidator(address_of), PlainSerializer(lambda address: f"{address[0]}:{address[1]}")
 ]
 """Host and port, written ``host:port``."""
 

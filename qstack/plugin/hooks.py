@@ -17,6 +17,7 @@ import click
 import pluggy
 
 from qstack.plugin.contracts import HardwareModel, Offer, Platform, Sheet
+from qstack.plugin.optics import Part, PartSheet
 
 PROJECT = "qstack"
 API_VERSION = (1, 0)
@@ -27,8 +28,8 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def qstack_hardware() -> list[type[HardwareModel] | Platform | Sheet]:  # type: ignore[empty-body]
-    """Offer hardware: model classes (memories, interfaces) and named data sheets made of them."""
+def qstack_hardware() -> list[type[HardwareModel] | Platform | Sheet | Part | PartSheet]:  # type: ignore[empty-body]
+    """Offer hardware: model classes (memories, interfaces, parts of key links) and named data sheets made of them."""
 
 
 @hookspec
@@ -107,7 +108,7 @@ def qstack_channels() -> list[Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def qstack_adapters() -> list[Offer]:  # type: ignore[empty-body]
-    """Offer classical integration (key delivery, consumers, policies): ``make(options)`` returns the adapter."""
+    """Offer classical integration: ``make(options)`` returns a `qstack.plugin.adapters.Adapter`, which hands keys over."""
 
 
 @hookspec

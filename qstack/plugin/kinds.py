@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from qstack.plugin.contracts import HardwareModel, Offer, Options, Platform, Sheet
+from qstack.plugin.optics import ROLES, Part, PartSheet
 from qstack.plugin.spelling import nearest
 
 LEVELS = ("physical", "link", "network", "transport", "application")
@@ -49,6 +50,8 @@ class Kind:
         """Return what a thing of a level is called."""
         if level in LEVELS:
             return f"a layer of level '{level}'"
+        if level in ROLES:
+            return f"a {level}"
         return "a hardware model" if level == MODEL else self.noun
 
 
@@ -97,8 +100,10 @@ def _layer(thing: Any) -> tuple[str, str]:
 def _hardware(thing: Any) -> tuple[str, str]:
     if isinstance(thing, Platform | Sheet):
         return "", _checked(thing.name, "the platform")
+    if isinstance(thing, Part | PartSheet):
+        return thing.role, _checked(thing.name, f"the {thing.role}")
     if not (isinstance(thing, type) and issubclass(thing, HardwareModel)):
-        raise WrongThing("it is neither a class of qstack.HardwareModel nor a Platform")
+        raise WrongThing("it is neither a class of qstack.HardwareModel nor a Platform nor a Part")
     missing = sorted(getattr(thing, "__abstractmethods__", ()))
     if inspect.isabstract(thing):
         raise WrongThing(f"{thing.__name__} lacks {', '.join(missing)}")

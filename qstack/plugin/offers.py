@@ -112,9 +112,13 @@ class Offer:
     level
         Layers only: physical, link, network, transport or application.
     needs
-        Applications only: what the tier must give when the options are these, such as ``directions``.
+        Applications only: what is needed when the options are these: of the tier ``directions``, of the hardware at both ends
+        ``certain-bell``, Bell measurements that do not fail.
     gives
         Tiers only: what applications may need.
+    features
+        Names of the extended features of its profile that a judge holds it to (see ``docs/conformance.md``), anything
+        that answers ``name in features``; None says nothing, and then what it does decides.
     """
 
     name: str
@@ -124,6 +128,7 @@ class Offer:
     level: str = ""
     needs: Callable[[Any], frozenset[str]] = lambda options: frozenset()
     gives: frozenset[str] = frozenset()
+    features: Any = None
 
 
 MADE: Mapping[str, tuple[str, ...]] = {
@@ -138,6 +143,7 @@ MADE: Mapping[str, tuple[str, ...]] = {
     "reconciliation": ("name", "alice", "bob"),
     "drivers": ("open", "ask", "told", "close"),
     "channels": ("delay", "ideal", "arrivals"),
+    "adapters": ("least", "deliver"),
     "applications": ("handlers", "flow"),
     "sinks": ("write", "close"),
 }

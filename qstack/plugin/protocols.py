@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -35,7 +35,10 @@ class Medium(Protocol):
         ...
 
     def counts(self, number: int) -> Mapping[str, float]:
-        """Return what a node's device did: `swaps`, `discards`, `memories` it has, `busy_s` of them together [s]."""
+        """Return what a node's device did: `swaps`, `discards`, `memories` it has, `busy_s` of them together [s].
+
+        Also `swaps_failed`, of a device whose swaps may fail.
+        """
         ...
 
     def pairs(self, ends: tuple[int, int]) -> int:
@@ -56,6 +59,27 @@ class Disturbed(Protocol):
             Tells it from ``"Gen"`` or ``"Reply"`` (of a success), the sender and the receiver; a midpoint goes by the
             number of the node at the other end of its link.
         """
+        ...
+
+
+@runtime_checkable
+class Passing(Protocol):
+    """Options of a medium that comes and goes with one station: what keys of prepared states need to know of it.
+
+    Attributes
+    ----------
+    culminations
+        When each pass is at its highest [ps].
+    """
+
+    culminations: tuple[int, ...]
+
+    def budget(self) -> Sequence[tuple[float, float]]:
+        """Return the steps of one pass: how long each takes [s], and its loss [dB], detectors apart."""
+        ...
+
+    def stray(self, rate_hz: float) -> float:
+        """Return photons that nobody sent and that reach the detectors in the gates of a clock [Hz], both together [Hz]."""
         ...
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from qstack.plugin.offers import Options
-from qstack.plugin.units import Money, Power, Upkeep
+from qstack.plugin.units import Duration, Fraction, Money, Power, Upkeep
 
 
 def _gives(value: object) -> object:
@@ -67,6 +67,32 @@ class Origin(Options):
     def words(self) -> str:
         """The source with its year, or the assumption."""
         return f"{self.source} ({self.year})" if self.source else f"assumed: {self.assumption}"
+
+
+class SharedQubits(Options):
+    """Qubits of one node that all of its links share, such as the electron of an NV centre and the carbon spins around it.
+
+    Parameters
+    ----------
+    communication
+        Qubits that make entanglement; a lane attempts only while it has one [1].
+    storage
+        Qubits that keep it; each can be reached from every communication qubit [1].
+    move_time
+        From a communication into a storage qubit [ps].
+    move_noise
+        Probability that the move leaves the fully mixed state [1].
+    """
+
+    communication: int = Field(ge=1, le=4096, strict=True)
+    storage: int = Field(0, ge=0, le=4096, strict=True)
+    move_time: Duration = 0
+    move_noise: Fraction = 0.0
+
+    @property
+    def places(self) -> int:
+        """How many halves the node can hold."""
+        return self.communication + self.storage
 
 
 class Cost(Options):

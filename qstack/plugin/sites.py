@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, TypeVar
 
 from qstack.services.strategies import Edge, Row, Storage
@@ -27,6 +28,8 @@ class NetworkView:
         Factor on the Werner parameter after one half has waited, by node.
     cutoff
         How long a half may wait at an intermediate node [ps]; 0 for ever.
+    swap_success
+        Probability that a swap has an outcome, by node; empty if all have [1].
     """
 
     names: tuple[str, ...]
@@ -34,6 +37,11 @@ class NetworkView:
     swap_factors: tuple[float, ...]
     storage: tuple[Storage, ...]
     cutoff: int = 0
+    swap_success: tuple[float, ...] = ()
+
+    def succeeds(self, path: Sequence[int]) -> float:
+        """Return the probability that all swaps along a path have an outcome [1]."""
+        return prod(self.swap_success[node] for node in path[1:-1]) if self.swap_success else 1.0
 
     def walk(self, path: Sequence[int], most: int = 12) -> str:
         """Return a path in words; of a long one the two ends and how many nodes lie between."""

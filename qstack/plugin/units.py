@@ -129,6 +129,18 @@ def _fraction(value: object) -> float:
     return number
 
 
+def _attempts(value: object) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        number = math.nan
+    if math.isnan(number):
+        raise ValueError("expected a number of attempts, or 'inf'.")
+    if number <= 0:
+        raise ValueError("a number of attempts must be positive.")
+    return number
+
+
 def parse_duration(text: str, name: str) -> int:
     """Return a duration that a program or an option gives [ps].
 
@@ -225,6 +237,16 @@ Upkeep = Annotated[
     _schema(UPKEEPS, "running cost"),
 ]
 """Zero or more [EUR/yr]."""
+Attempts = Annotated[
+    float,
+    Field(allow_inf_nan=True),
+    BeforeValidator(_attempts),
+    PlainSerializer(lambda number: "inf" if number == math.inf else number),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "inf"}], "description": "number of attempts"}
+    ),
+]
+"""More than zero; infinite is allowed."""
 Fraction = Annotated[
     float,
     BeforeValidator(_fraction),

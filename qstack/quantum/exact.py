@@ -75,6 +75,15 @@ def off_diagonal(t: Real) -> float:
     return float(np.abs(t / t[0, 0] - np.diag(np.diag(t / t[0, 0]))).max())
 
 
+def twirl_distance(t: Real) -> float:
+    """Return the trace distance of a state and its twirl, which is what is on the Bell diagonal of T.
+
+    No measurement, after whatever channels, tells the two apart by more than this: a fidelity moves by no more.
+    """
+    off = t / t[0, 0] - np.diag(np.diag(t / t[0, 0]))
+    return float(np.abs(np.linalg.eigvalsh(to_density(off))).sum()) / 2
+
+
 def check_state(t: Real) -> Real:
     """Return T if it is a normalised state.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import acos, atan2, cos, degrees, expm1, hypot, log, radians, sin, sqrt
+from math import acos, atan2, cos, degrees, expm1, hypot, log, pi, radians, sin, sqrt
 
 from qstack.core.errors import PhysicsError
 
@@ -85,10 +85,8 @@ def elevation(altitude_km: float, highest_deg: float, time_s: float) -> float:
     PhysicsError
         If the orbit is not above the ground or the highest point not above the horizon.
     """
-    slant_range(altitude_km, highest_deg)
+    nearest = track_angle(altitude_km, highest_deg)
     radius = EARTH_RADIUS_KM + altitude_km
-    up = radians(highest_deg)
-    nearest = acos(EARTH_RADIUS_KM / radius * cos(up)) - up
     rate = sqrt(EARTH_GRAVITY / radius**3)
     cosine = cos(nearest) * cos(rate * time_s)
     away = sqrt(max(0.0, 1 - cosine**2))
@@ -108,10 +106,87 @@ def pass_half(altitude_km: float, highest_deg: float, lowest_deg: float) -> floa
             f"lowest elevation = {lowest_deg} degrees: it lies between the horizon and the highest, {highest_deg} degrees"
         )
     radius = EARTH_RADIUS_KM + altitude_km
-    nearest, furthest = (
-        acos(EARTH_RADIUS_KM / radius * cos(radians(e))) - radians(e) for e in (highest_deg, lowest_deg)
-    )
+    nearest, furthest = (track_angle(altitude_km, e) for e in (highest_deg, lowest_deg))
     return acos(min(1.0, cos(furthest) / cos(nearest))) / sqrt(EARTH_GRAVITY / radius**3)
+
+
+def track_angle(altitude_km: float, highest_deg: float) -> float:
+    """Return how far a station stands from the ground track of a satellite, as an angle at the Earth's centre [rad].
+
+    Raises
+    ------
+    PhysicsError
+        If the orbit is not above the ground or the highest point not above the horizon.
+    """
+    slant_range(altitude_km, highest_deg)
+    up = radians(highest_deg)
+    return acos(EARTH_RADIUS_KM / (EARTH_RADIUS_KM + altitude_km) * cos(up)) - up
+
+
+def pass_lag(
+    altitude_km: float, highest_deg: tuple[float, float], distance_km: float, *, opposite: bool = False
+) -> float:
+    """Return how long after the first of two stations the second sees a satellite at its highest point [s].
+
+    Spherical trigonometry: two stations at latitudes a and b above the satellite's great circle, a length l apart along
+    it, are an angle D apart with cos D = sin a sin b + cos a cos b cos l.
+
+    Parameters
+    ----------
+    altitude_km
+        Height of the orbit [km].
+    highest_deg
+        Elevation at the highest point, as either station sees it [degree].
+    distance_km
+        Between the stations, along the ground [km].
+    opposite
+        Whether the satellite passes between the stations; else both stand on the same side of its track.
+
+    Raises
+    ------
+    PhysicsError
+        If stations so far apart cannot see the same pass so high.
+    """
+    a, b = (track_angle(altitude_km, up) for up in highest_deg)
+    b = -b if opposite else b
+    cosine = (cos(distance_km / EARTH_RADIUS_KM) - sin(a) * sin(b)) / (cos(a) * cos(b))
+    if abs(cosine) > 1 + 1e-12:
+        least = abs(a - b) * EARTH_RADIUS_KM
+        side = "opposite sides" if opposite else "the same side"
+        raise PhysicsError(
+            f"stations {distance_km:g} km apart on {side} of a track at {altitude_km:g} km cannot see one pass at "
+            f"{highest_deg[0]:g} and {highest_deg[1]:g} degrees: they are at least {least:.4g} km apart"
+        )
+    return acos(max(-1.0, min(1.0, cosine))) / sqrt(EARTH_GRAVITY / (EARTH_RADIUS_KM + altitude_km) ** 3)
+
+
+def sky_power(radiance: float, view_rad: float, aperture_m: float, filter_nm: float) -> float:
+    """Return the power [W] of the sky that a telescope collects, H Omega A B.
+
+    Er-long, Zheng-fu, Shun-sheng, Tao, Da-sheng and Guang-can, New J. Phys. 7, 215 (2005).
+
+    Parameters
+    ----------
+    radiance
+        H [W/(m^2 sr um)].
+    view_rad
+        Full angle of the field of view; Omega is pi times the square of its half [rad].
+    aperture_m
+        Diameter of the telescope, of area A [m].
+    filter_nm
+        Width B of the receiver's filter [nm].
+
+    Raises
+    ------
+    PhysicsError
+        If one of them is negative.
+    """
+    if not (radiance >= 0 and view_rad >= 0 and aperture_m >= 0 and filter_nm >= 0):
+        raise PhysicsError(
+            f"radiance {radiance} W/(m^2 sr um), view {view_rad} rad, aperture {aperture_m} m, filter {filter_nm} nm: "
+            "none is negative"
+        )
+    return radiance * pi * (view_rad / 2) ** 2 * pi * (aperture_m / 2) ** 2 * filter_nm * 1e-3
 
 
 def air_transmission(zenith_db: float, elevation_deg: float) -> float:

@@ -23,7 +23,7 @@ import numpy as np
 
 from qstack.core.errors import PhysicsError
 from qstack.quantum import exact
-from qstack.quantum.states import BellList, Correlators, fidelity, probability
+from qstack.quantum.states import ROUNDING, BellList, Correlators, fidelity, probability
 from qstack.services.bell import Bell
 
 Rows: TypeAlias = tuple[tuple[float, ...], ...]
@@ -135,6 +135,11 @@ class Announcement:
     def bell_list(self) -> BellList:
         """Overlaps with [Phi+, Phi-, Psi+, Psi-]."""
         return exact.to_bell(self.matrix)
+
+    @property
+    def beyond_bell(self) -> Rows | None:
+        """The state, if it is not Bell-diagonal, so that correlators are only its twirl."""
+        return self.state if exact.off_diagonal(self.matrix) > ROUNDING else None
 
     @property
     def correlators(self) -> Correlators:

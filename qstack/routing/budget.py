@@ -31,6 +31,9 @@ FURTHER_RATE = 0.5
 FURTHER_WAIT = 0.7
 """How much the second meeting on a path counts, compared with the worst one: see above."""
 
+LARGE = 1e200
+"""Weights of a chain's states beyond this are made smaller, all alike: thousands of lanes beside a slow link are many."""
+
 Links = Mapping[tuple[int, int], Edge]
 
 ROUNDS = 64
@@ -89,16 +92,20 @@ def meeting(left: float, lanes_left: int, right: float, lanes_right: int, cutoff
 def _stationary(sides: Sequence[tuple[float, int, float]], lost: tuple[float, float]) -> tuple[float, float]:
     """Return the rate of meetings and the mean number of waiting pairs.
 
-    The state is how many pairs of which side wait; weights are relative to that of nobody waiting.
+    The state is how many pairs of which side wait; weights are relative to that of nobody waiting, until they grow too
+    large for a float.
     """
-    total, meetings, waiting = 1.0, 0.0, 0.0
+    nobody, total, meetings, waiting = 1.0, 1.0, 0.0, 0.0
     for (rate, lanes, partners), given_up in zip(sides, lost, strict=True):
-        weight = 1.0
+        weight = nobody
         for number in range(1, lanes + 1):
             weight *= rate * (lanes - number + 1) / (partners + given_up)
             total += weight
             meetings += weight * partners
             waiting += weight * number
+            if weight > LARGE:
+                nobody, total, meetings, waiting = nobody / weight, total / weight, meetings / weight, waiting / weight
+                weight = 1.0
     return meetings / total, waiting / total
 
 
@@ -134,7 +141,7 @@ def evaluate(view: NetworkView, links: Links, path: Sequence[int], least: float)
     lanes = [(1 / row.seconds_per_pair, edge.lanes) for edge, row in zip(steps, rows, strict=True)]
     met = _meetings(view, lanes)
     werner *= _kept(view, path, steps, met)
-    return Route(tuple(path), (least,) * len(steps), (1 + 3 * werner) / 4, _rate(lanes, met))
+    return Route(tuple(path), (least,) * len(steps), (1 + 3 * werner) / 4, _rate(lanes, met) * view.succeeds(path))
 
 
 def _rate(lanes: Sequence[tuple[float, int]], met: Sequence[Meeting]) -> float:

@@ -7,36 +7,39 @@ not fit together, and fidelities or rates that the hardware cannot reach.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from qstack.core.errors import PhysicsError
-from qstack.plugin.contracts import Fibre, LinkSheet, Platform, Selection
-from qstack.plugin.distilling import distillation_of, distilled_rows
+from qstack.plugin.contracts import Fibre, LinkSheet, Platform
+from qstack.plugin.distilling import distillation_of
 from qstack.plugin.sites import NetworkView
-from qstack.quantum.swapping import swap_factors
+from qstack.plugin.units import time_text
 from qstack.scenario.faults import TO_MIDPOINT
-from qstack.scenario.problems import Problem, quoted
+from qstack.scenario.problems import Loc, Problem, quoted
 from qstack.scenario.schema import Flow, Hardware, Scenario
 from qstack.scenario.topology import Graph, build, some, unknown_node
-from qstack.services.strategies import Edge, NoRoute, Route, Router, Row, Storage
+from qstack.scenario.view import PAIRS_DISTILLED, places, view_of
+from qstack.scenario.windows import dark, rest, times
+from qstack.services.strategies import NoRoute, Route, Router
 
 Ends = tuple[int, int]
-PAIRS_DISTILLED = 2
-"""Memories that a link needs at each end to distil: one per pair."""
+CERTAIN_BELL = "certain-bell"
+"""What applications need that measure data in the Bell basis."""
 HOPELESS = 0.1
 """A flow that is expected to deliver fewer pairs than this in the whole run is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLink:
-    """A fibre and what it can do between the two platforms at its ends."""
+    """A fibre and what it can do between the two platforms at its ends; `medium` is the name of what it really is."""
 
     ends: Ends
     name: str
     fibre: Fibre
     sheet: LinkSheet
+    medium: str = "midpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,16 @@ def plan(scenario: Scenario) -> tuple[Plan | None, list[Problem]]:
     problems += _tier(scenario)
     if problems:
         return None, problems
+    problems = _bell(scenario, dict(zip(graph.nodes, platforms, strict=True)))
     number = {name: i for i, name in enumerate(graph.nodes)}
-    links, problems = _links(scenario, graph, number, platforms)
+    links, found = _links(scenario, graph, number, platforms)
+    problems += found
     if problems:
         return None, problems
-    view = _view(scenario, graph, platforms, links)
+    problems = places(graph, platforms, links)
+    if problems:
+        return None, problems
+    view = view_of(scenario, graph, platforms, links)
     flows, problems = _flows(scenario, number, view, links, platforms)
     return Plan(scenario, graph.nodes, platforms, links, flows, view), problems
 
@@ -90,7 +98,21 @@ def _tier(scenario: Scenario) -> list[Problem]:
             "choose another with run.tier, such as 'exact'.",
         )
         for i, flow in enumerate(scenario.flows)
-        if (missing := flow.app.offer.needs(flow.app.options) - tier.offer.gives)
+        if (missing := flow.app.offer.needs(flow.app.options) - tier.offer.gives - {CERTAIN_BELL})
+    ]
+
+
+def _bell(scenario: Scenario, platforms: Mapping[str, Platform]) -> list[Problem]:
+    """Return the applications whose Bell measurements on data may fail: the data would be lost."""
+    return [
+        Problem(
+            ("flows", i, "app"),
+            f"{quoted(flow.app.name)} needs Bell measurements that never fail, but those of {platforms[end].name} at "
+            f"{end} have an outcome with probability {platforms[end].swap_success:g} only.",
+        )
+        for i, flow in enumerate(scenario.flows)
+        for end in (flow.source, flow.target)
+        if CERTAIN_BELL in flow.app.offer.needs(flow.app.options) and platforms[end].swap_success < 1
     ]
 
 
@@ -161,51 +183,26 @@ def _links(
     problems: list[Problem] = []
     for (a, b), fibre in graph.fibres.items():
         ends = (number[a], number[b])
-        key = (id(platforms[ends[0]]), id(platforms[ends[1]]), fibre)
+        medium = graph.media.get((a, b), scenario.network.medium)
+        key = (id(platforms[ends[0]]), id(platforms[ends[1]]), fibre, id(medium))
         if key not in known:
             try:
-                known[key] = scenario.network.medium.make(a=platforms[ends[0]], b=platforms[ends[1]], fibre=fibre)
+                known[key] = medium.make(a=platforms[ends[0]], b=platforms[ends[1]], fibre=fibre)
             except PhysicsError as error:
                 known[key] = None
-                problems.append(Problem(("network", "hardware"), f"link {a} - {b}: {error}."))
+                problems.append(Problem(_place(scenario, (a, b), graph), f"link {a} - {b}: {error}."))
         sheet = known[key]
         if sheet is not None:
-            links.append(PlannedLink(ends, f"{a} - {b}", fibre, sheet))
+            links.append(PlannedLink(ends, f"{a} - {b}", fibre, sheet, medium.name))
     return tuple(links), problems
 
 
-def _view(
-    scenario: Scenario, graph: Graph, platforms: tuple[Platform, ...], links: tuple[PlannedLink, ...]
-) -> NetworkView:
-    kinds: dict[int, Storage] = {}
-    for platform in platforms:
-        kinds.setdefault(id(platform), platform.memory.survival())
-    storage = tuple(kinds[id(platform)] for platform in platforms)
-    policy = getattr(scenario.stack.network.options, "cutoff", None)
-    distillation = distillation_of(scenario.stack.link.options)
-    edges = tuple(
-        Edge(*link.ends, rows, link.sheet.lanes, link.sheet.delay)
-        for link in links
-        if (rows := _rows(link, distillation, platforms))
-    )
-    return NetworkView(
-        names=graph.nodes,
-        edges=edges,
-        swap_factors=tuple(sum(swap_factors(p.gate_noise, p.readout_error)) / 3 for p in platforms),
-        storage=storage,
-        cutoff=policy.make()(storage) if policy is not None else 0,
-    )
-
-
-def _rows(link: PlannedLink, distillation: Selection | None, platforms: tuple[Platform, ...]) -> tuple[Row, ...]:
-    """Return what a link delivers at each setting, as the node that is asked for a path knows it."""
-    if distillation is None:
-        return link.sheet.rows
-    if link.sheet.lanes < PAIRS_DISTILLED:
-        return ()
-    here = platforms[link.ends[0]]
-    scheme = distillation.make(gate_noise=here.gate_noise, readout_error=here.readout_error)
-    return distilled_rows(link.sheet.rows, scheme)
+def _place(scenario: Scenario, ends: tuple[str, str], graph: Graph) -> Loc:
+    """Return the key that is to blame for a link that cannot be: its own medium, or else the hardware at its ends."""
+    if ends not in graph.media:
+        return ("network", "hardware")
+    links = scenario.network.links or ()
+    return ("network", "links", next(i for i, link in enumerate(links) if (link.a, link.b) == ends), "medium")
 
 
 def _flows(
@@ -226,11 +223,16 @@ def _flows(
         route = router(source, target, flow.min_fidelity) if router else None
         why = route.why if isinstance(route, NoRoute) else ""
         if isinstance(route, Route):
-            seconds = (scenario.run.until - flow.start) * 1e-12
-            if route.rate * seconds < HOPELESS:
+            steps = [by_ends[frozenset(step)] for step in itertools.pairwise(route.path)]
+            start, warm = max((flow.start, -1), *((platforms[node].cooled_at, node) for node in route.path))
+            seconds = _seconds(scenario, start, steps)
+            if unlit := dark(((link.name, link.sheet) for link in steps), flow.start, scenario.run.until):
+                why = unlit
+            elif route.rate * seconds < HOPELESS:
+                seconds = max(0, scenario.run.until - start) * 1e-12
                 why = (
                     f"about {route.rate:.1e} pairs/s can be expected over {view.walk(route.path)}, "
-                    f"fewer than {HOPELESS} in the {seconds:g} s of the run."
+                    f"fewer than {HOPELESS} in the {seconds:g} s of the run{_until_cold(view, platforms, warm)}."
                 )
         if why and route is not None:
             key = "min_fidelity" if isinstance(route, NoRoute) and route.path else "to"
@@ -238,6 +240,21 @@ def _flows(
             problems.append(Problem(("flows", i, key), f"{quoted(flow.name)} cannot be served: {why}", hints))
         flows.append(PlannedFlow(i, flow, source, target, route if isinstance(route, Route) else None))
     return tuple(flows), problems
+
+
+def _until_cold(view: NetworkView, platforms: tuple[Platform, ...], node: int) -> str:
+    return (
+        f" that are left when {view.names[node]} is cold at {time_text(platforms[node].cooled_at)}" if node >= 0 else ""
+    )
+
+
+def _seconds(scenario: Scenario, start: int, steps: Iterable[PlannedLink]) -> float:
+    """Return for how many seconds of the mean rate of the run a flow is served: links may have come and gone before."""
+    until = scenario.run.until
+    if start >= until:
+        return 0.0
+    shares = [rest(link.sheet, start, until) * until for link in steps if link.sheet.phases]
+    return min([until - start, *shares]) * 1e-12 if shares else (until - start) * 1e-12
 
 
 def _worst(
@@ -260,6 +277,8 @@ def _dead(links: tuple[PlannedLink, ...], *, distils: bool) -> tuple[str, ...]:
     never = [link.name for link in links if not link.sheet.rows]
     small = [link.name for link in links if distils and link.sheet.lanes < PAIRS_DISTILLED]
     hints = (f"Links that can never make a pair: {some(never)}.",) if never else ()
+    passing = [f"{link.name} is {times(link.sheet)}" for link in links if link.sheet.phases]
+    hints = (*hints, f"Links that come and go: {some(passing)}.") if passing else hints
     return (*hints, f"Links with one memory at each end, too few to distil: {some(small)}.") if small else hints
 
 
@@ -275,7 +294,8 @@ def _pace(link: PlannedLink) -> float:
 
 def describe(link: PlannedLink) -> str:
     """Say in one line what a link can do."""
-    fibre = f"{link.name} ({link.fibre.length:.4g} km, {link.fibre.loss:.4g} dB)"
+    way = times(link.sheet) or f"{link.fibre.loss:.4g} dB"
+    fibre = f"{link.name} ({link.fibre.length:.4g} km, {way})"
     if not link.sheet.rows:
         return f"{fibre}, never a pair"
     fast = min(link.sheet.rows, key=lambda row: row.seconds_per_pair)

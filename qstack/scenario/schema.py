@@ -100,12 +100,13 @@ class NodeEntry(Options):
 
 
 class LinkEntry(Options):
-    """A link written inline; without `loss` it follows from the attenuation."""
+    """A link written inline; without `loss` it follows from the attenuation, without `medium` it is that of the network."""
 
     a: Identifier
     b: Identifier
     length: Length
     loss: Loss | None = None
+    medium: chosen("media", "a link medium") = None  # type: ignore[valid-type]
 
 
 class Chain(Options):

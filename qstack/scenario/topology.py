@@ -7,14 +7,14 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from qstack.core.errors import ConfigError
-from qstack.plugin.contracts import Fibre, Options
+from qstack.plugin.contracts import Fibre, Options, Selection
 from qstack.plugin.spelling import nearest
 from qstack.scenario.problems import Faulty, Loc, Origin, Problem, from_validation, quoted
 from qstack.scenario.schema import MOST_NODES, FibreDefaults, Identifier, Network
@@ -66,10 +66,11 @@ class Topology(Options):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Node names in order, and fibres between them."""
+    """Node names in order, fibres between them, and the media of those that have their own."""
 
     nodes: tuple[str, ...]
     fibres: dict[tuple[str, str], Fibre]
+    media: dict[tuple[str, str], Selection] = field(default_factory=dict)
 
 
 def data_folder() -> Path:
@@ -214,9 +215,10 @@ def build(network: Network) -> tuple[Graph, list[Problem]]:
         entries = [(link.a, link.b, link.length, link.loss) for link in network.links or ()]
         problems = check(nodes, [(a, b) for a, b, _, _ in entries], ("network",))
     laid = [((a, b), _fibre(network.fibre, length, loss)) for a, b, length, loss in entries]
+    media = {(link.a, link.b): link.medium for link in network.links or () if link.medium is not None}
     if network.repeaters is None:
-        return Graph(tuple(nodes), dict(laid)), problems
-    return _with_repeaters(nodes, laid, network.repeaters.at_most, problems)
+        return Graph(tuple(nodes), dict(laid), media), problems
+    return _with_repeaters(nodes, laid, network.repeaters.at_most, problems, media)
 
 
 def _fibre(defaults: FibreDefaults, length: float, loss: float | None) -> Fibre:
@@ -224,11 +226,18 @@ def _fibre(defaults: FibreDefaults, length: float, loss: float | None) -> Fibre:
 
 
 def _with_repeaters(
-    nodes: list[str], laid: list[tuple[tuple[str, str], Fibre]], most: float, problems: list[Problem]
+    nodes: list[str],
+    laid: list[tuple[tuple[str, str], Fibre]],
+    most: float,
+    problems: list[Problem],
+    media: dict[tuple[str, str], Selection],
 ) -> tuple[Graph, list[Problem]]:
-    """Cut every fibre that is longer than a link can be into equal parts, with a repeater at every cut."""
+    """Cut every fibre that is longer than a link can be into equal parts, with a repeater at every cut.
+
+    A link with a medium of its own stays whole: nobody can put a repeater between a station and a satellite.
+    """
     place = ("network", "repeaters", "at_most")
-    cuts = [math.ceil(fibre.length / most) - 1 for _, fibre in laid]
+    cuts = [0 if pair in media else math.ceil(fibre.length / most) - 1 for pair, fibre in laid]
     crowded = next((pair for (pair, _), cut in zip(laid, cuts, strict=True) if cut > MOST_REPEATERS), None)
     if crowded is not None:
         words = f"this makes more than {MOST_REPEATERS} repeaters on {' - '.join(crowded)}; choose a longer distance."
@@ -244,4 +253,4 @@ def _with_repeaters(
         nodes.extend(between)
         part = Fibre(fibre.length / (cut + 1), fibre.loss / (cut + 1), fibre.speed, fibre.station)
         fibres.update(dict.fromkeys(itertools.pairwise([a, *between, b]), part))
-    return Graph(tuple(nodes), fibres), problems
+    return Graph(tuple(nodes), fibres, media), problems

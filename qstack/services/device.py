@@ -187,7 +187,7 @@ class Missed(Indication):
 
 @noun
 class Swapped(Indication):
-    """The outcome of a `Swap` as a Bell index."""
+    """The outcome of a `Swap` as a Bell index; -1 if the measurement has announced none: both pairs are lost."""
 
     left: int
     right: int

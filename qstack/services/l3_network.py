@@ -154,7 +154,7 @@ class FidelityTested(Indication):
     Parameters
     ----------
     session
-        For whom the circuit was made.
+        One that the circuit serves; each of them is told.
     fidelity, low, high
         Estimate and its 95 % interval; see `qstack.services.estimation.Tally.estimate`.
     rounds

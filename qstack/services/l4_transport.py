@@ -1,18 +1,20 @@
 """What an application asks of the transport layer, and what it is told.
 
-A session is a stream of pairs, or it teleports qubits from the end that asked to the other.  What the consumer of a
-pair waits for is its consumption class (QIRG architecture notes, section 7.2):
+A session is a stream of pairs, or it teleports qubits from the end that asked to the other.  The pairs of a stream are
+kept by both ends, measured by both, or measured by the end that asked, which so prepares the other half.  What the
+consumer of a pair waits for is its consumption class (QIRG architecture notes, section 7.2):
 
 =====  ===============  =====================================================================================
 class  name             a pair or qubit is handed up
 =====  ===============  =====================================================================================
-B      `TOLERANT`       at once; neither its existence at the other end nor its Pauli frame is promised
+B      `TOLERANT`       at once, with `EarlyDelivery`; later `Delivery` tells what it has become, or `Expired` that it has not
 C      `REACTIVE`       when both ends hold it; its Pauli frame comes as a number, for software to track
 T      `DETERMINISTIC`  when both ends hold it and the frame has been applied: the pair is Phi+, the qubit itself
 =====  ===============  =====================================================================================
 
 A frame is a bit flip only for measurements in X, Y and Z.  Whoever measures along another direction asks for class T,
-or applies the frame before.
+or applies the frame before.  Halves that are measured as they are made are consumed before anything is known, whatever
+the class; their bits are told when both ends have one.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ STREAM, TELEPORT, GATE, ENCODED = range(4)
 
 TOLERANT, REACTIVE, DETERMINISTIC = range(3)
 """Consumption classes B, C and T."""
+
+KEEP, MEASURE, PREPARE = range(3)
+"""What becomes of the halves of a stream: both ends keep them, both measure them as they are made, or only the end that
+asked does."""
 
 
 @noun
@@ -45,6 +51,10 @@ class Open(Request):
         the memories.  Teleportation needs one.
     ordered
         Whether teleported qubits are handed up in the order in which they were sent.
+    kind
+        `KEEP`, `MEASURE` or `PREPARE`; teleportation keeps.
+    basis
+        What is measured: see `qstack.services.bell.Basis`.
     """
 
     session: int
@@ -55,6 +65,8 @@ class Open(Request):
     consumption: int = REACTIVE
     window: int = 0
     ordered: bool = True
+    kind: int = KEEP
+    basis: int = 0
 
 
 @noun
@@ -84,7 +96,10 @@ class Transmit(Request):
 
 @noun
 class Release(Request):
-    """Let go of one pair or qubit of a session with a window: there is room for another."""
+    """Let go of one pair, bit or qubit of a session with a window: there is room for another.
+
+    Once for each that was handed up, whether it has expired or not; an early half and what it becomes are one.
+    """
 
     session: int
 
@@ -107,6 +122,26 @@ class Closed(Indication):
 
 
 @noun
+class Refused(Indication):
+    """A session that another node has asked for does not come to stand; told at the end that was asked."""
+
+    session: int
+    peer: int
+    reason: int
+
+
+@noun
+class EarlyDelivery(Indication):
+    """A half that is to become a pair, in class B: its user may do with it what it likes.
+
+    `Delivery` tells later, for the same qubit, what it has become; `Expired` tells that it has not.
+    """
+
+    session: int
+    qubit: int
+
+
+@noun
 class Delivery(Indication):
     """One pair.  Parameters as in `qstack.services.l3_network.Pair`; in class T its Bell index is 0."""
 
@@ -116,6 +151,75 @@ class Delivery(Indication):
     qubit: int
     estimate: float
     asked: int
+
+
+@noun
+class Outcome(Indication):
+    """The bit of a half that was measured as it was made.
+
+    Parameters as in `qstack.services.l3_network.Result`.  In class T the Bell index is 0, and bit or half are turned at
+    the end that did not ask.
+    """
+
+    session: int
+    pair: int
+    bell: int
+    basis: int
+    outcome: int
+    estimate: float
+    asked: int
+
+
+@noun
+class Expired(Indication):
+    """A pair that was handed up is not valid: its other half is gone.  The local half is the user's to free.
+
+    Parameters
+    ----------
+    session
+        Whose pair.
+    pair
+        Its number, -1 if it has none yet.
+    qubit
+        The local half, -1 if it was measured as it was made.
+    reason
+        Why.
+    """
+
+    session: int
+    pair: int
+    qubit: int
+    reason: int
+
+
+@noun
+class FidelityReported(Indication):
+    """What test rounds have shown of a session's pairs so far, told at both ends.
+
+    Parameters
+    ----------
+    session
+        Whose pairs.
+    fidelity, low, high
+        Estimate and its 95 % interval; see `qstack.services.estimation.Tally.estimate`.
+    rounds
+        Pairs measured.
+    """
+
+    session: int
+    fidelity: float
+    low: float
+    high: float
+    rounds: int
+
+
+@noun
+class PeerReported(Indication):
+    """What the other end says that its test rounds have shown.  It counts the same pairs, so the two have to agree."""
+
+    session: int
+    fidelity: float
+    rounds: int
 
 
 @noun

@@ -80,6 +80,17 @@ class Checked(Indication):
 
 
 @noun
+class Assessed(Indication):
+    """What test rounds have shown of a flow's pairs; parameters as in `qstack.services.l4_transport.FidelityReported`."""
+
+    flow: int
+    fidelity: float
+    low: float
+    high: float
+    rounds: int
+
+
+@noun
 class Finished(Indication):
     """A flow has ended at this end; reason 0 when all that was asked was delivered."""
 

@@ -25,3 +25,4 @@ class Reason(IntEnum):
     NO_ROUTE = 18  # no path, or none at the wanted fidelity
     UNWANTED = 19  # more pairs than were asked for
     LOST_PEER = 20  # a neighbour does not answer
+    SWAP_FAILED = 21  # a Bell measurement has announced nothing

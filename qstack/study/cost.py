@@ -7,7 +7,7 @@ each can be changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any
 
@@ -15,7 +15,7 @@ from qstack.core.errors import ConfigError
 from qstack.plugin.contracts import Platform
 from qstack.plugin.spelling import nearest
 from qstack.quantum.bounds import bbm92_fraction
-from qstack.scenario.plan import Plan, PlannedFlow
+from qstack.scenario.plan import Plan, PlannedFlow, PlannedLink
 from qstack.study.inputs import published
 
 YEAR_S = 365.25 * 86400
@@ -51,6 +51,11 @@ def assumptions() -> dict[str, Assumption]:
         "snspd_system": _priced("snspd_system"),
         "housing": _priced("trusted_node_housing"),
         "dark_fibre_lease": _priced("dark_fibre_lease", "EUR/(km yr)"),
+        "telescope": Assumption(200_000.0, "EUR", rough),
+        "satellite": replace(
+            _priced("micius_initial_funding"),
+            source=_priced("micius_initial_funding").source + "; a dollar taken as a euro",
+        ),
         "node_power": Assumption(10_000.0, "W", rough),
         "refrigerator_power": Assumption(15_000.0, "W", rough),
         "station_power": Assumption(3_000.0, "W", rough),
@@ -72,6 +77,21 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "spdc": ("snspd_system",),
 }
 """What a node of a platform consists of, by the first word of its name; others are taken as NV nodes."""
+
+
+WAYS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "free-space": ("two telescopes, and a station with detectors and housing", ("telescope", "telescope")),
+    "satellite": (
+        "a satellite of its own, two telescopes, detectors and housing",
+        ("satellite", "telescope", "telescope"),
+    ),
+    "satellite-pass": (
+        "a satellite of its own, two telescopes, detectors and housing",
+        ("satellite", "telescope", "telescope"),
+    ),
+    "satellite-link": ("a satellite of its own, a telescope, detectors and housing", ("satellite", "telescope")),
+}
+"""What a link is made of beside its station, by its medium; others lease their fibre."""
 
 
 def changed(settings: Mapping[str, float]) -> dict[str, Assumption]:
@@ -159,7 +179,16 @@ class Bill:
             "nodes": [self._item(item) for item in self.nodes],
             "links": [self._item(item) for item in self.links],
             "measured": self.measured,
-            "flows": [{"name": f.name, "pairs_hz": f.pairs_hz, "secret_hz": f.secret_hz} for f in self.flows],
+            "flows": [
+                {
+                    "name": f.name,
+                    "pairs_hz": f.pairs_hz,
+                    "secret_hz": f.secret_hz,
+                    "eur_per_pair": self.per(f.pairs_hz),
+                    "eur_per_secret_bit": self.per(f.secret_hz),
+                }
+                for f in self.flows
+            ],
             "capital_eur": self.capital,
             "yearly_eur": self.yearly,
             "power_w": self.power,
@@ -184,22 +213,16 @@ class Bill:
 def bill(plan: Plan, given: Mapping[str, Assumption], summary: Mapping[str, Any] | None = None) -> Bill:
     """Return what the network of a plan costs.
 
-    A node costs what its data sheet says, or what its kind is assumed to; a link its leased fibre and a station with
-    detectors.  Flows get what a run's summary says, or else what their routes promise if each were alone; secret bits
-    are those of the counted errors, or else of Werner pairs, one-way, long keys (Shor and Preskill, Phys. Rev. Lett. 85,
+    A node costs what its data sheet says, or what its kind is assumed to; a link its leased fibre, or what stands for it
+    in the air and in orbit, and a station with detectors.  Flows get what a run's summary says, or else what their routes promise if each were alone; secret bits
+    are those of the sifted bits and their counted errors, or else of Werner pairs, one-way, long keys (Shor and Preskill, Phys. Rev. Lett. 85,
     441, 2000).
     """
-    upkeep = given["upkeep"].value
     nodes = tuple(_node(name, platform, given) for name, platform in zip(plan.names, plan.platforms, strict=True))
-    links = []
-    for link in plan.links:
-        capital = given["snspd_system"].value + given["housing"].value
-        lease = link.fibre.length * given["dark_fibre_lease"].value
-        basis = f"{link.fibre.length:g} km of leased fibre, a station with detectors and housing (assumed)"
-        links.append(Item(link.name, capital, lease + upkeep * capital, given["station_power"].value, basis))
+    links = tuple(_link(link, given) for link in plan.links)
     if summary is None:
-        return Bill(nodes, tuple(links), tuple(_yield(flow) for flow in plan.flows), given)
-    return Bill(nodes, tuple(links), tuple(_measured(flow) for flow in summary["flows"]), given, measured=True)
+        return Bill(nodes, links, tuple(_yield(flow) for flow in plan.flows), given)
+    return Bill(nodes, links, tuple(_measured(flow) for flow in summary["flows"]), given, measured=True)
 
 
 def _node(name: str, platform: Platform, given: Mapping[str, Assumption]) -> Item:
@@ -213,6 +236,15 @@ def _node(name: str, platform: Platform, given: Mapping[str, Assumption]) -> Ite
     return Item(name, capital, given["upkeep"].value * capital, given[cold].value, basis)
 
 
+def _link(link: PlannedLink, given: Mapping[str, Assumption]) -> Item:
+    lease = 0.0 if link.medium in WAYS else link.fibre.length * given["dark_fibre_lease"].value
+    fibre = (f"{link.fibre.length:g} km of leased fibre, a station with detectors and housing", ())
+    basis, parts = WAYS.get(link.medium, fibre)
+    capital = sum(given[part].value for part in ("snspd_system", "housing", *parts))
+    operation = lease + given["upkeep"].value * capital
+    return Item(link.name, capital, operation, given["station_power"].value, f"{basis} (assumed)")
+
+
 def _yield(flow: PlannedFlow) -> Yield:
     route = flow.route
     if route is None:
@@ -221,7 +253,7 @@ def _yield(flow: PlannedFlow) -> Yield:
 
 
 def _measured(flow: Mapping[str, Any]) -> Yield:
-    """Return what a flow of a run's summary got."""
+    """Return what a flow of a run's summary got: of a key flow only what both ends have measured alike counts."""
     counted = (flow["e_x"], flow["e_z"])
     if None not in counted:
         errors = (float(counted[0]), float(counted[1]))
@@ -229,7 +261,9 @@ def _measured(flow: Mapping[str, Any]) -> Yield:
         errors = _werner_errors(flow["fidelity"]["mean"])
     else:
         errors = (0.5, 0.5)
-    return Yield(flow["name"], flow["rate_hz"], flow["rate_hz"] * _secret(*errors))
+    sifted = flow.get("sifted_bits")
+    share = 1.0 if sifted is None else sifted / flow["delivered"] if flow["delivered"] else 0.0
+    return Yield(flow["name"], flow["rate_hz"], flow["rate_hz"] * share * _secret(*errors))
 
 
 def _werner_errors(fidelity: float) -> tuple[float, float]:

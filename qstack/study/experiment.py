@@ -98,6 +98,10 @@ class Experiment:
         try:
             with self.manager.blaming():
                 network = build(self.plan, seed=self.seed, shot=shot, node_class=node_class)
+                if any(link.sheet.phases for link in self.plan.links):
+                    network.simulation.at(
+                        end + 1, _wait, None
+                    )  # nothing to do until a satellite rises is no standstill
                 hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
                 with stop_on_interrupt(network.simulation) as interrupt:
                     _advance(network, end, progress)
@@ -128,6 +132,10 @@ class Experiment:
             "digest": digest(to_json(data)),
             "summary_sha256": None if result.interrupted else digest(to_json(result.summary())),
         }
+
+
+def _wait(_: None) -> None:
+    """Do nothing: what lies beyond the end of a run in which links come and go."""
 
 
 def _advance(network: Network, end: int, progress: Progress | None) -> None:

@@ -101,6 +101,46 @@ class Inputs:
         self.used[name] = Known(name, value, sigma, f"assumed: {why}")
         return value + self.shift.get(name, 0.0) * sigma
 
+    def borrowed(
+        self, name: str, file: str, parameter: str, *, factor: float = 1.0, same_device: bool = False
+    ) -> float:
+        """Return a number that the set-up or the platform has, or else another published one, of a device of its kind.
+
+        Of another device nobody can be surer than of an unverified value: its doubt holds unless the published one is
+        larger.
+
+        Parameters
+        ----------
+        name
+            Of the number.
+        file, parameter
+            Packaged platform and its parameter.
+        factor
+            From what is published to the number, such as 1/2 from a full to a half angle.
+        same_device
+            Whether it is this very device, under another heading.
+
+        Raises
+        ------
+        Missing
+            If it is not published either.
+        """
+        if self.has(name):
+            found: float = self(name)
+            return found
+        entry = published(file).get(parameter)
+        if entry is None:
+            raise Missing(f"neither the set-up nor the platform says {name}, nor {file} {parameter}")
+        value, unit = float(entry["value"]), entry.get("unit", "1")
+        doubt = DOUBT.get(str(entry.get("confidence")), DOUBT["unverified"])
+        sigma = _size(value, unit) * (doubt if same_device else DOUBT["unverified"])
+        if _number(entry.get("uncertainty")):
+            sigma = max(sigma, float(entry["uncertainty"])) if not same_device else float(entry["uncertainty"])
+        where = f"{file}: {parameter}" + ("" if same_device else ", of another set-up")
+        self.used[name] = Known(name, value * factor, sigma * factor, where)
+        moved = (value + self.shift.get(name, 0.0) * sigma) * factor
+        return min(1.0, max(0.0, moved)) if unit == "1" and 0 <= value <= 1 else moved
+
     def _take(self, name: str, entry: Any, source: str) -> float | list[float]:
         if not isinstance(entry, Mapping) or "value" not in entry:
             raise ConfigError(f"{name}: expected an object with 'value'")

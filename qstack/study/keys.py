@@ -20,7 +20,8 @@ from qstack.core.layer import Context, Outputs
 from qstack.core.node import Node
 from qstack.core.nouns import Noun
 from qstack.hosts.build import build
-from qstack.keys.store.simulated import Measurements
+from qstack.keys.eve.attack import OnPairs
+from qstack.keys.store.measured import Measurements
 from qstack.plugin.contracts import Herald, LinkSheet, Outcome
 from qstack.plugin.spelling import nearest
 from qstack.scenario.plan import Plan, PlannedFlow, PlannedLink
@@ -145,12 +146,12 @@ class StackFlow:
         self.min_fidelity = self.planned.flow.min_fidelity
         self.seconds = 0.0
 
-    def measure(self, intercepted: float) -> tuple[int, Measurements, Measurements]:
+    def measure(self, attack: OnPairs | None = None) -> tuple[int, Measurements, Measurements]:
         """Run the scenario once; see `MeasuredFlow.measure`.
 
         `seconds` says afterwards how long the flow took [s of virtual time].
         """
-        plan = tapped(self.experiment.plan, self.planned, intercepted)
+        plan = tapped(self.experiment.plan, self.planned, attack)
         with self.experiment.manager.blaming():
             network = build(plan, seed=secrets.randbits(SEED_BITS))
             number = self.planned.number
@@ -170,16 +171,15 @@ class StackFlow:
         )
 
 
-def tapped(plan: Plan, flow: PlannedFlow, share: float) -> Plan:
-    """Return a plan in which somebody measures and resends a share of the photons on the first link of a flow's route.
+def tapped(plan: Plan, flow: PlannedFlow, attack: OnPairs | None) -> Plan:
+    """Return a plan in which somebody does something to the photons of the first link of a flow's route.
 
-    She chooses Z or X by chance: what she measures in Z loses <XX> and <YY>, in X it loses <ZZ> and <YY>.  So x and z
-    shrink by 1 - share/2, y by 1 - share.  The nodes know nothing of it: what they believe of the link stays.
+    The nodes know nothing of it: what they believe of the link stays.
     """
-    if not share:
+    if attack is None:
         return plan
     ends = frozenset(flow.route.path[:2]) if flow.route else frozenset((flow.source, flow.target))
-    links = tuple(_heard(link, share) if frozenset(link.ends) == ends else link for link in plan.links)
+    links = tuple(_heard(link, attack) if frozenset(link.ends) == ends else link for link in plan.links)
     return replace(plan, links=links)
 
 
@@ -195,13 +195,12 @@ class _Heard(LinkSheet):
         return self.believed
 
 
-def _heard(link: PlannedLink, share: float) -> PlannedLink:
+def _heard(link: PlannedLink, attack: OnPairs) -> PlannedLink:
     sheet = link.sheet
-    factors = (1 - share / 2, 1 - share, 1 - share / 2)
+    factors = (attack.x, attack.y, attack.z)
 
     def shrunk(outcome: Outcome) -> Outcome:
-        x, y, z = (value * factor for value, factor in zip(outcome.correlators, factors, strict=True))
-        return replace(outcome, correlators=(x, y, z))
+        return outcome.spoiled((1.0, 1.0, 1.0), factors)
 
     def heard(herald: Herald) -> Herald:
         return replace(herald, outcomes=tuple(shrunk(outcome) for outcome in herald.outcomes))

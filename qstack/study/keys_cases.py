@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import rustworkx
 
-from qstack.keys.models import Receiver, Source
+from qstack.keys.reconcile.strategy import Maker
+from qstack.plugin.contracts import Passing
+from qstack.plugin.optics import Passage
 from qstack.study.keys_plan import Bb84, Demand, Incident, Loaded
 from qstack.study.keys_policy import CLASSES, Decision, decide, order
-from qstack.study.keys_yield import Ends, PairNetwork, Yield, bb84_setup, bb84_yield, bbm92_yield
+from qstack.study.keys_yield import Ends, PairNetwork, Yield, bb84_yield, bbm92_yield, pass_yield
 
 SCHEMA = "qstack/key-plan/1"
 QUIET = "all is quiet"
@@ -81,6 +82,13 @@ class _Supply:
             self.left[frozenset(step)] -= demand.need
         return path if self.relays else strong[0].stops
 
+    def hers(self, stops: tuple[str, ...]) -> str:
+        """Return what does not hold on a path whose key Eve has; nobody on it notices."""
+        if not self.relays:
+            return ""
+        steps = {frozenset(step) for step in pairwise(stops)}
+        return next((one.hers for one in self.yields if one.hers and frozenset(one.ends) in steps), "")
+
     def missing(self, demand: Demand) -> str:
         """Say why a demand cannot have keys."""
         ends = frozenset((demand.source, demand.target))
@@ -103,12 +111,16 @@ def cases(loaded: Loaded) -> list[Case]:
 
 def _incident(loaded: Loaded, incident: Incident, quiet: Case) -> Case:
     cuts = [frozenset(ends) for ends in incident.cut]
-    taps = {frozenset(ends): incident.share for ends in incident.tap}
+    eve = incident.attacker() if incident.tap else None
+    taps = {frozenset(ends): eve for ends in incident.tap}
     return _case(loaded, incident.name, cuts, taps, quiet)
 
 
-def _case(loaded: Loaded, name: str, cuts: Collection[Ends], taps: Mapping[Ends, float], quiet: Case | None) -> Case:
-    yields = _relayed(loaded, cuts, taps) if loaded.pairs is None else _paired(loaded, loaded.pairs, cuts, taps)
+def _case(loaded: Loaded, name: str, cuts: Collection[Ends], taps: Mapping[Ends, Any], quiet: Case | None) -> Case:
+    if loaded.pairs is None:
+        yields = _relayed(loaded, cuts, taps, quiet.yields if quiet else ())
+    else:
+        yields = _paired(loaded, loaded.pairs, cuts, taps)
     supply = _Supply(yields, relays=loaded.pairs is None)
     before = quiet.served if quiet else (None,) * len(loaded.plan.demands)
     served = [_serve(supply, demand, one) for demand, one in zip(loaded.plan.demands, before, strict=True)]
@@ -124,18 +136,34 @@ def _serve(supply: _Supply, demand: Demand, before: Served | None) -> Served:
         return "" if stops else supply.missing(demand)
 
     decision = decide(CLASSES[demand.data], demand.prefer, missing)
-    return Served(demand, decision, stops, _event(decision, stops, before))
+    hers = supply.hers(stops)
+    return Served(
+        demand, decision, stops, _event(decision, stops, before) + (f", but Eve has the key: {hers}" * bool(hers))
+    )
 
 
-def _relayed(loaded: Loaded, cuts: Collection[Ends], taps: Mapping[Ends, float]) -> list[Yield]:
-    """Return what every fibre that is left yields."""
+def _relayed(loaded: Loaded, cuts: Collection[Ends], taps: Mapping[Ends, Any], quiet: Sequence[Yield]) -> list[Yield]:
+    """Return what every fibre that is left yields; where nobody sits, what it yields while all is quiet."""
     sheet = loaded.plan.bb84
     assert sheet is not None
-    alive = [(ends, fibre) for ends, fibre in loaded.fibres.items() if frozenset(ends) not in cuts]
-    return [_link(ends, fibre, sheet, taps.get(frozenset(ends), 0.0)) for ends, fibre in alive]
+    per_km = loaded.plan.network.fibre.attenuation
+    scheme = sheet.reconciliation.make
+    found = []
+    for ends, fibre in loaded.fibres.items():
+        eve = taps.get(frozenset(ends))
+        if frozenset(ends) in cuts:
+            continue
+        standing = next((one for one in quiet if one.ends == ends), None) if eve is None else None
+        if standing is not None:
+            found.append(standing)
+        elif ends in loaded.passes:
+            found.append(_sky(ends, loaded.passes[ends], sheet, eve, scheme))
+        else:
+            found.append(bb84_yield(ends, sheet.over(*fibre, per_km), sheet.block, eve, scheme))
+    return found
 
 
-def _paired(loaded: Loaded, network: PairNetwork, cuts: Collection[Ends], taps: Mapping[Ends, float]) -> list[Yield]:
+def _paired(loaded: Loaded, network: PairNetwork, cuts: Collection[Ends], taps: Mapping[Ends, Any]) -> list[Yield]:
     """Return what every flow yields; where its blocks are dropped, the stack goes round the fibres that are tapped."""
     sites = {frozenset((d.source, d.target)): (d.source, d.target) for d in loaded.plan.demands}
     standing = network.without(cuts)
@@ -155,17 +183,12 @@ def _shared(one: Yield, flows: int) -> Yield:
     return replace(one, rate=one.rate / flows, block_s=one.block_s * flows)
 
 
-@lru_cache(maxsize=4096)
-def _link(ends: tuple[str, str], fibre: tuple[float, float], sheet: Bb84, share: float) -> Yield:
-    source = Source(rate_hz=sheet.rate, intensities=(0.3, 0.09, 0.0), probabilities=(0.2, 0.48, 0.32), p_key=0.8)
-    receiver = Receiver(
-        efficiency=sheet.efficiency,
-        dark_rate_hz=sheet.dark_rate,
-        optical_error=sheet.optical_error,
-        dead_time_s=sheet.dead_time * 1e-12,
-        p_key=0.8,
-    )
-    return bb84_yield(ends, bb84_setup(*fibre, source, receiver), sheet.block, share)
+def _sky(ends: tuple[str, str], medium: Passing, sheet: Bb84, eve: Any, scheme: Maker) -> Yield:
+    """Return what a link to a satellite yields: the culminations are those of a day, a block is a pass."""
+    devices = sheet.devices
+    light = medium.stray(devices.pulses.rate_hz)
+    steps = [(seconds, devices.over(0.0, Passage(loss, light))) for seconds, loss in medium.budget()]
+    return pass_yield(ends, steps, len(medium.culminations), eve, scheme)
 
 
 def _event(decision: Decision, stops: tuple[str, ...], before: Served | None) -> str:
@@ -212,6 +235,7 @@ def summary(loaded: Loaded, cases: list[Case]) -> dict[str, Any]:
                         "block_s": one.block_s,
                         "block_bits": one.block_bits,
                         "why": one.why,
+                        "eve": None if one.eve is None else asdict(one.eve) | {"secure": one.eve.secure},
                     }
                     for one in case.yields
                 ],

@@ -8,14 +8,19 @@ between only swap and learn nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from qstack.plugin.contracts import Options
+from qstack.core.errors import ConfigError, PhysicsError
+from qstack.keys.devices import Devices
+from qstack.keys.eve.resend import InterceptResend
+from qstack.keys.models import Setup
+from qstack.plugin.contracts import Options, Passing, chosen
 from qstack.plugin.manager import Manager
+from qstack.plugin.optics import ChannelPart, DetectorPart, Gates, Passage, Pulses, SourcePart, choose_part
 from qstack.plugin.spelling import nearest
 from qstack.plugin.units import Duration, Fraction, Rate
 from qstack.scenario import topology
@@ -43,22 +48,76 @@ class Ground(Options):
 
 
 class Bb84(Options):
-    """Decoy-state devices at both ends of every fibre; intensities as those of the simulated source of blocks."""
+    """Decoy-state devices at both ends of every fibre: installed parts, and values that replace those of their sheets."""
 
-    rate: Rate = 100e6
-    efficiency: Annotated[Fraction, Field(gt=0)] = 0.2
-    dark_rate: Rate = 100.0
-    dead_time: Duration = 50_000
-    optical_error: Annotated[Fraction, Field(le=0.5)] = 0.01
+    source: choose_part(SourcePart) = Field("decoy-100mhz", validate_default=True)  # type: ignore[valid-type]  # made at run time
+    channel: choose_part(ChannelPart) | None = None  # type: ignore[valid-type]  # as above
+    detector: choose_part(DetectorPart) = Field("diode-20", validate_default=True)  # type: ignore[valid-type]  # as above
+    rate: Rate | None = None
+    efficiency: Annotated[Fraction, Field(gt=0)] | None = None
+    dark_rate: Rate | None = None
+    dead_time: Duration | None = None
+    optical_error: Annotated[Fraction, Field(le=0.5)] | None = None
+    self_test: Annotated[Fraction, Field(lt=0.5)] = 0.0
+    reconciliation: chosen("reconciliation", "a reconciliation scheme") = Field(  # type: ignore[valid-type]  # as above
+        "cascade", validate_default=True
+    )
     block: Annotated[int, Field(ge=10_000, le=1_000_000_000, strict=True)] = 1_000_000
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if not self.rate:
+        if self.rate == 0:
             raise AtKey("rate", "0 Hz: a source that sends nothing makes no key.")
-        if self.dark_rate >= self.rate:
+        try:
+            devices = self.devices
+        except PhysicsError as error:
+            raise AtKey("detector", f"{error}.") from None
+        if devices.gates.dark_rate_hz >= devices.pulses.rate_hz:
             raise AtKey("dark_rate", "dark counts fill every gate of the source's clock.")
+        try:
+            devices.over(0.0, Passage(0.0))
+        except ConfigError as error:
+            raise ValueError(f"these parts make no link: {error}") from None
         return self
+
+    @property
+    def devices(self) -> Devices:
+        """What stands at both ends.
+
+        Raises
+        ------
+        PhysicsError
+            If the detector does not work as its sheet has it.
+        """
+        pulses: Pulses = self.source.pulses()
+        pulses = pulses if self.rate is None else replace(pulses, rate_hz=self.rate)
+        gates: Gates = self.detector.gates(pulses.rate_hz)
+        own = {
+            "efficiency": self.efficiency,
+            "dark_rate_hz": self.dark_rate,
+            "dead_time_s": None if self.dead_time is None else self.dead_time * 1e-12,
+            "optical_error": self.optical_error,
+        }
+        given = {name: value for name, value in own.items() if value is not None}
+        return Devices(pulses, replace(gates, **given), self.self_test)
+
+    def over(self, length_km: float, loss_db: float | None, attenuation: float) -> Setup:
+        """Return a link over a fibre.
+
+        Parameters
+        ----------
+        length_km, loss_db
+            Of the fibre; a loss that was measured stands before that of any sheet [km, dB].
+        attenuation
+            Of a fibre without a sheet [dB/km].
+        """
+        if self.channel is not None:
+            passage: Passage = self.channel.passage(length_km)
+        else:
+            passage = Passage(attenuation * length_km)
+        if loss_db is not None:
+            passage = Passage(loss_db, passage.light_hz)
+        return self.devices.over(length_km, passage)
 
 
 class Bbm92(Options):
@@ -68,6 +127,9 @@ class Bbm92(Options):
     stack: Stack = Field(default_factory=dict, validate_default=True)
     min_fidelity: Annotated[Fraction, Field(gt=0.5, lt=1)] = 0.95
     block: Annotated[int, Field(ge=1000, lt=1 << 31, strict=True)] = 100_000
+    reconciliation: chosen("reconciliation", "a reconciliation scheme") = Field(  # type: ignore[valid-type]  # as above
+        "ldpc", validate_default=True
+    )
 
 
 class Demand(Options):
@@ -102,18 +164,31 @@ Fibres = tuple[tuple[Identifier, Identifier], ...]
 
 
 class Incident(Options):
-    """Fibres that are cut, and fibres on which somebody measures and resends a share of the photons."""
+    """Fibres that are cut, and fibres at which somebody sits: by default she measures and resends a share of the photons."""
 
     name: Identifier
     cut: Fibres = ()
     tap: Fibres = ()
-    share: Annotated[Fraction, Field(gt=0)] = 1.0
+    share: Annotated[Fraction, Field(gt=0)] | None = None
+    attack: chosen("eavesdroppers", "an eavesdropper") | None = None  # type: ignore[valid-type]  # made at run time
 
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.cut and not self.tap:
             raise ValueError("give 'cut' or 'tap': fibres, each by its two ends.")
+        if self.attack is not None and not self.tap:
+            raise AtKey("attack", f"'{self.attack.name}' sits at no fibre: give 'tap'.")
+        if self.attack is not None and self.share is not None:
+            raise AtKey(
+                "share", "it is that of measuring and resending; with 'attack', write the attack's own options."
+            )
         return self
+
+    def attacker(self) -> Any:
+        """Return whoever sits at the fibres that are tapped."""
+        if self.attack is not None:
+            return self.attack.make()
+        return InterceptResend(share=1.0 if self.share is None else self.share)
 
 
 class KeyPlan(Options):
@@ -143,14 +218,17 @@ class Loaded:
     plan
         As written.
     fibres
-        Length [km] and loss [dB] by ends, in the order of the file.
+        Length [km] and measured loss [dB] by ends, in the order of the file; None where the loss follows from the length.
     pairs
         The network of the stack, for ``bbm92``.
+    passes
+        Links to satellites, by ends, for ``bb84``.
     """
 
     plan: KeyPlan
-    fibres: Mapping[tuple[str, str], tuple[float, float]]
+    fibres: Mapping[tuple[str, str], tuple[float, float | None]]
     pairs: PairNetwork | None
+    passes: Mapping[tuple[str, str], Passing] = field(default_factory=dict)
 
 
 def load_plan(path: Path, manager: Manager) -> Loaded:
@@ -173,16 +251,39 @@ def load_plan(path: Path, manager: Manager) -> Loaded:
             raise report(from_validation(error, KeyPlan), origin) from None
     nodes, laid = _graph(plan.network, path.parent, origin)
     problems = topology.check(nodes, [ends for ends, _ in laid], ("network",)) or _ends(plan, nodes, dict(laid))
+    passes, found = _passes(plan)
+    problems += found
+    with manager.blaming():
+        problems += _attacks(plan)
     if problems:
         raise report(problems, origin)
     links = dict(laid)
-    return Loaded(plan, links, _pair_network(plan, data, nodes, links, manager))
+    return Loaded(plan, links, _pair_network(plan, data, nodes, links, manager), passes)
+
+
+def _passes(plan: KeyPlan) -> tuple[dict[tuple[str, str], Passing], list[Problem]]:
+    """Return the links that have a medium of their own: satellites that decoy-state light comes from or goes to."""
+    passes: dict[tuple[str, str], Passing] = {}
+    problems = []
+    for i, link in enumerate(plan.network.links or ()):
+        if link.medium is None:
+            continue
+        options, place = link.medium.options, ("network", "links", i, "medium")
+        if plan.bb84 is None or not isinstance(options, Passing):
+            words = "a key plan knows fibres and, where keys are made by 'bb84', links to satellites: satellite-link."
+            problems.append(Problem(place, f"'{link.medium.name}': {words}"))
+            continue
+        try:
+            options.budget()
+        except PhysicsError as error:
+            problems.append(Problem(place, f"link {link.a} - {link.b}: {error}."))
+        passes[link.a, link.b] = options
+    return passes, problems
 
 
 def _graph(
     ground: Ground, folder: Path, origin: Origin
-) -> tuple[list[str], list[tuple[tuple[str, str], tuple[float, float]]]]:
-    per_km = ground.fibre.attenuation
+) -> tuple[list[str], list[tuple[tuple[str, str], tuple[float, float | None]]]]:
     if ground.topology is None:
         links = [(link.a, link.b, link.length, link.loss) for link in ground.links or ()]
         nodes = [node.id for node in ground.nodes or ()]
@@ -193,7 +294,7 @@ def _graph(
             raise report(error.problems, origin) from None
         links = [(link.a, link.b, link.length_km, link.loss_db) for link in found.links]
         nodes = [node.id for node in found.nodes]
-    return nodes, [((a, b), (km, per_km * km if loss is None else loss)) for a, b, km, loss in links]
+    return nodes, [((a, b), (km, loss)) for a, b, km, loss in links]
 
 
 def _ends(plan: KeyPlan, nodes: list[str], links: Mapping[tuple[str, str], Any]) -> list[Problem]:
@@ -207,6 +308,25 @@ def _ends(plan: KeyPlan, nodes: list[str], links: Mapping[tuple[str, str], Any])
         twice = [i for i, name in enumerate(names) if name in names[:i]]
         problems += [Problem((kind, i, "name"), f"'{names[i]}' stands here twice.") for i in twice]
     return problems + _fibres(plan, links)
+
+
+def _attacks(plan: KeyPlan) -> list[Problem]:
+    """Return the attacks that a plan cannot reckon with: it samples nothing, so it needs their closed forms."""
+    problems = []
+    for i, incident in enumerate(plan.incidents):
+        if incident.attack is None:
+            continue
+        eve, place, name = incident.attacker(), ("incidents", i, "attack"), f"'{incident.attack.name}'"
+        if hasattr(eve, "tap"):
+            if plan.bbm92 and getattr(eve, "on_pairs", None) is None:
+                problems.append(Problem(place, f"{name} acts on weak pulses and has nothing to do on pairs."))
+            if plan.bb84 and not hasattr(eve, "mean"):
+                problems.append(
+                    Problem(
+                        place, f"{name} has no closed form (`mean`), and a plan samples nothing: `qstack keys attack`."
+                    )
+                )
+    return problems
 
 
 def _fibres(plan: KeyPlan, links: Mapping[tuple[str, str], Any]) -> list[Problem]:
@@ -230,7 +350,7 @@ def _pair_network(
     plan: KeyPlan,
     data: Mapping[str, Any],
     nodes: list[str],
-    links: Mapping[tuple[str, str], tuple[float, float]],
+    links: Mapping[tuple[str, str], tuple[float, float | None]],
     manager: Manager,
 ) -> PairNetwork | None:
     if plan.bbm92 is None:
@@ -238,9 +358,12 @@ def _pair_network(
     network = {
         "nodes": [{"id": name} for name in nodes],
         "links": [
-            {"a": a, "b": b, "length": f"{km!r} km", "loss": f"{loss!r} dB"} for (a, b), (km, loss) in links.items()
+            {"a": a, "b": b, "length": f"{km!r} km", **({} if loss is None else {"loss": f"{loss!r} dB"})}
+            for (a, b), (km, loss) in links.items()
         ],
         "fibre": plan.network.fibre.model_dump(mode="json"),
         "hardware": {"all": data["bbm92"]["hardware"]},
     }
-    return PairNetwork(network, data["bbm92"].get("stack", {}), plan.bbm92.min_fidelity, plan.bbm92.block, manager)
+    sheet = plan.bbm92
+    scheme = sheet.reconciliation.make
+    return PairNetwork(network, data["bbm92"].get("stack", {}), sheet.min_fidelity, sheet.block, manager, scheme)

@@ -6,22 +6,32 @@ that was planned.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from qstack.core.errors import ConfigError
 from qstack.keys import bb84, bbm92
+from qstack.keys.eve.attack import on_pairs
+from qstack.keys.eve.report import Report
 from qstack.keys.finite import Counts
+from qstack.keys.ledger import Reason
 from qstack.keys.models import Fibre, Receiver, Setup, Source
-from qstack.keys.store.simulated import EFFICIENCY, pair_length, pair_terms, pairs_needed
-from qstack.keys.terms import Proof, Terms, announce, leak_limit
+from qstack.keys.reconcile.cascade import Cascade
+from qstack.keys.reconcile.ldpc import Ldpc
+from qstack.keys.reconcile.strategy import Maker
+from qstack.keys.store.measured import pair_length, pair_terms, pairs_needed
+from qstack.keys.store.simulated import announced
+from qstack.keys.store.source import called
+from qstack.keys.terms import Terms
 from qstack.plugin.manager import Manager
 from qstack.scenario.load import from_data
 from qstack.scenario.plan import Plan
 
 Ends = frozenset[str]
+DAY_S = 86_400.0
+"""A day [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,8 @@ class Yield:
         Its secret bits [bit].
     why
         Why there are none.
+    eve
+        What an attack came to; None without one.
     """
 
     ends: tuple[str, str]
@@ -51,6 +63,12 @@ class Yield:
     block_s: float
     block_bits: int
     why: str = ""
+    eve: Report | None = None
+
+    @property
+    def hers(self) -> str:
+        """What does not hold where Eve has the key of blocks that were accepted; empty where she has it not."""
+        return str(self.eve.broken) if self.eve and self.eve.broken and not self.eve.secure else ""
 
 
 def bb84_setup(length_km: float, loss_db: float, source: Source, receiver: Receiver) -> Setup:
@@ -60,7 +78,7 @@ def bb84_setup(length_km: float, loss_db: float, source: Source, receiver: Recei
     )
 
 
-def bb84_terms(setup: Setup, sifted: int) -> tuple[Terms, int]:
+def bb84_terms(setup: Setup, sifted: int, scheme: Maker = Cascade) -> tuple[Terms, int]:
     """Return the fixed-length terms of a decoy-state link and the pulses of a block.
 
     Raises
@@ -69,13 +87,10 @@ def bb84_terms(setup: Setup, sifted: int) -> tuple[Terms, int]:
         When blocks of this size prove nothing on this link.
     """
     pulses = bb84.pulses_for(setup, sifted)
-    mean = bb84.expected(setup, pulses)
-    key = sum(mean.key)
-    limit = min(leak_limit(sum(mean.key_errors) / key, EFFICIENCY, key, both_ways=True), 0.999)
-    return announce(mean, Terms(proof=Proof.TWO_DECOYS, source=setup.source, leak_limit=limit)), pulses
+    return announced(setup.source, bb84.expected(setup, pulses), scheme), pulses
 
 
-def bb84_yield(ends: tuple[str, str], setup: Setup, sifted: int, intercepted: float = 0.0) -> Yield:
+def bb84_yield(ends: tuple[str, str], setup: Setup, sifted: int, attack: Any = None, scheme: Maker = Cascade) -> Yield:
     """Return what a decoy-state link yields at its announced length.
 
     Parameters
@@ -86,37 +101,97 @@ def bb84_yield(ends: tuple[str, str], setup: Setup, sifted: int, intercepted: fl
         Data sheets of the undisturbed link.
     sifted
         Sifted bits of a block.
-    intercepted
-        Share of the pulses that somebody measures and resends: half of those are measured in the wrong basis and come
-        back with errors of one half.
+    attack
+        Who sits at the fibre, with closed forms as `qstack.keys.eve.attack.Foreseen`, or on the wire.
+    scheme
+        Makes the reconciliation.
     """
     pulses = bb84.pulses_for(setup, sifted)
-    seconds = bb84_seconds(setup, pulses)
-    counts = _intercepted(bb84.expected(setup, pulses), intercepted)
-    error = max(sum(counts.key_errors) / sum(counts.key), sum(counts.test_errors) / sum(counts.test))
+    return _block(ends, [(pulses, setup)], bb84_seconds(setup, pulses), attack, scheme)
+
+
+def pass_yield(
+    ends: tuple[str, str],
+    steps: Sequence[tuple[float, Setup]],
+    passes: int,
+    attack: Any = None,
+    scheme: Maker = Cascade,
+) -> Yield:
+    """Return what a decoy-state link to a passing satellite yields: one block per pass, its steps counted together.
+
+    Decoy bounds hold for the mean of what was counted, whatever the loss was meanwhile.
+
+    Parameters
+    ----------
+    ends
+        Station and satellite.
+    steps
+        How long each step of a pass takes [s], and the link in it.
+    passes
+        Of a day.
+    attack, scheme
+        As for `bb84_yield`.
+    """
+    parts = [(seconds / bb84_seconds(setup, 1), setup) for seconds, setup in steps]
+    one = _block(ends, parts, sum(seconds for seconds, _ in steps), attack, scheme)
+    return replace(one, rate=one.block_bits * passes / DAY_S)
+
+
+def _block(
+    ends: tuple[str, str], parts: Sequence[tuple[float, Setup]], seconds: float, attack: Any, scheme: Maker
+) -> Yield:
+    """Return what comes of a block of pulses that meet one link after the other."""
+    setup = parts[0][1]
+    honest = _together([bb84.expected(link, pulses) for pulses, link in parts])
+    means = [attack.mean(link, pulses) for pulses, link in parts] if hasattr(attack, "tap") else []
+    counts = _together([mean.counts for mean in means]) if means else honest
+    error = max(sum(counts.key_errors) / max(sum(counts.key), 1), sum(counts.test_errors) / max(sum(counts.test), 1))
     try:
-        terms, _ = bb84_terms(setup, sifted)
+        terms = announced(setup.source, honest, scheme)
     except ConfigError as refusal:
         return Yield(ends, ends, 0.0, error, seconds, 0, str(refusal))
     bits = terms.length(terms.bounds(counts), int(sum(counts.key)))
     kept = max(0, bits - terms.refill_bits)
-    why = "" if kept else f"blocks are dropped: errors of {error:.1%} are more than was announced"
-    return Yield(ends, ends, kept / seconds, error, seconds, kept, why)
-
-
-def bb84_seconds(setup: Setup, pulses: int) -> float:
-    """Return how long so many live pulses take [s]: after every click, of any basis, the detectors are held off."""
-    clicks = pulses * float(bb84.mark_probabilities(setup).sum())
-    return (pulses + clicks * setup.dead_pulses) / setup.source.rate_hz
-
-
-def _intercepted(counts: Counts, share: float) -> Counts:
-    def spoilt(wrong: tuple[float, ...], clicks: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple((1 - share) * e + share * (e / 2 + n / 4) for e, n in zip(wrong, clicks, strict=True))
-
-    return Counts(
-        counts.key, counts.test, spoilt(counts.test_errors, counts.test), spoilt(counts.key_errors, counts.key)
+    why = "" if kept else _dropped(counts, terms, error)
+    if attack is not None and not means:
+        kept, why = 0, "blocks are dropped: a message was changed"
+    elif means and attack.blinds and setup.receiver.self_test:
+        kept, why = 0, f"blocks are dropped: {Reason.BLINDED}"
+    if attack is None:
+        return Yield(ends, ends, kept / seconds, error, seconds, kept, why)
+    report = Report(
+        attack=called(attack),
+        key_bits=round(sum(counts.key)),
+        learned=sum(mean.learned for mean in means),
+        leak=round(terms.most_leak(int(sum(counts.key)))),
+        length=bits if kept else 0,
+        verdict=why or "accepted",
+        broken=getattr(attack, "breaks", None),
     )
+    return Yield(ends, ends, kept / seconds, error, seconds, kept, why, report)
+
+
+def _together(parts: Sequence[Counts]) -> Counts:
+    """Return the counts of several parts of a block."""
+    return Counts(
+        *(
+            tuple(sum(count) for count in zip(*(getattr(one, name) for one in parts), strict=True))
+            for name in ("key", "test", "test_errors", "key_errors")
+        )
+    )
+
+
+def _dropped(counts: Counts, terms: Terms, error: float) -> str:
+    """Say why the length of a block is nothing."""
+    most = terms.tolerances.phase_error if terms.tolerances else 0.5
+    if terms.bounds(counts).phase_error > most:
+        return f"blocks are dropped: errors of {error:.1%} are more than was announced"
+    return "blocks are dropped: fewer clicks of single photons than were announced"
+
+
+def bb84_seconds(setup: Setup, pulses: float) -> float:
+    """Return how long so many live pulses take [s]: after every click, of any basis, the detectors are held off."""
+    return bb84.gates(setup, pulses) / setup.source.rate_hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +203,7 @@ class PairNetwork:
     min_fidelity: float
     pairs: int
     manager: Manager
+    scheme: Maker = Ldpc
 
     def scenario(self, source: str, target: str) -> dict[str, Any]:
         """Return the scenario of one flow."""
@@ -174,7 +250,7 @@ def _touches(link: Mapping[str, Any], places: Collection[str]) -> bool:
     return link["a"] in places or link["b"] in places
 
 
-def bbm92_yield(network: PairNetwork, ends: tuple[str, str], taps: Mapping[Ends, float]) -> Yield:
+def bbm92_yield(network: PairNetwork, ends: tuple[str, str], taps: Mapping[Ends, Any]) -> Yield:
     """Return what a flow of pairs yields on the route that the stack would choose.
 
     Pairs are taken to be Werner pairs of the fidelity that the planner expects; its rate holds within a factor of 1.6.
@@ -184,7 +260,7 @@ def bbm92_yield(network: PairNetwork, ends: tuple[str, str], taps: Mapping[Ends,
     network, ends
         Whose flow.
     taps
-        Share of the photons that somebody measures and resends, by fibre.
+        Who sits at a fibre, by fibre.
     """
     plan = network.plan(*ends)
     if isinstance(plan, str):
@@ -193,20 +269,33 @@ def bbm92_yield(network: PairNetwork, ends: tuple[str, str], taps: Mapping[Ends,
     assert route is not None
     stops = tuple(plan.names[stop] for stop in route.path)
     pairs = bbm92.Pairs.werner(route.expected)
-    for step in pairwise(stops):
-        share = taps.get(frozenset(step), 0.0)
-        pairs = bbm92.Pairs(x=pairs.x * (1 - share / 2), y=pairs.y * (1 - share), z=pairs.z * (1 - share / 2))
+    here = [taps[frozenset(step)] for step in pairwise(stops) if frozenset(step) in taps]
+    worth, wires = 0.0, [eve for eve in here if not hasattr(eve, "tap")]
+    for eve in here:
+        if eve not in wires:
+            tap = on_pairs(eve, called(eve))
+            pairs = bbm92.Pairs(x=pairs.x * tap.x, y=pairs.y * tap.y, z=pairs.z * tap.z)
+            worth = min(1.0, worth + tap.worth)
     promised = 2 * (1 - network.min_fidelity) / 3
     seconds = network.pairs / route.rate
     error = max(pairs.error_key, pairs.error_test)
-    terms = pair_terms(promised, network.pairs)
-    bits = pair_length(pairs, network.pairs, promised) if error <= promised else 0
+    terms = pair_terms(promised, network.pairs, network.scheme)
+    bits = pair_length(pairs, network.pairs, promised, network.scheme) if error <= promised else 0
     kept = max(0, bits - terms.refill_bits) if terms else 0
-    return Yield(ends, stops, kept / seconds, error, seconds, kept, "" if kept else _why(pairs, error, promised))
+    why = "" if kept else _why(pairs, error, promised, network.scheme)
+    if wires:
+        kept, why = 0, "blocks are dropped: a message was changed"
+    sifted = network.pairs // 4
+    leak = terms.most_leak(sifted) if terms else 0.0
+    verdict = why or "accepted"
+    reports = [
+        Report(called(eve), sifted, worth * sifted, round(leak), bits if kept else 0, verdict, None) for eve in here
+    ]
+    return Yield(ends, stops, kept / seconds, error, seconds, kept, why, reports[0] if reports else None)
 
 
-def _why(pairs: bbm92.Pairs, error: float, promised: float) -> str:
+def _why(pairs: bbm92.Pairs, error: float, promised: float, scheme: Maker) -> str:
     if error > promised:
         return f"blocks are dropped: errors of {error:.1%}, no more than {promised:.1%} was agreed"
-    number = pairs_needed(pairs, promised)
+    number = pairs_needed(pairs, promised, scheme=scheme)
     return "no block is long enough" if number is None else f"blocks too small: about {number:.2g} pairs would do"

@@ -38,6 +38,7 @@ from qstack.study.laboratory_nv import (
     stolk,
 )
 
+MICIUS = "satellite_micius"
 LIGHT_IN_FIBRE = 2e5
 """[km/s]"""
 
@@ -141,9 +142,12 @@ def yu(i: Inputs) -> Values:
 
 
 def knaut(i: Inputs) -> Values:
-    """Two SiV centres that reflect one photon in turn: each gate onto the spin, and each onto the nucleus, costs once."""
+    """Two SiV centres that reflect one photon in turn: each gate onto the spin, and each onto the nucleus, costs once.
+
+    A reflection is taken to be as good as the gate onto the nucleus.
+    """
     gate = (4 * i("gate_electron_to_nucleus_fidelity") - 1) / 3
-    electron = i.given_or("spin_photon_fidelity", 0.94, 0.02, "a reflection is as good as the gate onto the nucleus")
+    electron = i.borrowed("spin_photon_fidelity", "siv_harvard_2024", "gate_electron_to_nucleus_fidelity")
     pair = ((4 * electron - 1) / 3) ** 2
     noise = i.given_or("conversion_noise_share", 0.1, 0.05, "share of false clicks behind 17 dB and two converters")
     return [
@@ -185,10 +189,10 @@ def lago_rivera(i: Inputs) -> Values:
 
 def berlin(i: Inputs) -> Values:
     """A down-conversion source, one photon at hand and one at the end of a fibre that carries classical light too."""
-    source = i.given_or("pair_fidelity", 0.99, 0.005, "bulk crystals of this kind (Kim et al. 2024)")
+    source = i.borrowed("pair_fidelity", "spdc", "bulk_ktp.fidelity")
     brightness = i.given_or("mean_pairs", 0.01, 0.005, "per coincidence window")
     detection = i.given_or("detection", 0.2, 0.1, "collection and detector")
-    attenuation = i.given_or("attenuation", 0.35, 0.05, "installed fibre at 1324 nm [dB/km]")
+    attenuation = i.borrowed("attenuation", "fibre", "o_band_liu")
     noise = i.given_or("noise_click", 1e-6, 5e-7, "dark clicks and Raman light in a window of 1 ns")
     out: Values = []
     for length in i.chosen("fibre_range"):
@@ -228,9 +232,9 @@ def micius(i: Inputs) -> Values:
 
 def backbone(i: Inputs) -> Values:
     """A satellite that sends decoy pulses down during a pass over 60 degrees, averaged over the time above 10 degrees."""
-    altitude = i.given_or("altitude", 500.0, 20.0, "sun-synchronous orbit [km]")
-    half = i.given_or("half_divergence", 5e-6, 5e-7, "half of 10 urad [rad]")
-    aperture = i.given_or("aperture", 1.2, 0.1, "of the ground station [m]")
+    altitude = i.borrowed("altitude", MICIUS, "orbit_altitude", same_device=True)
+    half = i.borrowed("half_divergence", MICIUS, "divergence_full", factor=1e-6 / 2, same_device=True)
+    aperture = i.borrowed("aperture", MICIUS, "ground_aperture", same_device=True)
     fixed = i.given_or("optics", 0.1, 0.03, "telescope, filters, coupling and detectors")
     zenith = i.given_or("zenith_loss", 3.0, 1.0, "clear night air [dB]")
     jitter = i.given_or("jitter", 1.2e-6, 4e-7, "pointing [rad]")

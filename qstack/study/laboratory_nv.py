@@ -19,6 +19,8 @@ from qstack.study.inputs import Inputs, Values
 
 RATE = "rate_hz"
 FIDELITY = "fidelity"
+DELFT = "nv_delft_2019"
+"""Published values of an NV centre that stand for what a later set-up does not say."""
 
 
 def _dark(i: Inputs) -> float:
@@ -30,8 +32,8 @@ def _dark(i: Inputs) -> float:
 
 def _click(i: Inputs, alpha: float, etas: tuple[float, float]) -> tuple[float, Correlators]:
     """Return success probability and state of one attempt with one click."""
-    double = i.given_or("p_double_excitation", 0.04, 0.01, "as published in 2018")
-    phase = i.given_or("phase_std", 15.0, 5.0, "as published in 2018 [deg]")
+    double = i.borrowed("p_double_excitation", DELFT, "p_double_excitation")
+    phase = i.borrowed("phase_std", DELFT, "phase_std")
     known = i.has("electron_init_fidelity")
     init = i("electron_init_fidelity") if known else 1 - 3 / 4 * i("electron_init_depolarising_p")
     a, b = (Arm(eta, init, double) for eta in etas)
@@ -90,7 +92,7 @@ def _repeater(i: Inputs, alpha: float) -> tuple[float, Correlators, Callable[[fl
     """
     eta = _detection(i)
     p, link = _click(i, alpha, (eta, eta))
-    period = i.given_or("attempt_period", 5.5e-6, 1e-6, "as published in 2018 [s]")
+    period = i.borrowed("attempt_period", DELFT, "attempt_period")
     lasting = i("memory_attempts_1e")
     most = round(lasting / 4)
     waited = mean(attempts(n, -expm1(-1 / lasting) / 2).xy for n in range(most))
@@ -155,7 +157,7 @@ def kalb(i: Inputs) -> Values:
     second comes equally likely at each attempt until the carbon's coherence has fallen to 1/e.
     """
     raw = i("raw_pair_fidelity")
-    phase = i.given_or("phase_std", 15.0, 5.0, "as published in 2018 [deg]")
+    phase = i.borrowed("phase_std", DELFT, "phase_std")
     coherence = sqrt(i("visibility")) * heralding.phase_factor(radians(phase))
     alpha = max(0.0, 1 - 2 * raw / (1 + coherence))
     i("memory_attempts_1e")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import pi, sin, sqrt
 
+from qstack.services.bell import Basis
+
 
 @dataclass(frozen=True, slots=True)
 class Trials:
@@ -83,6 +85,18 @@ def chsh(cases: Mapping[int, Trials]) -> Outcome | None:
     return Outcome("S (CHSH)", value, error, 2.0, _total(cases))
 
 
+def correlation(cases: Mapping[int, Trials]) -> Outcome:
+    """Return the correlator of the pairs in the basis that was measured, 1 for the announced Bell state.
+
+    Bits that were agreed on beforehand reach 1 in one basis, too: only the sum over three bases, F = (1 + x + y + z)/4, can
+    show entanglement.
+    """
+    (basis, tests), *_ = cases.items()
+    return Outcome(
+        f"correlation in {Basis(basis).name}", 2 * tests.share - 1, 2 * sqrt(tests.variance), 1.0, tests.number
+    )
+
+
 def _total(cases: Mapping[int, Trials]) -> int:
     return sum(case.number for case in cases.values())
 
@@ -91,5 +105,6 @@ MEANINGS: Mapping[str, Callable[[Mapping[int, Trials]], Outcome | None]] = {
     "teleport": mean_fidelity,
     "rsp": equator_fidelity,
     "chsh": chsh,
+    "correlate": correlation,
 }
 """What the tests of an application mean, by its name."""

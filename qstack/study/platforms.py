@@ -39,7 +39,8 @@ class LinkView:
     secret_hz
         Secret bits per second of pairs that are measured at once, asymptotic, one basis; for judging settings.
     waiting
-        What storage leaves of a Werner parameter while one half waits for the mean time to the next pair.
+        What storage leaves of a Werner parameter while one half waits for the mean time to the next pair, and the node
+        attempts on one lane meanwhile.
     pairs_per_coherence
         Pairs that one lane makes while the storage of one half falls to 1/e; infinite if it never does.
     """
@@ -93,7 +94,6 @@ def over_distance(
     platform: Platform, medium: Medium, lengths: Sequence[float], attenuation: float, speed: float = 2e5
 ) -> list[Distance]:
     """Return what two nodes of a platform make of fibres of some lengths [km], with [dB/km] and [km/s]."""
-    lasting = storage_time(platform.memory.survival())
     found = []
     for length in lengths:
         fibre = Fibre(length, attenuation * length, speed)
@@ -102,25 +102,28 @@ def over_distance(
         except PhysicsError as error:
             found.append(Distance(length, (), str(error)))
             continue
+        survival = platform.memory.survival_among(1 / sheet.kept_cycle)  # while one lane goes on attempting
+        lasting = storage_time(survival)
+        lanes = min(sheet.lanes, platform.qubits.communication) if platform.qubits else sheet.lanes
         views = tuple(
-            _view(platform, fibre, sheet, herald, lasting) for herald in sheet.heralds if herald.probability > 0
+            _view(fibre, sheet, herald, lanes, survival, lasting) for herald in sheet.heralds if herald.probability > 0
         )
         found.append(Distance(length, views, "" if views else "no attempt can ever succeed"))
     return found
 
 
-def _view(platform: Platform, fibre: Fibre, sheet: LinkSheet, herald: Herald, lasting: float) -> LinkView:
+def _view(fibre: Fibre, sheet: LinkSheet, herald: Herald, lanes: int, survival: Storage, lasting: float) -> LinkView:
     cycle = sheet.kept_cycle * 1e-12
     seconds = cycle / herald.probability
-    measured = sheet.lanes * herald.probability / (sheet.period * 1e-12)
-    waiting = platform.memory.survival()(min(FOR_EVER, round(seconds * 1e12)))
+    measured = lanes * herald.probability / (sheet.period * 1e-12)
+    waiting = survival(min(FOR_EVER, round(seconds * 1e12)))
     return LinkView(
         length=fibre.length,
         loss=fibre.loss,
         parameter=herald.parameter,
         probability=herald.probability,
         cycle_s=cycle,
-        rate_hz=sheet.lanes / seconds,
+        rate_hz=lanes / seconds,
         measured_hz=measured,
         fidelity=herald.fidelity,
         secret_hz=measured * secret_share(herald),
@@ -153,6 +156,45 @@ def storage_curve(survival: Storage, shortest: float, longest: float, points: in
     step = log(longest / shortest) / (points - 1)
     ages = [shortest * exp(k * step) for k in range(points)]
     return [(age, survival(min(FOR_EVER, round(age * 1e12)))) for age in ages]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a link that comes and goes gives in one step of a pass, at its fastest setting.
+
+    Parameters
+    ----------
+    start_s, end_s
+        Of the step [s].
+    rate_hz, measured_hz
+        Pairs per second, all memories together: of qubits that are kept, and of qubits that are measured at once.
+    fidelity
+        At emission.
+    """
+
+    start_s: float
+    end_s: float
+    rate_hz: float
+    measured_hz: float
+    fidelity: float
+
+    def data(self) -> dict[str, float]:
+        """Return it as plain data."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def over_time(sheet: LinkSheet) -> list[Moment]:
+    """Return the steps of a link in which pairs can come, in order; none for a link that never changes."""
+    found, start = [], 0
+    for phase in sheet.phases:
+        herald = max(phase.heralds, key=lambda one: one.probability, default=None)
+        if herald is not None and herald.probability > 0:
+            kept, measured = (
+                sheet.lanes * herald.probability / (cycle * 1e-12) for cycle in (sheet.kept_cycle, sheet.period)
+            )
+            found.append(Moment(start * 1e-12, phase.until * 1e-12, kept, measured, herald.fidelity))
+        start = phase.until
+    return found
 
 
 def bound_hz(fibre: Fibre, sheet: LinkSheet) -> float:

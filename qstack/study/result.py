@@ -122,7 +122,7 @@ class FlowResult:
 
     @property
     def fidelity(self) -> Estimate:
-        """Mean true overlap of the delivered pairs."""
+        """Mean true overlap of the delivered pairs; NaN where both halves were measured before they were known."""
         return batch_means(self.fidelities)
 
     @property
@@ -149,7 +149,7 @@ class FlowResult:
         """Return what `summary.json` says of this flow."""
         x, z = (self.errors.get(basis, Errors(0, 0)) for basis in (Basis.X, Basis.Z))
         revealed = sum(counts.bits for counts in self.errors.values())
-        some = self.delivered > 0
+        some, fidelity = self.delivered > 0, self.fidelity
         latencies = np.percentile(self.latencies_s, [50, 95]) if some else [0.0, 0.0]
         return {
             "name": self.name,
@@ -159,7 +159,7 @@ class FlowResult:
             "requested": self.requested,
             "delivered": self.delivered,
             "rate_hz": self.rate_hz,
-            "fidelity": {"mean": self.fidelity.mean, "sem": _known(self.fidelity.sem)} if some else None,
+            "fidelity": {"mean": fidelity.mean, "sem": _known(fidelity.sem)} if fidelity.mean >= 0 else None,
             "fidelity_estimate": float(self.estimates.mean()) if some else None,
             "fidelity_tested": self._tested(),
             "latency_s": {"median": float(latencies[0]), "p95": float(latencies[1])} if some else None,
@@ -296,6 +296,11 @@ def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: st
                 "b": plan.names[link.ends[1]],
                 "requests": network.requests[frozenset(link.ends)],
                 "pairs": network.medium.pairs(link.ends),
+                **(
+                    {"up_s": [[t * 1e-12 for t in window] for window in link.sheet.windows]}
+                    if link.sheet.phases
+                    else {}
+                ),
             }
             for link in plan.links
         ],
@@ -338,6 +343,7 @@ def _node(network: Network, number: int, name: str, seconds: float) -> dict[str,
     return {
         "name": name,
         "swaps": counts["swaps"],
+        **({"swaps_failed": counts["swaps_failed"]} if "swaps_failed" in counts else {}),
         "discards": counts["discards"],
         "messages": network.simulation.messages[number],
         "memories": counts["memories"],

@@ -1,9 +1,10 @@
 """Teleportation, at the end that receives.
 
     pair   --Pair--> HELD --CORR/Apply, ACK, Received--> the application's --Release--> forgotten
-              '--DISCARD, or the end/Free--> gone
+              '--DISCARD, Lost, or the end/Free--> gone
     qubit  --CORR--> EARLY --Pair/Apply, ACK, Received--> the application's
-                       '--the end/LOSS, Lost--> gone
+                       '--LOSS, or the end/LOSS, Lost--> gone
+           --CORR for a pair that was lost/LOSS, Lost--> gone
 
 A pair and its correction come on different ways, so either may be first.  Corrections are applied once, in XOR with the
 pair's Bell index (QS-L4-003), before the qubit is handed up in class T (QS-L4-005).
@@ -11,12 +12,14 @@ pair's Bell index (QS-L4-003), before the qubit is handed up in class T (QS-L4-0
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Cancel, Noun
 from qstack.services.device import Apply, Free
+from qstack.services.l3_network import Lost as PairLost
 from qstack.services.l3_network import Pair
 from qstack.services.l4_transport import DETERMINISTIC, Lost, Received, Release
 from qstack.transport.session import ENDING, AnswerDue, Session, Terms
@@ -25,6 +28,10 @@ from qstack.wire.transport import Acknowledgement, Correction, Discard, Loss, Se
 BITMAP = 64
 MOST = 1 << 12
 """Pairs that may be given up before the network has told of them; more is not the work of an honest sender."""
+
+
+GONE = 64
+"""Pairs that were lost of late, for corrections that name them."""
 
 
 class Receiver(Session):
@@ -36,6 +43,8 @@ class Receiver(Session):
         Confirmed pairs that no qubit has used yet, by number.
     early
         Corrections of pairs that the network has not told of yet; None for a pair that will not be used.
+    gone
+        Pairs that were lost here while they were held.
     arrived
         Qubits beyond `base` that are here or lost: what is handed up for each.
     base
@@ -50,6 +59,7 @@ class Receiver(Session):
         super().__init__(number, peer, terms, initiator=initiator, patience=patience)
         self.held: dict[int, Pair] = {}
         self.early: dict[int, Correction | None] = {}
+        self.gone: deque[int] = deque(maxlen=GONE)
         self.arrived: dict[int, Received | Lost] = {}
         self.base = 0
         self.handed = 0
@@ -62,11 +72,21 @@ class Receiver(Session):
         """Keep a half until its qubit comes; it may be here already."""
         if self.told or self.state == ENDING:
             return (Free(ind.qubit),)
+        if ind.pair in self.gone:
+            self.gone.remove(ind.pair)  # a later pair has its number
         if ind.pair not in self.early:
             self.held[ind.pair] = ind
             return ()
         correction = self.early.pop(ind.pair)
         return (Free(ind.qubit),) if correction is None else self._arrive(ind, correction)
+
+    def expired(self, ind: PairLost, ctx: Context) -> Outputs:
+        """Free a half whose pair is gone; a qubit that is said to have come with it is lost."""
+        held = self.held.pop(ind.pair, None)
+        if held is None:
+            return ()
+        self.gone.append(ind.pair)
+        return (Free(held.qubit),)
 
     @on(Correction)
     def corrected(self, msg: Correction, ctx: Context) -> Outputs:
@@ -79,10 +99,29 @@ class Receiver(Session):
         held = self.held.pop(msg.pair, None)
         if held is not None:
             return self._arrive(held, msg)
+        if msg.pair in self.gone:
+            return self._lose(number, erasure=True)
         if msg.pair in self.early:
             raise RemoteProtocolError(f"session {self.number}: pair {msg.pair} is used twice", "QS-L4-002")
         self.early[msg.pair] = msg
         return self._vanish(ctx) if self.over and self.told else ()
+
+    @on(Loss)
+    def given_up(self, msg: Loss, ctx: Context) -> Outputs:
+        """Wait no longer for a qubit that the sender has given up; what is here already stays."""
+        if msg.sequence >= self.advertised:
+            raise RemoteProtocolError(f"session {self.number}: a qubit is lost that was never sent", "QS-L4-002")
+        if msg.sequence < self.base or msg.sequence in self.arrived:
+            return ()
+        for pair, known in self.early.items():
+            if known is not None and known.sequence == msg.sequence:
+                self.early[pair] = None
+        return self._lose(msg.sequence, erasure=msg.erasure)
+
+    def _lose(self, number: int, *, erasure: bool) -> Iterator[Noun]:
+        """Report a qubit as lost, at both ends."""
+        yield self.send(Loss(self.number, number, erasure))
+        yield from self._take(Lost(self.number, number, erasure))
 
     def _expects(self, number: int) -> bool:
         return any(known is not None and known.sequence == number for known in self.early.values())
@@ -180,5 +219,4 @@ class Receiver(Session):
         unheard = range(self.base, max(self.arrived, default=self.base))
         gone.update((number, False) for number in unheard if number not in self.arrived and number not in gone)
         for number, erasure in sorted(gone.items()):
-            yield self.send(Loss(self.number, number, erasure))
-            yield from self._take(Lost(self.number, number, erasure))
+            yield from self._lose(number, erasure=erasure)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from qstack.core.layer import Context, Layer, Outputs
 from qstack.core.nouns import Message, Noun, Send, Set, Timer, timer
-from qstack.services.l3_network import Disconnect, Pair
+from qstack.services.device import Free
+from qstack.services.l3_network import Disconnect, Early, Lost, Pair, Result
 from qstack.services.l4_transport import Closed, Open
 from qstack.wire.transport import SessionOpen
 
@@ -40,11 +41,16 @@ class Terms:
     consumption: int
     window: int
     ordered: bool
+    kind: int
+    basis: int
 
     @classmethod
     def of(cls, said: Open | SessionOpen) -> Terms:
         """Return the terms that a request or a message names."""
-        return cls(said.min_fidelity, said.number, said.mode, said.consumption, said.window, said.ordered)
+        return cls(*(getattr(said, name) for name in NAMES))
+
+
+NAMES = tuple(Terms.__slots__)
 
 
 class Session(Layer):
@@ -94,6 +100,18 @@ class Session(Layer):
 
     def pair(self, ind: Pair, ctx: Context) -> Outputs:
         """Use a pair of a session that stands."""
+        raise NotImplementedError
+
+    def bit(self, ind: Result, ctx: Context) -> Outputs:
+        """Use the bit of a half that was measured as it was made."""
+        return ()
+
+    def half(self, ind: Early, ctx: Context) -> Outputs:
+        """Use a half of which nothing is known yet."""
+        return (Free(ind.qubit),)
+
+    def expired(self, ind: Lost, ctx: Context) -> Outputs:
+        """Use a pair no longer whose other half is gone."""
         raise NotImplementedError
 
     def grant(self, limit: int) -> None:

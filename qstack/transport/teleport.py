@@ -1,9 +1,11 @@
 """Teleportation, at the end that sends.
 
     qubit  WAITING --pair here and room there/BellMeasure--> MEASURING --BellMeasured/CORR, Sent--> FLYING --ACK--> gone
-                '--no pair ever/Returned--> the application's                                          '--LOSS or silence/Lost--> gone
-    pair   --Pair--> STOCK --BellMeasure--> gone
+                '--no pair ever/Returned--> the application's            FLYING --LOSS/Lost--> gone
+                                                                         FLYING --silence/LOSS, Lost--> gone
+    pair   --Pair--> STOCK --BellMeasure--> gone,  or --Lost/LOSS of its qubit--> gone
                        '--too many, or the end/Free, DISCARD--> gone
+                       '--Lost/Free--> gone
 
 A qubit is measured only when a pair is confirmed for it and the other end has room, so a lost pair costs pairs and
 never data (QS-L4-001).  The freshest pair is used first; of more pairs than the window, the oldest is given up.
@@ -19,6 +21,7 @@ from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Cancel, Noun
 from qstack.services.device import BellMeasure, BellMeasured, Free
+from qstack.services.l3_network import Lost as PairLost
 from qstack.services.l3_network import Pair
 from qstack.services.l4_transport import Credit, Lost, Returned, Sent, Transmit
 from qstack.services.reasons import Reason
@@ -48,7 +51,9 @@ class Sender(Session):
     measuring
         Qubits whose Bell measurement is under way, by the half that they use.
     flying
-        When each qubit left of which nothing was heard since [ps], by number; oldest first.
+        When each qubit left of which nothing was heard since [ps], and its pair, by number; oldest first.
+    doomed
+        Pairs that were lost while a qubit was being measured with them.
     next
         Number of the next qubit.
     closing
@@ -62,7 +67,8 @@ class Sender(Session):
         self.queue: deque[tuple[int, int]] = deque()
         self.stock: deque[Pair] = deque()
         self.measuring: dict[int, Flight] = {}
-        self.flying: dict[int, int] = {}
+        self.flying: dict[int, tuple[int, int]] = {}
+        self.doomed: set[int] = set()
         self.next = 0
         self.closing = False
         self.armed = False
@@ -88,6 +94,21 @@ class Sender(Session):
         self.stock.append(ind)
         old = self._give_up(self.stock.popleft()) if len(self.stock) > self.terms.window else ()
         return (*old, *self._go(), *self._credit())
+
+    def expired(self, ind: PairLost, ctx: Context) -> Outputs:
+        """Use a pair no longer that has no other half (QS-L4-001); a qubit that has left with it arrives nowhere."""
+        number = ind.pair
+        for pair in self.stock:
+            if pair.pair == number:
+                self.stock.remove(pair)
+                return (Free(pair.qubit),)
+        if any(flight.pair.pair == number for flight in self.measuring.values()):
+            self.doomed.add(number)
+        return [self._loss(sequence) for sequence, (_, pair) in self.flying.items() if pair == number]
+
+    def _loss(self, sequence: int, *, erasure: bool = True) -> Noun:
+        """Ask the other end not to wait for a qubit; it answers with the same if the qubit has not arrived."""
+        return self.send(Loss(self.number, sequence, erasure))
 
     def _give_up(self, pair: Pair) -> Outputs:
         return Free(pair.qubit), self.send(Discard(self.number, pair.pair))
@@ -119,8 +140,11 @@ class Sender(Session):
         if flight is None:
             raise LocalProtocolError(f"session {self.number}: half {ind.half} was not to be measured")
         pair, sequence = flight.pair, flight.sequence
-        self.flying[sequence] = ctx.now
+        self.flying[sequence] = (ctx.now, pair.pair)
         yield self.send(Correction(self.number, sequence, pair.pair, ind.outcome, pair.bell))
+        if pair.pair in self.doomed:
+            self.doomed.remove(pair.pair)
+            yield self._loss(sequence)
         yield Sent(self.number, sequence, flight.qubit, pair.pair, pair.bell, pair.estimate, flight.asked)
         if not self.armed:
             self.armed = True
@@ -152,13 +176,14 @@ class Sender(Session):
     def late(self, ctx: Context) -> Iterator[Noun]:
         """Report as lost what was sent so long ago that an answer should have come."""
         self.armed = False
-        for number, sent in list(self.flying.items()):
+        for number, (sent, _) in list(self.flying.items()):
             if sent + self.patience <= ctx.now:
                 del self.flying[number]
+                yield self._loss(number, erasure=False)
                 yield Lost(self.number, number, erasure=False)
         if self.flying:
             self.armed = True
-            yield self.wait(min(self.flying.values()))
+            yield self.wait(min(sent for sent, _ in self.flying.values()))
         yield from self._onward()
 
     def _onward(self) -> Iterator[Noun]:

@@ -32,6 +32,7 @@ REASONS = {
     18: "NO_ROUTE",
     19: "UNWANTED",
     20: "LOST_PEER",
+    21: "SWAP_FAILED",
 }
 """Codes of `qstack.services.reasons.Reason`, which this package must not import; a test holds them together."""
 

@@ -4,8 +4,8 @@ Messages of this plane ride on a reliable ordered channel.  A session opens with
 
     initiator   --OPEN-->   <--OPEN_ACK--   --ACCEPT-->   responder
 
-A stream of pairs that leaves everything to the circuit (class C, no window) needs none of them.  What counts in ACK
-is pairs in a stream, and qubits in teleportation.
+A stream that leaves everything to the circuit (class B or C, no window) needs none of them; only RESET tells the other
+end that it was refused.  What counts in ACK is numbers of pairs in a stream, and of qubits in teleportation.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ BEST_EFFORT, HERALDED, CODE, SHARE = range(4)
 """How a session is made reliable."""
 
 MODE = enumeration("mode", {STREAM: "stream", TELEPORT: "teleport", GATE: "remote gate", ENCODED: "encoded"})
+KEEP, MEASURE, PREPARE = range(3)
+"""What becomes of the halves of a stream."""
+KIND = enumeration("kind of stream", {KEEP: "K", MEASURE: "M", PREPARE: "R"})
+BASIS = enumeration("basis", {0: "Z", 1: "X", 2: "Y"})
 CLASS = enumeration("consumption class", {TOLERANT: "B", REACTIVE: "C", DETERMINISTIC: "T"})
 RELIABILITY = enumeration(
     "reliability", {BEST_EFFORT: "best effort", HERALDED: "heralded", CODE: "code", SHARE: "share"}
@@ -39,7 +43,9 @@ RELIABILITY = enumeration(
     Field("consumption", 2, CLASS),
     Field("reliability", 2, RELIABILITY),
     Field("ordered", 1, FLAG),
-    Reserved(7),
+    Field("kind", 2, KIND),
+    Field("basis", 2, BASIS),
+    Reserved(3),
     Field("min_fidelity", 16, FIDELITY_UP),
     Field("window", 16),
     Field("credit", 16),
@@ -72,6 +78,10 @@ class SessionOpen(Message):
         Pairs or qubits wanted; 0 until closed.
     rate
         Pairs per 1000 seconds; 0 as fast as it goes.
+    kind
+        `KEEP`, `MEASURE` or `PREPARE`.
+    basis
+        What is measured.
     """
 
     session: int
@@ -84,6 +94,8 @@ class SessionOpen(Message):
     credit: int
     number: int
     rate: int
+    kind: int = KEEP
+    basis: int = 0
 
 
 @pdu("OPEN_ACK", Plane.TRANSPORT, 2, Field("session", 32), Field("window", 16), Field("credit", 16))
@@ -180,8 +192,8 @@ class Acknowledgement(Message):
     session
         Which session.
     cumulative
-        Every qubit below this number has arrived or is known to be lost; in a stream, pairs that the application has
-        let go of.
+        Every qubit below this number has arrived or is known to be lost.  In a stream: so many numbers have been seen
+        here, less the pairs that are still at hand; a number that this end never saw is as good as let go of.
     credit
         Room for so many beyond `cumulative`.
     bitmap
@@ -225,16 +237,16 @@ class Loss(Message):
 )
 @noun
 class FidelityReport(Message):
-    """What the sender believes of the session's pairs.
+    """What the test rounds of the session's pairs have shown the sender.
 
     Parameters
     ----------
     session
         Which session.
     samples
-        Number of pairs behind the figure.
+        Number of pairs that were measured.
     fidelity
-        Their mean fidelity.
+        What their bits say.
     """
 
     session: int

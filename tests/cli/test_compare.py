@@ -75,7 +75,8 @@ def test_the_table_tells_what_differs_and_that_it_is_significant(scenario, capsy
     assert "Difference from routing=shortest:" in told
     assert "Means of 3 runs of each" in told
     (row,) = (line for line in told.splitlines() if line.startswith("routing=widest") and "*" in line)
-    assert "+" in row and row.count("*") == 3
+    assert "+" in row
+    assert row.count("*") == 3
 
 
 def test_differences_are_taken_run_by_run(scenario, capsys):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from math import log2
+from pathlib import Path
 
 import pytest
 
 import qstack as package
 from qstack.quantum.bounds import plob_bound
 
+ROOT = Path(__file__).parents[2]
 SHEET = """\
 name: mine
 title: a sheet of one's own
@@ -177,6 +180,15 @@ def test_a_changed_value_loses_its_origin_and_the_others_keep_theirs():
     assert not named & {"interface.visibility", "memory.coherence_time"}
 
 
+def test_a_run_says_which_flows_wait_for_a_satellite(qstack):
+    """More pairs than the pass can give: what is delivered, and when the link was up."""
+    example = str(ROOT / "examples" / "satellite-pass.yaml")
+    said = qstack("run", example, "--set", "flows.0.number=100000", "--set", "flows.1.number=1", "--until", "430 s")
+    assert said.code == 0
+    (line,) = [line for line in said.out.splitlines() if line.startswith("Open: ")]
+    assert "of 100000 pairs; Delingha - Nanshan is up 139.9 to 420.1 s." in line
+
+
 # -- cost ---------------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +218,36 @@ def test_cost_adds_up(qstack, priced):
     assert all(a["source"] for a in data["assumptions"].values())
 
 
+EXAMPLES = ("chsh", "delft-eindhoven", "satellite-pass", "teleport")
+WAY_PRICES = {  # capital and yearly operation of a link, by hand
+    "Delft - M1": (135_000, 14.6 * 900 + 13_500),
+    "Delingha - Nanshan": (150_000_000 + 2 * 200_000 + 135_000, 0.1 * 150_535_000),
+    "Nanshan - city": (135_000, 10 * 900 + 13_500),
+    "n0 - n1": (135_000, 20 * 900 + 13_500),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_adds_up_by_hand(qstack, name):
+    """Write-off over 10 years, operation, and electricity of 8766 hours at 0.2 EUR/kWh; prices by dividing."""
+    data = json.loads(qstack("cost", str(ROOT / "examples" / f"{name}.yaml"), "--json").out)
+    items = data["nodes"] + data["links"]
+    for item in items:
+        electricity = item["power_w"] / 1000 * 8766 * 0.2
+        assert item["yearly_eur"] == pytest.approx(item["capital_eur"] / 10 + item["operation_eur_yr"] + electricity)
+        assert "assumed" in item["basis"]
+        if item["name"] in WAY_PRICES:
+            assert (item["capital_eur"], item["operation_eur_yr"]) == pytest.approx(WAY_PRICES[item["name"]])
+    assert data["capital_eur"] == pytest.approx(sum(item["capital_eur"] for item in items))
+    assert data["yearly_eur"] == pytest.approx(sum(item["yearly_eur"] for item in items))
+    assert data["power_w"] == pytest.approx(sum(item["power_w"] for item in items))
+    for flow in data["flows"]:
+        made = flow["pairs_hz"] * 8766 * 3600
+        assert flow["eur_per_pair"] == pytest.approx(data["yearly_eur"] / made)
+        assert 0 <= flow["secret_hz"] <= flow["pairs_hz"]
+    assert data["eur_per_pair"] == pytest.approx(min(flow["eur_per_pair"] for flow in data["flows"]))
+
+
 def test_every_assumption_can_be_changed(qstack, priced):
     base = json.loads(qstack("cost", priced, "--json").out)
     data = json.loads(qstack("cost", priced, "--assume", "dark_fibre_lease=0", "--assume", "lifetime=20", "--json").out)
@@ -221,6 +263,20 @@ def test_cost_of_what_a_run_delivered(qstack, tmp_path, priced):
     assert data["measured"]
     assert data["flows"][0]["pairs_hz"] == summary["flows"][0]["rate_hz"]
     assert "as the run delivered" in qstack("cost", priced, "--summary", tmp_path / "out" / "summary.json").out
+
+
+def test_secret_bits_of_a_run_are_those_that_were_sifted(qstack, tmp_path, priced):
+    """A pair measured in two bases gives no bit: sifted bits per second, less what both error rates cost."""
+    out = tmp_path / "out"
+    key = ("--set", "flows.0.app=bbm92", "--set", "flows.0.number=400", "--set", "flows.0.min_fidelity=0.9")
+    assert qstack("run", priced, "--out", out, "--quiet", *key).code == 0
+    (counted,) = json.loads((out / "summary.json").read_text())["flows"]
+    (flow,) = json.loads(qstack("cost", priced, "--summary", out / "summary.json", "--json").out)["flows"]
+    lost = sum(-p * log2(p) - (1 - p) * log2(1 - p) if 0 < p < 1 else 0.0 for p in (counted["e_x"], counted["e_z"]))
+    sifted_hz = counted["sifted_bits"] / counted["delivered"] * counted["rate_hz"]
+    assert sifted_hz < 0.7 * counted["rate_hz"]
+    assert flow["secret_hz"] == pytest.approx(sifted_hz * max(0.0, 1 - lost))
+    assert flow["secret_hz"] > 0
 
 
 @pytest.mark.parametrize(
@@ -267,3 +323,61 @@ def test_predictions_are_lines_of_json(qstack, tmp_path):
     assert rate["value"] is None
     assert "attempts per second" in rate["reason"]
     assert "p_attempt = 0.0001" in qstack("validate", "--experiments", tmp_path / "x.json").out
+
+
+SHARED = """\
+name: one-electron
+memories: 1
+qubits: {communication: 1, storage: 3, move_time: 1.3 ms, move_noise: 0.13}
+memory: {kind: relaxing, coherence_time: 1 s, dephasing_attempts: 1800}
+interface: {kind: textbook, probability: 0.1, fidelity: 0.99, attempt_period: 1 ms}
+cooled_at: 2 s
+"""
+
+
+def test_show_says_what_attempts_do_what_links_share_and_when_it_is_cold(qstack, tmp_path):
+    path = tmp_path / "shared.yaml"
+    path.write_text(SHARED)
+    out = qstack("hardware", "show", path).out
+    assert "coherence falls to 1/e over 1800 of them" in out
+    assert "share 1 communication and 3 storage qubits; a move takes 1.3 ms and mixes with probability 0.13." in out
+    assert "Warm until 2 s: no attempts before." in out
+    data = json.loads(qstack("hardware", "show", path, "--json").out)["platform"]
+    assert data["memory"]["dephasing_attempts"] == 1800
+    assert data["qubits"] == {"communication": 1, "storage": 3, "move_time": "1.3 ms", "move_noise": 0.13}
+    assert json.loads(qstack("hardware", "show", "textbook", "--json").out)["platform"]["qubits"] is None
+
+
+def test_a_run_says_which_nodes_are_warm_at_first(qstack, tmp_path):
+    sheet = "".join(f"        {line}\n" for line in SHARED.splitlines())
+    scenario = tmp_path / "warm.yaml"
+    scenario.write_text(
+        "name: warm\nnetwork:\n  chain: {segments: 1, length: 10 km}\n  hardware:\n"
+        "    all: textbook\n    at:\n    - node: n1\n      use:\n" + sheet + "flows: [{name: f, from: n0, to: n1,"
+        " min_fidelity: 0.5, number: 3}]\nrun: {until: 10 s}\n"
+    )
+    said = qstack("run", scenario)
+    assert said.code == 0, said.err
+    assert "n1 is warm until 2 s: it makes no attempts before." in said.out
+    assert "n0 is warm" not in said.out
+
+
+def test_a_pass_from_step_to_step(qstack, tmp_path):
+    """Rates rise to the highest point and fall; their sum is what the table says can be expected."""
+    example = str(ROOT / "examples" / "satellite-pass.yaml")
+    done = qstack("hardware", "pass", example, "--json")
+    (link,) = json.loads(done.out)
+    rates = [step["rate_hz"] for step in link["steps"]]
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    ((start, end),) = link["up_s"]
+    assert (link["steps"][0]["start_s"], link["steps"][-1]["end_s"]) == (start, end)
+    expected = sum(step["rate_hz"] * (step["end_s"] - step["start_s"]) for step in link["steps"])
+    assert f"Delingha - Nanshan: {expected:.4g} pairs can be expected" in qstack("hardware", "pass", example).out
+    pytest.importorskip("matplotlib")
+    qstack("hardware", "pass", example, "--plot", tmp_path / "pass.svg")
+    assert "pairs per second" in (tmp_path / "pass.svg").read_text()
+    refused = qstack("hardware", "pass", str(ROOT / "examples" / "chsh.yaml"))
+    assert refused.code == 2
+    assert "has no link that comes and goes" in refused.err

@@ -71,6 +71,7 @@ def test_every_kind_is_found_judged_and_tested(kind, make, capsys):
     assert "$" not in readme + (root / "pyproject.toml").read_text()
     (test,) = (root / "tests").glob("test_*.py")
     (command,) = re.findall(r"^(qstack .+)$", re.search(r"```\n(.*?)```", readme, re.DOTALL)[1], re.MULTILINE)
+    assert command.startswith(f"qstack conform my-{kind} --profile ")
     code, out, _ = said(capsys, *command.split()[1:])
     if kind in HONEST:
         assert code == 1
@@ -83,6 +84,7 @@ def test_every_kind_is_found_judged_and_tested(kind, make, capsys):
         cwd=root, capture_output=True, text=True, check=False, env={"PYTHONPATH": ":".join(sys.path)},
     )  # fmt: skip
     assert done.returncode == (kind in HONEST), done.stdout
+    assert re.search(r"^class TestMine\(\w+Suite\):$", test.read_text(), re.MULTILINE)
 
 
 @pytest.mark.requirement("QS-PL-301")

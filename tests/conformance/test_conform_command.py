@@ -82,6 +82,14 @@ def test_list_has_every_requirement_once(run):
     assert f"{sum(one['chapter'] == 'link' and one['level'] == 'MUST NOT' for one in everything)} requirements" in out
 
 
+def test_list_searches_words(run):
+    code, out, _ = run("spec", "list", "Herald", "light")
+    assert code == 0
+    assert "QS-L1-006" in out
+    assert "QS-L2-001" not in out
+    assert run("spec", "list", "no such words")[1] == "0 requirements\n"
+
+
 def test_show_tells_everything_of_one(run):
     code, out, _ = run("spec", "show", "QS-L2-011")
     assert code == 0
@@ -116,7 +124,7 @@ def test_coverage_counts_every_chapter(run):
         ),
         (("show", DROPPED), f"{DROPPED} was never taken up: Merged into QS-L1-027"),
         (("list", "--chapter", "lnk"), "'lnk' is not a chapter; allowed: application, classical"),
-        (("list", "--level", "SHALL"), "'SHALL' is not a level; allowed: MUST, MUST NOT, SHOULD, SHOULD NOT."),
+        (("list", "--level", "SHALL"), "'SHALL' is not a level; allowed: MAY, MUST, MUST NOT, SHOULD, SHOULD NOT."),
     ],
 )
 def test_what_is_not_there_is_bad_input(run, arguments, message):
@@ -190,7 +198,11 @@ def test_a_failure_shows_words_dialogue_and_place(run, tmp_path):
             "'lnk' is not a profile; allowed: ",
         ),
         (("--all", "--profile", "lnk"), 2, "'lnk' is not a profile"),
-        (("--all", "reference"), 2, "whom? Write the name of a subject, --all, or --exec COMMAND."),
+        (
+            ("--all", "reference"),
+            2,
+            "whom? Write the name of a subject, --all, --exec COMMAND, or --connect HOST:PORT.",
+        ),
         (("eager", "-k", ABSENT), 2, f"'{ABSENT}' is not a requirement"),
     ],
 )

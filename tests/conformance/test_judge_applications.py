@@ -20,7 +20,7 @@ from qstack.conformance.specification import load
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.layer import Layer
 from qstack.services.device import Free, Measure
-from qstack.services.l4_transport import Closed, Delivery, Open
+from qstack.services.l4_transport import Closed, Delivery, Open, Refused
 from qstack.services.l5_application import Checked, Consumed, Finished, Sifted, Start
 
 SPECIFICATION = load(Path(__file__).parents[2] / "specs")
@@ -98,6 +98,7 @@ BROKEN = {
         lambda: spoilt(pairs, Start)(edit(Open, lambda o: replace(o, min_fidelity=0.5))),
     ),
     "finishes twice": ("QS-L5-009", lambda: spoilt(pairs, Closed)(twice(Finished))),
+    "waits for a refused session": ("QS-L5-321", lambda: spoilt(pairs, Refused)(without(Finished))),
     "hides the reason": ("QS-L5-009", lambda: spoilt(pairs, Closed)(edit(Finished, lambda f: replace(f, reason=0)))),
     "keeps qubits": ("QS-L5-282", lambda: spoilt(pairs, Delivery)(without(Free))),
     "frees twice": ("QS-L5-282", lambda: spoilt(pairs, Delivery)(twice(Free))),

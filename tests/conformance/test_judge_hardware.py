@@ -113,6 +113,24 @@ class NoIndex(Interface):
     outcome: ClassVar[Outcome] = Outcome(1.0, 4, (0.9, 0.8, 0.9))
 
 
+def rows(*diagonal, bias=0.0):
+    matrix = [[float(i == j) * value for j in range(4)] for i, value in enumerate(diagonal)]
+    matrix[0][3] = matrix[3][0] = bias
+    return tuple(map(tuple, matrix))
+
+
+class Overfull(Interface):
+    """A state with populations below zero."""
+
+    outcome: ClassVar[Outcome] = Outcome(1.0, 2, (0.9, 0.8, 0.9), rows(1.0, 0.9, 0.8, -0.9, bias=0.5))
+
+
+class TwoMinds(Interface):
+    """A state that is not what the correlators say."""
+
+    outcome: ClassVar[Outcome] = Outcome(1.0, 2, (0.9, 0.8, 0.9), rows(1.0, 0.7, 0.7, -0.9))
+
+
 class Timeless(Interface):
     def period(self, arms):
         return 0
@@ -146,6 +164,8 @@ BROKEN = {
     Half: "QS-L1-034",
     NoState: "QS-L1-036",
     NoIndex: "QS-L1-036",
+    Overfull: "QS-L1-372",
+    TwoMinds: "QS-L1-372",
     Timeless: "QS-L1-037",
     Fractional: "QS-L1-037",
     Superluminal: "QS-L1-006",
@@ -189,7 +209,7 @@ def test_every_installed_platform_conforms(name):
 
 
 def test_every_requirement_of_the_suite_has_a_model_that_breaks_it():
-    assert {v.id for v in verdicts(platform())} == {*BROKEN.values(), "QS-L1-042", "QS-L1-288"}
+    assert {v.id for v in verdicts(platform())} == {*BROKEN.values(), "QS-L1-042", "QS-L1-288", "QS-L1-340"}
 
 
 class Shy(Interface):
@@ -200,6 +220,6 @@ class Shy(Interface):
 def test_an_interface_that_makes_no_link_with_its_like_is_not_judged_as_one():
     words = {v.id: v.verdict for v in verdicts(platform(Shy))}
     assert {number for number, word in words.items() if word == "unsupported"} == {
-        f"QS-L1-{number:03d}" for number in (6, 33, 34, 35, 36, 37, 38, 41)
+        f"QS-L1-{number:03d}" for number in (6, 33, 34, 35, 36, 37, 38, 41, 340, 372)
     }
     assert "fail" not in words.values()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -19,18 +20,26 @@ from qstack.core.layer import Layer
 from qstack.core.nouns import Send
 from qstack.network.circuit import Uninstall
 from qstack.physical.layer import PhysicalLayer
+from qstack.services.bell import flip
 from qstack.services.device import Apply, BellMeasure, BellMeasured, Free, Herald, Missed, Swap, Swapped, Trigger
 from qstack.services.l1_physical import Attempt, Heralded, Renumber, Skipped
 from qstack.services.l2_link import Ok
-from qstack.services.l3_network import Connect, Connected, Disconnect, Disconnected, Pair
+from qstack.services.l3_network import Connect, Connected, Disconnect, Disconnected, FidelityTested, Pair, Result
+from qstack.services.l3_network import Lost as PairLost
 from qstack.services.l4_transport import (
     Close,
     Closed,
     Delivery,
+    EarlyDelivery,
+    Expired,
+    FidelityReported,
     Lost,
     Open,
     Opened,
+    Outcome,
     Received,
+    Refused,
+    Release,
     Returned,
     Sent,
     Transmit,
@@ -45,6 +54,7 @@ from qstack.wire.transport import (
     Loss,
     SessionClose,
     SessionOpen,
+    SessionOpenAck,
     SessionReset,
 )
 
@@ -252,6 +262,28 @@ def unsorted_():
     return spoil
 
 
+def slow_halves():
+    """Hand every early half up when the next thing happens."""
+    late = WeakKeyDictionary()
+
+    def spoil(inner, noun, ctx):
+        layer = inner.__self__
+        waiting = late.pop(layer, [])
+        answers = list(inner(noun, ctx))
+        late[layer] = [a for a in answers if isinstance(a, EarlyDelivery)]
+        return [*waiting, *(a for a in answers if not isinstance(a, EarlyDelivery))]
+
+    return spoil
+
+
+def turns_too(inner, noun, ctx):
+    for answer in inner(noun, ctx):
+        if isinstance(answer, Outcome) and answer.bell != noun.bell and ctx.node == 1:
+            yield replace(answer, outcome=answer.outcome ^ flip(noun.bell, noun.basis))
+        else:
+            yield answer
+
+
 TRANSPORT = {
     "asks another fidelity": ("QS-L4-288", (Open,), lambda: edit(Connect, lambda c: replace(c, min_fidelity=0.5))),
     "measures without a pair": ("QS-L4-001", (Open, Transmit), reckless),
@@ -298,9 +330,35 @@ TRANSPORT = {
     "tells losses twice": (
         "QS-L4-287",
         (Loss,),
-        lambda: more(lambda answers, noun, ctx: [Lost(noun.session, 0, erasure=True)]),
+        lambda: more(lambda answers, noun, ctx: [Lost(noun.session, 0, erasure=True)] if ctx.node == 1 else []),
     ),
-    "hides losses": ("QS-L4-287", (Loss, AnswerDue), lambda: without(Lost)),
+    "hides losses": ("QS-L4-287", (Loss, AnswerDue), lambda: without(Lost, lambda noun, ctx: ctx.node == 1)),
+    "keeps refusals to itself": ("QS-L4-320", (SessionReset, AnswerDue), lambda: without(Refused)),
+    "refuses streams in silence": ("QS-L4-321", (Disconnected,), lambda: without(SessionReset)),
+    "asks for pairs that are kept": (
+        "QS-L4-322",
+        (Open, SessionOpenAck),
+        lambda: edit(Connect, lambda c: replace(c, kind=0)),
+    ),
+    "waits with early halves": ("QS-L4-323", None, slow_halves),
+    "forgets early halves": ("QS-L4-324", (Disconnected,), lambda: without(Expired)),
+    "hides that a pair is gone": (
+        "QS-L4-325",
+        (PairLost,),
+        lambda: without(Expired, lambda noun, ctx: noun.pair >= 0),
+    ),
+    "turns bits at both ends": ("QS-L4-326", (Result,), lambda: turns_too),
+    "hides what was tested": ("QS-L4-327", (FidelityTested,), lambda: without(FidelityReported)),
+    "counts pairs and not numbers": (
+        "QS-L4-328",
+        (Release,),
+        lambda: edit(Acknowledgement, lambda a: replace(a, cumulative=a.cumulative - 1)),
+    ),
+    "waits for lost qubits": (
+        "QS-L4-329",
+        (Loss,),
+        lambda: lambda inner, noun, ctx: () if ctx.node == 2 else inner(noun, ctx),
+    ),
     "hides what it knows of a pair": ("QS-L5-005", (Pair,), lambda: edit(Delivery, lambda d: replace(d, estimate=1.0))),
 }
 

@@ -78,7 +78,7 @@ class Reuses(Spoilt):
     """Names memories, not qubits."""
 
     def told(self, node, noun, now):
-        if isinstance(noun, Herald):
+        if isinstance(noun, Herald) and noun.qubit >= 0:
             name = 10 * noun.peer + noun.lane
             self.state[node, name] = noun.qubit
             self.state[node, "name of", noun.qubit] = name
@@ -170,6 +170,14 @@ class Divides(Spoilt):
             end.law = Forgetful(end.law) if end.law else None
 
 
+class Spares(Spoilt):
+    """Attempts do no harm."""
+
+    def place(self, number, name, platform):
+        spared = platform.memory.model_copy(update={"dephasing_attempts": float("inf")})
+        return super().place(number, name, platform.model_copy(update={"memory": spared}))
+
+
 class Random(Spoilt):
     """Draws seeds of its own."""
 
@@ -246,6 +254,7 @@ BROKEN = {
         ),
     ),
     "ages from the herald": ("QS-L1-286", Late),
+    "spares what is stored": ("QS-L1-370", Spares),
     "names memories": ("QS-L1-017", Reuses),
     "needs one end only": ("QS-L1-026", Alone),
     "overwrites": ("QS-L1-027", Overwrites),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
+from importlib.metadata import version as metadata
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from qstack import api
 from qstack.cli import invoke
-from qstack.conformance import exam, reports
+from qstack.conformance import exam, page, reports
 from qstack.conformance.judge import Verdict
 from qstack.conformance.reconciliation import ReconciliationSuite
 from qstack.conformance.specification import load
@@ -79,18 +83,53 @@ def test_junit_counts_failures_and_skips():
 
 
 def test_the_page_escapes_and_puts_failures_first():
-    page = reports.as_html(judged("pass", "fail", "pass"), SPECIFICATION)
-    assert "a &lt; b &amp;" in page
-    assert "<QS-" not in page
-    assert page.index(f'id="{BAD}"') < page.index(f'id="{GOOD}"')
-    assert "http" not in page
+    text = reports.as_html(judged("pass", "fail", "pass"), SPECIFICATION)
+    assert "a &lt; b &amp;" in text
+    assert "<QS-" not in text
+    assert text.index(f'id="s1-{BAD}"') < text.index(f'id="s1-{GOOD}"')
+    assert "http" not in text
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids)) == 4
+
+
+def contrast(one, other):
+    """Return the contrast of two colours (WCAG 2.2, relative luminance)."""
+
+    def luminance(colour):
+        parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("name", [*page.COLOURS, "ink", "soft"])
+def test_every_word_can_be_read_on_a_light_and_on_a_dark_page(name):
+    for shade, colour in enumerate((page.COLOURS | page.PAGE)[name]):
+        for ground in ("paper", "box"):
+            assert contrast(colour, page.PAGE[ground][shade]) >= 4.5
+
+
+def test_a_page_of_several_leads_to_each_and_shows_what_was_wanted():
+    good, bad = judged("pass", "pass", "pass"), judged("pass", "fail", "not run")
+    detail = "   >> Ask()\n - << Answer()\n + << Nothing()"
+    worse = replace(bad[0].verdicts[1], detail=detail)
+    text = reports.as_html([*good, replace(bad[0], name="<other>", verdicts=(worse,))], SPECIFICATION)
+    assert text.index('href="#s2"') < text.index('href="#s1"')
+    assert "&lt;other&gt;" in text
+    assert '<span class="wanted"> - &lt;&lt; Answer()</span>' in text
+    assert '<span class="wrong"> + &lt;&lt; Nothing()</span>' in text
+    assert "<details" not in text[text.index("&gt;&gt; Ask()") :]
+    assert "prefers-color-scheme:dark" in text
+    assert [c for c in re.findall(r"var\(--([a-z-]+)\)", text) if f"--{c}:#" not in text] == []
 
 
 @pytest.mark.parametrize(
     ("words", "text", "colour"),
     [
-        (("pass", "pass", "unsupported"), ">2 passed<", reports.COLOURS["pass"]),
-        (("pass", "fail", "pass"), ">2 passed, 1 failed<", reports.COLOURS["fail"]),
+        (("pass", "pass", "unsupported"), ">2 passed<", page.COLOURS["pass"][0]),
+        (("pass", "fail", "pass"), ">2 passed, 1 failed<", page.COLOURS["fail"][0]),
     ],
 )
 def test_the_badge_says_how_many(words, text, colour):
@@ -129,13 +168,23 @@ def test_a_comparison_names_what_was_lost(run):
         (("conform", "shortest", "-k", ABSENT), ABSENT),
         (("conform", "shortest", "-k", "@nothing.txt"), "-k @nothing.txt  cannot be read: No such file or directory"),
         (("conform", "shortest", "-k", "@empty.txt"), "-k @empty.txt  asks for nothing"),
+        (("conform", "shortest", "-k", "@typo.txt"), "typo.txt:2: 'QS-L3-0200' is not a requirement"),
+        (("conform", "shortest", "-k", "@void.txt"), "void.txt:1: QS-XX-*  fits no requirement"),
+        (
+            ("conform", "shortest", "-k", "@many.txt"),
+            "many.txt:1: QS-L3-020 is worth 'many'; allowed: one whole number",
+        ),
+        (("conform", "shortest", "-k", "@two.txt"), "two.txt:1: QS-L3-020 is worth '1 2'; allowed: one whole number"),
+        (("conform", "shortest", "-k", "@minus.txt"), "is worth '-3'; allowed: one whole number of points, 0 to 1000."),
         (("conform", "shortest", "--timeout", "0"), "--timeout"),
         (("conform", "compare", "gone.yaml", "gone.yaml"), "gone.yaml  cannot be read"),
         (("conform", "compare", "empty.txt", "empty.txt"), "empty.txt  is not a report"),
     ],
 )
 def test_bad_input_is_told_before_the_judge_begins(arguments, words, run):
-    Path("empty.txt").write_text("# nothing\n", encoding="utf-8")
+    files = {"empty": "# nothing", "typo": "QS-L3-020\nQS-L3-0200", "void": "QS-XX-*", "many": "QS-L3-020 many"}
+    for name, text in (files | {"two": "QS-L3-020 1 2", "minus": "QS-L3-020 -3"}).items():
+        Path(f"{name}.txt").write_text(f"{text}\n", encoding="utf-8")
     code, said = run(*arguments)
     assert code == 2
     assert words in said
@@ -148,6 +197,70 @@ def test_an_exam_is_a_file_of_numbers_and_ends_in_a_score(run):
     assert code == 0
     assert [line.split()[0] for line in out.splitlines() if line.startswith("QS-")] == ["QS-L3-020", "QS-L3-050"]
     assert "score 2 of 2 (100 %)" in out
+
+
+MEAN = """\
+import qstack
+from qstack.services.strategies import NoRoute
+
+QSTACK_API = (1, 0)
+
+
+@qstack.hookimpl
+def qstack_routers():
+    return [qstack.Offer("mean", lambda options, view: lambda a, b, fidelity: NoRoute("no"))]
+"""
+
+
+@pytest.mark.requirement("QS-CF-345")
+def test_an_exam_has_points(run):
+    Path("qstackfile.py").write_text(MEAN, encoding="utf-8")
+    Path("exam.txt").write_text(
+        "QS-L3-0*   2\nQS-L3-020  5   # the last word\nQS-L3-340  1\nQS-L2-001  7\n", encoding="utf-8"
+    )
+    code, out = run("conform", "shortest", "-k", "@exam.txt")
+    assert (code, out.splitlines()[-2]) == (0, "shortest: score 10 of 10 (100 %); without a test: QS-L2-001")
+    code, out = run("conform", "mean", "-k", "@exam.txt")
+    assert (code, out.splitlines()[-2]) == (1, "mean: score 5 of 10 (50 %); without a test: QS-L2-001")
+    code, out = run("conform", "--all", "--profile", "router", "-k", "@exam.txt")
+    assert code == 1
+    assert {"mean: score 5 of 10 (50 %); without a test: QS-L2-001"} <= set(out.splitlines())
+    assert out.count(": score ") == out.count(" as router")
+
+
+@pytest.mark.requirement("QS-CF-345")
+def test_what_is_not_claimed_brings_no_points(run):
+    Path("exam.txt").write_text("QS-L2-004 3\nQS-L2-001 1\n", encoding="utf-8")
+    code, out = run("conform", "reference", "--profile", "link", "--features", "", "-k", "@exam.txt")
+    assert (code, out.splitlines()[-2]) == (0, "reference: score 1 of 4 (25 %)")
+
+
+@pytest.mark.requirement("QS-CF-346")
+def test_a_judgement_of_several_ends_with_passes_and_failures(run):
+    code, out = run("conform", "--all", "--profile", "application", "-k", "QS-L5-006")
+    lines = out.splitlines()
+    assert code == 0
+    number = sum(" as application" in line for line in lines)
+    assert lines[-2:] == [f"{number} subjects, {number - 1} unsupported", "1 passed, 0 failed"]
+
+
+@pytest.mark.requirement("QS-CF-344")
+def test_a_report_names_the_version_of_what_was_judged(run):
+    installed = api.manager().found["routers"]["", "shortest"].plugin.version
+    Path("mine_to_judge.py").write_text("router = 3\n", encoding="utf-8")
+    for name, version in {
+        "shortest": installed,
+        "mine_to_judge:router": "unknown",
+        "click:Path": metadata("click"),
+    }.items():
+        run("conform", name, "--profile", "router", "-k", "QS-L3-050", "--report", "r.yaml", "--report", "r.html")
+        (one,) = YAML(typ="safe").load(Path("r.yaml"))["subjects"]
+        assert one["version"] == version
+        assert f"version {version}" in Path("r.html").read_text(encoding="utf-8")
+    Path("qstackfile.py").write_text(MEAN, encoding="utf-8")
+    run("conform", "mean", "-k", "QS-L3-050", "--report", "r.yaml")
+    (one,) = YAML(typ="safe").load(Path("r.yaml"))["subjects"]
+    assert len(one["version"]) >= 8  # the digest of the file
 
 
 def test_what_a_subject_cannot_be_asked_is_not_run(run):

@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from qstack.cli import invoke
 from qstack.conformance.specification import load, schema
 from qstack.conformance.tracing import check, checkout, cited, coverage, update, verified
 from qstack.core.errors import ConfigError
@@ -159,6 +160,71 @@ def test_prose_and_data_are_in_step(tree):
     ]
     page.write_text(whole + f"- **{FIRST}** (MUST) A thing MUST be so.\n")
     assert problems(tree) == [f"zz.md: {FIRST} stands there 2 times, not once"]
+
+
+@pytest.mark.requirement("QS-CF-005")
+@pytest.mark.parametrize("mark", ["QS-ZZ-1", "qs-zz-001", "QS-ZZ-0011", "", "the first"])
+def test_a_mark_that_is_no_number_is_told(tree, mark):
+    change(tree / "tests/test_zz.py", f'requirement("{FIRST}")', f'requirement("{FIRST}", "{mark}")')
+    assert problems(tree) == [f"tests/test_zz.py: a test cites {mark!r}, which is no number; they read like QS-L2-011"]
+
+
+def test_files_that_cannot_be_read_are_told_and_the_rest_is_checked(tree):
+    (tree / "tests/test_broken.py").write_text(f'requirement("{SECOND}"\n')
+    (tree / "docs").mkdir()
+    (tree / "docs/page.md").write_bytes(b"\xff\xfe\n")
+    found = problems(tree)
+    assert "tests/test_broken.py:1: is not Python, so nobody can read what it cites: '(' was never closed" in found
+    assert "docs/page.md: is not UTF-8, so nobody can read what it cites" in found
+    assert len(found) == 2
+
+
+def test_a_number_has_a_line_of_its_own(tree):
+    change(tree / "specs/zz/zz.toml", f'id = "{FIRST}"\n', f"id = '{FIRST}'\n")
+    assert problems(tree) == [f'zz.toml: {FIRST} has no line of its own that reads: id = "{FIRST}"']
+
+
+BROKEN = {
+    "an unknown number in code": ("qstack/code.py", FIRST, ABSENT),
+    "an unknown number in a test": ("tests/test_zz.py", FIRST, ABSENT),
+    "a MUST that no test cites": ("tests/test_zz.py", f'@pytest.mark.requirement("{FIRST}")', ""),
+    "another text": ("specs/zz/zz.toml", "MUST be so.", "MUST be thus."),
+    "another level": ("specs/zz/zz.toml", 'level = "MUST"', 'level = "SHOULD"'),
+    "prose that says something else": ("specs/zz/zz.md", "MUST be so.", "MUST be thus."),
+    "prose that leaves a rule out": ("specs/zz/zz.md", f"- **{FIRST}**", f"- {FIRST}"),
+    "a lock that was not made": ("specs/lock.toml", f"{FIRST} =", f"# {FIRST} ="),
+    "a lock of what is gone": ("specs/zz/zz.toml", f'id = "{SECOND}"', f'id = "{ABSENT}"'),
+    "coverage of yesterday": ("specs/coverage.txt", "tests/test_zz.py", "tests/test_yy.py"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_command_fails_in_a_checkout_out_of_step(name, tree, monkeypatch, capsys):
+    """In the checkout in which it is called, from any folder of it."""
+    monkeypatch.chdir(tree / "tests")
+    assert invoke(["spec", "check"]) == 0
+    assert capsys.readouterr().out == "2 requirements in 1 chapters, checked with code and tests: 0 problems\n"
+    place, old, new = BROKEN[name]
+    change(tree / place, old, new)
+    with pytest.raises(SystemExit) as error:
+        invoke(["spec", "check"])
+    assert error.value.code == 1
+    assert int(capsys.readouterr().out.splitlines()[-1].split()[-2]) > 0
+
+
+def test_the_other_commands_read_that_checkout_too(tree, monkeypatch, capsys):
+    monkeypatch.chdir(tree)
+    assert invoke(["spec", "list"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2 requirements"
+    assert invoke(["spec", "show", FIRST.lower(), SECOND]) == 0
+    said = capsys.readouterr().out
+    assert "tested by tests/test_zz.py" in said
+    assert "not tested: test" in said
+    assert invoke(["spec", "coverage"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "zz                        2     1       1         0        1",
+        "together                  2     1       1         0        1",
+    ]
 
 
 def test_snapshots_are_in_step(tree):

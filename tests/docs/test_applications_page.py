@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_page_has_all_its_blocks() -> None:
-    assert [name for name, _ in BLOCKS] == ["yaml", "python", "python", ""]
+    assert [name for name, _ in BLOCKS] == ["yaml", "python", "python", "python", ""]
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))

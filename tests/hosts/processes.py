@@ -58,7 +58,10 @@ class Processes:
 
     def start(self, *names, options=()):
         """Start processes."""
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)]),
+        }
         for name in names:
             with (self.folder / f"{name}.out").open("ab") as out, (self.folder / f"{name}.err").open("ab") as err:
                 self.running[name] = subprocess.Popen(

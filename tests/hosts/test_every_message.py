@@ -23,8 +23,15 @@ MIDPOINT = [{"action": "drop"}]
 LATE_ADDS = {"message": "Add", "from": "n0", "to": "n1", "nth": [1, 2, 3], "action": "delay", "by": "20 ms"}
 CUT = {"message": "Track", "from": "n0", "to": "n1", "action": "drop"}
 DEAF = {"message": "Reply", "nth": [3, 9], "action": "drop"}
+SLOW = {"message": "Acknowledgement", "action": "delay", "by": "60 ms"}
 SECOND = {"name": "second", "from": "n1", "to": "n2", "min_fidelity": 0.7, "number": 30}
 BACK = {"name": "back", "from": "n1", "to": "n0", "min_fidelity": 0.7, "number": 5}
+CROWDED = {
+    "stack": {"network": {"cutoff": "6 ms", "circuits_per_link": 1}},
+    "flows": [SECOND],
+    "start": "1 ms",
+    "reasons": {"pairs": Reason.NORES},
+}
 
 PLAIN: dict[str, Any] = {}
 EACH = {"run": {"attempts": "each"}}
@@ -37,24 +44,24 @@ CASES: dict[str, dict[str, Any]] = {
     "CircuitTest": {"stack": {"network": {"cutoff": "6 ms", "test_share": 0.3}}},
     "DistilBit": {"stack": {"link": {"distillation": "dejmps"}}},
     "AddRej": {"faults": [LATE_ADDS], "reasons": {"pairs": Reason.NOTIME}},
-    "Reject": {
-        "stack": {"network": {"cutoff": "6 ms", "circuits_per_link": 1}},
-        "flows": [SECOND],
-        "start": "1 ms",
-        "reasons": {"pairs": Reason.NORES},
-    },
+    **dict.fromkeys(("Reject", "SessionReset"), CROWDED),
     "Keepalive": {"faults": [CUT], "reasons": {"pairs": Reason.LOST_PEER}},
     **{key: {"app": "teleport"} for key in ("SessionOpen", "SessionOpenAck", "SessionAccept", "SessionClose")},
     **{key: {"app": "teleport"} for key in ("Correction", "Acknowledgement", "Claim", "Finding")},
+    "Discard": {"app": {"use": "teleport", "window": 1}, "faults": [SLOW]},
     **{key: {"app": "bbm92"} for key in ("Have", "Bases", "Reveal")},
+    "FidelityReport": {
+        "app": {"use": "pairs", "window": 6},
+        "stack": {"network": {"cutoff": "6 ms", "test_share": 0.3}},
+    },
     "Steer": {"app": "rsp"},
     "Played": {"app": "chsh", "run": {"tier": "exact"}},
 }
 """What has to be done, beside the usual three nodes, for a kind of message to be sent; and how flows that fail end."""
 
 ELSEWHERE = {
-    **dict.fromkeys(("Hello", "MemReq", "MemAck", "FidelityReport"), "laid out after the draft; no layer sends it"),
-    **dict.fromkeys(("Discard", "Loss", "SessionReset"), "tests/transcripts/test_transport_sessions.py"),
+    **dict.fromkeys(("Hello", "MemReq", "MemAck"), "laid out after the draft; no layer sends it"),
+    "Loss": "tests/unit/transport/test_transport_exactly_once.py",
 }
 """Messages that no scenario sends at will, and why, or which dialogues lose, double and delay them."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from qstack.conformance.judge import tests_of as suite_tests
+from qstack.conformance.peer import PeerSuite
 from qstack.conformance.profiles import PROFILES
 from qstack.conformance.specification import load
 
@@ -37,9 +38,8 @@ def variants() -> list[str]:
 
 def judged() -> set[str]:
     """Return every MUST that a test of a suite cites."""
-    cited = {
-        number for profile in PROFILES.values() for numbers in suite_tests(profile.suite).values() for number in numbers
-    }
+    suites = [PeerSuite, *(profile.suite for profile in PROFILES.values())]
+    cited = {number for suite in suites for numbers in suite_tests(suite).values() for number in numbers}
     return {number for number in cited if SPECIFICATION.find(number)[1].level.startswith("MUST")}
 
 

@@ -84,9 +84,11 @@ def test_public_names_of_the_plugin_package_have_numpydoc_docstrings(name):
 
 def hidden(name):
     """Return functions whose exceptions are caught by pydantic and reported as a user's mistake."""
-    return {"qstack.plugin.offers": {"chosen", "plugins_of"}, "qstack.plugin.contracts": {"choose_model"}}.get(
-        name, set()
-    )
+    return {
+        "qstack.plugin.offers": {"chosen", "plugins_of"},
+        "qstack.plugin.contracts": {"choose_model"},
+        "qstack.plugin.optics": {"choose_part"},
+    }.get(name, set())
 
 
 @pytest.mark.requirement("QS-PL-008")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from qstack.core.errors import ConfigError
-from qstack.study.inputs import Inputs, spread
+from qstack.study.inputs import PUBLISHED, Inputs, Missing, spread
 from qstack.study.laboratory import BY_ID, BY_PROTOCOL
 from qstack.study.laboratory_nv import delivered
 from qstack.study.predictions import predict_file
@@ -131,3 +131,33 @@ def test_no_file_is_told(tmp_path):
 def test_every_model_says_what_it_is():
     for model in (*BY_ID.values(), *BY_PROTOCOL.values()):
         assert model.__doc__
+
+
+def test_assumptions_are_counted_and_everything_else_has_a_source():
+    """Thirty numbers are assumed, as the page says; every other names the set-up or a packaged file."""
+    used = {
+        (p.id, name): known.source
+        for p, all_of in predict_file(DOCS / "experiments.json")
+        for name, known in all_of.items()
+    }
+    assumed = [place for place, source in used.items() if source.startswith("assumed: ")]
+    assert len(assumed) == 30
+    packaged = {path.stem for path in PUBLISHED.glob("*.json")}
+    for place, source in used.items():
+        if place not in assumed:
+            assert source.split(":")[0] in packaged | {"set-up"}, place
+
+
+def test_a_borrowed_number_is_doubted_like_an_unverified_one():
+    """15 degrees of phase noise are known to 3 % where they were measured, to 30 % elsewhere."""
+    inputs = Inputs({}, {}, "")
+    assert inputs.borrowed("phase_std", "nv_delft_2019", "phase_std") == 15
+    assert inputs.used["phase_std"].sigma == pytest.approx(4.5)
+    assert inputs.used["phase_std"].source == "nv_delft_2019: phase_std, of another set-up"
+    half = Inputs({}, {}, "", {"angle": 1.0})
+    angle = half.borrowed("angle", "satellite_micius", "divergence_full", factor=5e-7, same_device=True)
+    assert angle == pytest.approx(5e-6 * 1.3)
+    own = Inputs({"phase_std": {"value": 3.0, "unit": "deg"}}, {}, "")
+    assert own.borrowed("phase_std", "nv_delft_2019", "phase_std") == 3.0
+    with pytest.raises(Missing, match="nor nv_delft_2019 no_such"):
+        inputs.borrowed("x", "nv_delft_2019", "no_such")

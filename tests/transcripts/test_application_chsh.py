@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from qstack.application.chsh import BLOCK, Chsh
+from qstack.application.chsh import Chsh
 from qstack.application.layer import ApplicationLayer
 from qstack.application.pairs import Wish
+from qstack.application.rounds import BLOCK
 from qstack.conformance.transcript import Transcript
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.nouns import Send

@@ -241,6 +241,17 @@ def test_the_tail_measures_what_the_head_says_and_tells_its_bit():
     m.exactly(Send(3, CircuitTest(C, HEAD, 5, 1, 1)))
 
 
+def test_every_session_of_a_circuit_hears_of_its_test_rounds():
+    t = head(test_share=0.25) >> Activate(C, 0, 8)
+    for n in range(8):
+        t >> ok(2, n) >> track(TAIL, n, n)
+        for probe in [a for a in t.open if isinstance(a, Probe)]:
+            t >> Probed(probe.qubit, probe.basis, 0) >> CircuitTest(C, HEAD, n, probe.basis, int(probe.basis == 2))
+    told = t.all(FidelityTested)
+    assert [one.session for one in told] == [7, 8] * (len(told) // 2)
+    assert told
+
+
 # -- halves given up ------------------------------------------------------------------------------------------------
 
 

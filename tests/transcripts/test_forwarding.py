@@ -188,6 +188,14 @@ def test_strangers_may_not_speak_of_a_circuit(message):
         t.from_(8) >> message
 
 
+@pytest.mark.requirement("QS-L3-023")
+@pytest.mark.parametrize(("origin", "there"), [(1, 3), (3, 1)])
+def test_a_track_goes_away_from_its_origin(origin, there):
+    t = middle() >> ok(1, 0, 10) >> ok(3, 0, 20) >> Swapped(10, 20, 0)
+    t.from_(origin) >> track(origin, 0, 0)
+    t.exactly(Send(there, track(origin, 0, 0)))
+
+
 @pytest.mark.requirement("QS-L3-043")
 def test_only_the_side_of_the_head_starts_and_stops():
     t = middle()
@@ -567,3 +575,24 @@ def test_any_order_gives_both_ends_the_same_frame(seed):  # QS-L3-001, QS-L3-002
         a, b = ends[0][pair], ends[4][pair]
         assert chain.truth(a.qubit) == (a.bell, b.qubit)
         assert a.bell == b.bell
+
+
+@pytest.mark.requirement("QS-L3-380")
+@pytest.mark.parametrize("early", [True, False])
+def test_a_swap_that_failed_is_told_to_whoever_asks(early):
+    """Both TRACKs are answered with an EXPIRE, whether they come before or after the measurement; nobody else hears."""
+    t = middle()
+    t >> ok(1, 5, 71)
+    t >> ok(3, 6, 72) << Swap(71, 72)
+    tracks = ((1, track(1, 5, 5)), (3, track(3, 6, 6)))
+    gone = [Send(1, Expire(C, 1, 5, Reason.SWAP_FAILED)), Send(3, Expire(C, 3, 6, Reason.SWAP_FAILED))]
+    if early:
+        for peer, message in tracks:
+            (t.from_(peer) >> message).silent()
+    t >> Swapped(71, 72, -1)
+    if early:
+        assert t.answers[-2:] == gone
+    else:
+        t.silent()
+        for (peer, message), answer in zip(tracks, gone, strict=True):
+            t.from_(peer) >> message << answer

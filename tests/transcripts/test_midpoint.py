@@ -44,7 +44,8 @@ def test_two_photons_for_the_same_request_are_measured(t):
 def test_a_failure_is_told_too_and_counts_nothing(t):  # QS-L1-004
     gen(t, 1, 7)
     gen(t, 2, 7)
-    t >> Clicked(0, 7, -1) << Send(1, Reply(0, NO_ERROR, 0, LAST, 5, 5, 7, 0))
+    t >> Clicked(0, 7, -1)
+    t.exactly(*(Send(node, Reply(0, NO_ERROR, 0, LAST, 5, 5, 7, 0)) for node in (1, 2)))
     success(t, 8) << Send(2, Reply(1, NO_ERROR, 2, 0, 5, 5, 8, 0))
 
 

@@ -28,6 +28,7 @@ from qstack.services.l4_transport import (
     Open,
     Opened,
     Received,
+    Refused,
     Release,
     Reset,
     Returned,
@@ -131,16 +132,21 @@ def test_silence_ends_it():
     t = a() >> ASK
     t.wait(10 * SECOND).exactly(Closed(7, Reason.LOST_PEER))
     t = b() >> ASKED
-    t.wait(10 * SECOND).silent()
+    t.wait(10 * SECOND).exactly(Send(1, SessionReset(7, Reason.LOST_PEER)), Refused(7, 1, Reason.LOST_PEER))
     t >> SessionAccept(7, 2)
     t.silent()
+    t >> Connected(7, 1, initiator=False, number=0)
+    t.exactly(Disconnect(7))
+    t >> ASKED << Send(1, SessionOpenAck(7, 2, 2)) >> SessionAccept(7, 2)
+    t >> Connected(7, 1, initiator=False, number=0) << Opened(7, 1, initiator=False)
 
 
 def test_no_circuit_is_told_to_both_ends():
     t = a() >> ASK >> SessionOpenAck(7, 2, 2) >> Disconnected(7, Reason.NO_ROUTE)
     t.exactly(Send(3, SessionReset(7, Reason.NO_ROUTE)), Closed(7, Reason.NO_ROUTE))
     t = b() >> ASKED >> SessionReset(7, Reason.NO_ROUTE)
-    t.silent()
+    t.exactly(Refused(7, 1, Reason.NO_ROUTE))
+    t >> SessionReset(7, Reason.NO_ROUTE)
 
 
 def test_a_session_may_be_closed_before_it_stands():

@@ -200,6 +200,10 @@ def test_every_value_of_the_nv_sheet_is_the_published_one(platforms):
     assert sheet.readout_bias == pytest.approx((value("readout_error_0") - value("readout_error_1")) / 2)
     assert sheet.readout_time == round(value("readout_time") * 1e12)
     assert sheet.swap_time == round(2 * (value("ec_gate_time") + value("readout_time")) * 1e12)
+    initialised = 1 - 2 * (1 - value("carbon_init_fidelity"))
+    assert sheet.qubits.move_noise == pytest.approx(1 - initialised * (1 - value("ec_gate_depolarising_p")) ** 2)
+    assert sheet.qubits.move_time == round((value("carbon_init_time") + 2 * value("ec_gate_time")) * 1e12)
+    assert sheet.memory.dephasing_attempts == sum(value("memory_attempts_1e_kalb_after", "nv_avis_2023")) / 2
 
 
 def test_every_value_of_the_siv_sheet_is_the_published_one(platforms):
@@ -251,6 +255,33 @@ def test_gates_and_readout_of_the_avis_sheet(platforms):
     assert sheet.interface.emitter_fidelity == 1 - 3 / 4 * avis("electron_init_depolarising_p")
     assert sheet.swap_time == round(2 * (avis("ec_gate_time") + avis("readout_time")) * 1e12)
     assert sheet.memory.coherence_time == round(avis("carbon_T2") * 1e12)
+    assert sheet.memory.dephasing_attempts == avis("memory_attempts_1e_pompili")
+    kept = (1 - avis("carbon_init_depolarising_p")) * (1 - avis("ec_gate_depolarising_p")) ** 2
+    assert sheet.qubits.move_noise == pytest.approx(1 - kept)
+    assert sheet.qubits.move_time == round((avis("carbon_init_time") + 2 * avis("ec_gate_time")) * 1e12)
+
+
+def repeater(cutoff):
+    return {
+        "name": "repeater",
+        "network": {
+            "nodes": ["alice", "bob", "charlie"],
+            "links": [{"a": a, "b": b, "length": "30 m"} for a, b in (("alice", "bob"), ("bob", "charlie"))],
+            "fibre": {"attenuation": "5 dB/km"},
+            "hardware": {"all": "nv-delft-2019"},
+        },
+        "stack": {"network": {"cutoff": cutoff}},
+        "flows": [{"name": "pairs", "from": "alice", "to": "charlie", "min_fidelity": 0.4, "number": 20}],
+        "run": {"until": "100 s", "seed": 1},
+    }
+
+
+def test_a_repeater_needs_a_cutoff_because_its_attempts_dephase_what_it_stores():
+    with pytest.raises(qstack.ConfigError, match="out of reach"):
+        qstack.load(repeater("never"))
+    flow = qstack.load(repeater("3.5 ms")).run().flows[0]
+    assert flow.delivered == 20
+    assert flow.fidelities.mean() > 0.4
 
 
 @pytest.mark.parametrize("name", ["nv-avis-2023", "nv-delft-2019", "nv-projected", "siv-harvard-2024"])

@@ -12,13 +12,15 @@ from qstack_photonics import BenchInterface, Detector, parts, plugin
 from ruamel.yaml import YAML
 
 import qstack
-from qstack.core.errors import PhysicsError
+import qstack.builtins
+from qstack.core.errors import ConfigError, PhysicsError
 from qstack.plugin.contracts import Fibre
 from qstack.plugin.discovery import Plugin
 from qstack.plugin.manager import Manager
 from qstack.plugin.sheet import parameters
 from qstack.quantum.sources import coincidence
 from qstack.quantum.states import bell_from_correlators, werner
+from qstack.study.keys_link import read_link
 
 PLATFORMS = Manager([Plugin("qstack-photonics", "1", plugin)]).platforms
 PUBLISHED = {
@@ -167,3 +169,37 @@ def test_every_value_of_a_sheet_has_an_origin(name):
     written = YAML(typ="safe", pure=True).load(plugin.DATA / "platforms" / f"{name}.yaml")
     named = {parameter for parameter in parameters(written) if parameter != "interface.detector"}
     assert {parameter for parameter in given_ if not parameter.startswith("interface.detector.")} == named
+
+
+BOTH = Manager([Plugin("qstack-reference", "1", qstack.builtins), Plugin("qstack-photonics", "1", plugin)])
+
+
+def test_sheets_make_a_key_link_and_single_values_replace_theirs(tmp_path):
+    (tmp_path / "link.yaml").write_text(
+        "source: decoy-1550\ndetector: {like: snspd-vendor-class, dark_rate: 7 Hz}\nchannel: fibre-deployed-boston\n"
+        "length: 35 km\nself_test: 1%\n"
+    )
+    link = read_link(BOTH, tmp_path / "link.yaml", ["detector.dead_time=80 ns", "source.intensity=0.4"])
+    setup = link.setup()
+    assert setup.source.rate_hz == 2e6
+    assert setup.source.intensities == pytest.approx((0.4, 0.12, 0.0))
+    assert setup.receiver.optical_error == 0.033
+    assert (setup.receiver.efficiency, setup.receiver.dark_rate_hz, setup.receiver.self_test) == (0.9, 7.0, 0.01)
+    assert setup.receiver.dead_time_s == pytest.approx(80e-9)
+    assert setup.fibre.extra_loss_db == pytest.approx(0.49 * 35)
+
+
+def test_every_sheet_of_a_role_can_stand_in_a_key_link_or_says_why_not():
+    for role, place in (("source", "source"), ("channel", "channel"), ("detector", "detector")):
+        offered = BOTH.offers("hardware", role)
+        assert len(offered) > 1
+        for name in offered:
+            setup = read_link(BOTH, None, [f"{place}={name}", "length=1 km"]).setup()
+            assert 0 < setup.transmittance < 1
+
+
+def test_decoys_of_a_laser_must_be_weaker_than_its_signal():
+    with pytest.raises(ConfigError, match="decoys must be weaker than the signal"):
+        read_link(BOTH, None, ["source=decoy-1550", "source.decoys=[0.6, 0.0]"])
+    with pytest.raises(ConfigError, match="2 intensities need as many probabilities"):
+        read_link(BOTH, None, ["source=decoy-1550", "source.decoys=[0.1]"])

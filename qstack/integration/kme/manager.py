@@ -22,6 +22,8 @@ from qstack.services.key_store import Call, KeyStore, must_be_durable
 log = structlog.get_logger("qstack.kme")
 BORROW_AT_ONCE = 64
 TEND_S = 0.5
+FLUSHES = 2
+"""Waits for the disk at once: who comes during one need not wait for its end before his own begins."""
 
 
 class UnavailableError(QstackError):
@@ -89,9 +91,9 @@ class KeyManager:
         self.finders: dict[str, BlockSource] = {}
         self.announcements: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="key-store")
-        self.disk = ThreadPoolExecutor(1, thread_name_prefix="key-flush")
+        self.disk = ThreadPoolExecutor(FLUSHES, thread_name_prefix="key-flush")
         self.calls: Batcher[Call, Any] = Batcher(self._answer)
-        self.flushes: Batcher[None, None] = Batcher(self._flush, limit=4096)
+        self.flushes: Batcher[None, None] = Batcher(self._flush, limit=4096, lanes=FLUSHES)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.woken = asyncio.Event()
 

@@ -27,6 +27,19 @@ class Tls(Settings):
     authority: Path = Field(description="certificates that sign the others' certificates")
 
 
+class StoreKey(Settings):
+    """Where the key-encryption key of the key store is, 64 hexadecimal digits: a file or the environment."""
+
+    file: Path | None = Field(None, description="file that only its owner may read")
+    environment: str | None = Field(None, min_length=1, description="environment variable")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> StoreKey:
+        if (self.file is None) == (self.environment is None):
+            raise ValueError("give the place of the key in exactly one way: 'file' or 'environment'")
+        return self
+
+
 class Listen(Settings):
     """Where a server waits."""
 
@@ -94,6 +107,7 @@ class KmeSettings(Settings):
 
     kme_id: str = Field(min_length=1, description="its identifier, as its certificate carries it")
     store: str = Field(description="path, sqlite:///path or postgresql://...")
+    store_key: StoreKey | None = Field(None, description="encrypts keys at rest; without it they lie as they are")
     server: str = Field("server-1", description="name of this server where several share a store")
     tls: Tls
     listen: Listen = Listen()

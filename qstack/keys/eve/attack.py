@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qstack.core.errors import ConfigError
+from qstack.keys.finite import Counts
 from qstack.keys.ledger import Assumption
 from qstack.keys.light import BASIS_ANGLE, Bytes, Floats, Light, Mask, Stored
 from qstack.keys.models import Setup
@@ -76,6 +78,71 @@ def _entropy(chance: Floats) -> Floats:
     inside = np.clip(chance, 1e-300, 1 - 1e-16)
     value: Floats = -inside * np.log2(inside) - (1 - inside) * np.log2(1 - inside)
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """What an attack comes to on average, without a pulse being drawn.
+
+    Parameters
+    ----------
+    counts
+        Mean counts of a block.
+    learned
+        Mean information about its sifted key bits [bit].
+    """
+
+    counts: Counts
+    learned: float
+
+
+@dataclass(frozen=True, slots=True)
+class OnPairs:
+    """What an attack does to the photons of a pair source.
+
+    Parameters
+    ----------
+    x, y, z
+        Factors on the correlators of a pair.
+    worth
+        Information about a sifted key bit [bit].
+    """
+
+    x: float
+    y: float
+    z: float
+    worth: float
+
+
+class Foreseen(Protocol):
+    """An attack with closed forms, so that a plan can reckon with it; an attacker need not have them."""
+
+    def mean(self, setup: Setup, pulses: float) -> Mean:
+        """Return what becomes of a block of so many pulses."""
+        ...
+
+
+class PairAttack(Protocol):
+    """An attack that finds something to do on pairs; an attacker need not."""
+
+    @property
+    def on_pairs(self) -> OnPairs:
+        """What it does."""
+        ...
+
+
+def on_pairs(attack: Any, name: str) -> OnPairs:
+    """Return what an attack does to pairs.
+
+    Raises
+    ------
+    ConfigError
+        When it has nothing to do there.
+    """
+    found = getattr(attack, "on_pairs", None)
+    if not isinstance(found, OnPairs):
+        raise ConfigError(f"'{name}' acts on weak pulses and has nothing to do on pairs")
+    return found
 
 
 class QuantumAttack(Protocol):

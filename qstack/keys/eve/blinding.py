@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import expm1
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from qstack.keys.eve.attack import Notes
+from qstack.keys.bb84 import counts_of
+from qstack.keys.eve.attack import Mean, Notes
+from qstack.keys.finite import Counts
 from qstack.keys.ledger import Assumption
 from qstack.keys.light import BASIS_ANGLE, Light
 from qstack.keys.models import Setup, Sheet
@@ -35,6 +38,19 @@ class Blinding(Sheet):
     def name(self) -> str:
         """Name, for reports."""
         return "detector blinding"
+
+    def mean(self, setup: Setup, pulses: float) -> Mean:
+        """Return the counts, without an error, and that Eve knows every bit.
+
+        Notes
+        -----
+        A pulse with a photon clicks where Bob chose her basis; she chooses with his probabilities.
+        """
+        receiver = setup.receiver
+        lit = counts_of(setup, pulses, lambda mean: -expm1(-mean) * self.share, lambda mean: 0.0)
+        key = tuple(receiver.p_key * part for part in lit.key)
+        test = tuple((1 - receiver.p_key) * part for part in lit.test)
+        return Mean(Counts(key, test, lit.test_errors, lit.key_errors), sum(key))
 
     def tap(self, light: Light, setup: Setup, generator: np.random.Generator) -> Notes:
         """Measure, repeat bright."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qstack.keys.eve.attack import QuantumAttack
 from qstack.keys.ledger import Assumption, Block, Rejected
@@ -79,3 +79,45 @@ def assess(attack: QuantumAttack, tapped: Tapped, outcome: Outcome) -> Report:
         verdict=verdict,
         broken=attack.breaks,
     )
+
+
+def assess_wire(name: str, outcome: Outcome) -> Report:
+    """Return the account of an attack on messages: what is public everybody knows, and nothing else is learned.
+
+    Parameters
+    ----------
+    name
+        Of the attack.
+    outcome
+        What the two ends made of the block.
+    """
+    ends = outcome.alice, outcome.bob
+    refusals = [str(end.reason) for end in ends if isinstance(end, Rejected)]
+    ledger = next((end.ledger for end in ends if end is not None), None)
+    verdict = "; ".join(refusals) or ("accepted" if isinstance(ends[0], Block) else "an end heard nothing more")
+    length = ends[0].ledger.length if isinstance(ends[0], Block) and not refusals else 0
+    return Report(
+        attack=name,
+        key_bits=ledger.key_bits if ledger else 0,
+        learned=0.0,
+        leak=ledger.leak if ledger else 0,
+        length=length,
+        verdict=verdict,
+        broken=None,
+    )
+
+
+def assess_pairs(name: str, worth: float, outcome: Outcome) -> Report:
+    """Return the account of an attack on pairs.
+
+    Parameters
+    ----------
+    name
+        Of the attack.
+    worth
+        What Eve learns about each sifted bit [bit].
+    outcome
+        What the two ends made of the block.
+    """
+    heard = assess_wire(name, outcome)
+    return replace(heard, learned=worth * heard.key_bits)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import exp, expm1
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from qstack.keys.eve.attack import Notes
+from qstack.keys.bb84 import counts_of
+from qstack.keys.eve.attack import Mean, Notes
+from qstack.keys.eve.mean import MOST_PHOTONS, click, photons
 from qstack.keys.ledger import Assumption
 from qstack.keys.light import Light
 from qstack.keys.models import Setup, Sheet
@@ -51,6 +54,28 @@ class PhotonNumberSplitting(Sheet):
     def name(self) -> str:
         """Name, for reports."""
         return f"photon-number splitting, {self.single:.0%} of single photons pass"
+
+    def mean(self, setup: Setup, pulses: float) -> Mean:
+        """Return the counts and what Eve learns: everything about pulses with two photons or more.
+
+        Notes
+        -----
+        Of n >= 2 photons n - 1 reach the receiver, of a single one it or nothing, and no line takes any.
+        """
+        seen = [click(setup, number) for number in range(MOST_PHOTONS)]
+
+        def of(which: int, least: int) -> Callable[[float], float]:
+            def chance(mean: float) -> float:
+                share = photons(mean)
+                few = share[0] * seen[0][which]
+                few += share[1] * (self.single * seen[1][which] + (1 - self.single) * seen[0][which])
+                many = sum(p * seen[n - 1][which] for n, p in enumerate(share) if n >= 2)
+                return many if least else few + many
+
+            return chance
+
+        known = counts_of(setup, pulses, of(0, 2), of(1, 2))
+        return Mean(counts_of(setup, pulses, of(0, 0), of(1, 0)), sum(known.key))
 
     def tap(self, light: Light, setup: Setup, generator: np.random.Generator) -> Notes:
         """Split what can be split and thin out the rest."""

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qstack.core.errors import ConfigError, RemoteProtocolError
-from qstack.keys.reconcile.strategy import Bits
+from qstack.keys.reconcile.strategy import Bits, Budget
 
 CROWD = 40
 """Differing blocks per frame above which a pass after the first is taken in portions."""
@@ -57,11 +57,14 @@ class Variant:
         Sizes of later passes over the one before; 0 means half a frame.
     patience
         Portions in which a crowded pass is searched.
+    efficiency
+        Bits asked that a leak limit leaves room for, in units of n h(q).
     """
 
     first: float
     growth: tuple[int, ...]
     patience: int = 1
+    efficiency: float = 1.12
 
     def sizes(self, error_rate: float, frame: int) -> list[int]:
         """Return the block size of each pass [bit]."""
@@ -73,8 +76,8 @@ class Variant:
 
 
 VARIANTS = {
-    "original": Variant(0.73, (2, 2, 2)),
-    "yan": Variant(0.80, (5,) + (0,) * 8),
+    "original": Variant(0.73, (2, 2, 2), efficiency=1.3),
+    "yan": Variant(0.80, (5,) + (0,) * 8, efficiency=1.2),
     "patient": Variant(0.70, (5, 30) + (0,) * 14, patience=2),
 }
 
@@ -99,6 +102,11 @@ class Cascade:
     def name(self) -> str:
         """Name that both ends announce."""
         return f"cascade-{self.variant}"
+
+    @property
+    def budget(self) -> Budget:
+        """Room for what the variant asks; Bob says as much as Alice."""
+        return Budget(VARIANTS[self.variant].efficiency, both_ways=True)
 
     def alice(self, key: Bits, error_rate: float) -> Asker:
         """Return the end whose key stands."""

@@ -20,7 +20,7 @@ from qstack.core.errors import ConfigError, RemoteProtocolError
 from qstack.keys.information import binary_entropy
 from qstack.keys.reconcile.ldpc_code import COLUMNS, Code, Integers, make
 from qstack.keys.reconcile.ldpc_decode import decode
-from qstack.keys.reconcile.strategy import Bits
+from qstack.keys.reconcile.strategy import Bits, Budget
 
 FRAME = 1 << 18
 """Bits of a frame, about."""
@@ -28,6 +28,8 @@ STEPS = 6
 """Times that rows are split before a frame is given up."""
 SHARE = 12
 """One row in so many is split at each step."""
+SPARE = 0.1
+"""Efficiency that a leak limit leaves room for beyond the first message."""
 FEWEST_ROWS = 12
 """Rows of the smallest code."""
 
@@ -44,7 +46,7 @@ class Ldpc:
         Most sweeps of the decoder per step.
     """
 
-    efficiency: float = 1.15
+    efficiency: float = 1.12
     sweeps: int = 40
 
     def __post_init__(self) -> None:
@@ -55,6 +57,11 @@ class Ldpc:
     def name(self) -> str:
         """Name that both ends announce."""
         return "ldpc"
+
+    @property
+    def budget(self) -> Budget:
+        """Room for what small blocks need beyond the first message; Bob says a bit a frame."""
+        return Budget(max(1.25, self.efficiency + SPARE), both_ways=False)
 
     def alice(self, key: Bits, error_rate: float) -> Sender:
         """Return the end whose key stands."""

@@ -4,8 +4,9 @@ Messages are log-likelihood ratios; a check combines them by
 
     a [+] b = (|a+b| - |a-b|)/2 + c(|a+b|) - c(|a-b|),    c(u) = log(1 + e^-u), taken as max(0, ln 2 - u/4)
 
-forwards and backwards over its edges.  Rows are visited one after the other, so news travels within one sweep.  With
-numba the sweep is compiled; without it the same arithmetic runs in numpy, several times slower.
+forwards and backwards over its edges.  Rows are visited one after the other, so news travels within one sweep.  Ratios
+are integers of 16 bits.  With numba the sweep is compiled; without it the same arithmetic runs in numpy, several times
+slower, to the same bit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qstack.keys.reconcile.ldpc_code import COLUMNS, Code
+from qstack.keys.reconcile.ldpc_scale import CLIP, CORRECTION, SCALE
 from qstack.keys.reconcile.strategy import Bits
 
 CALM = 200
@@ -27,11 +29,8 @@ STILL = 20_000
 PATIENCE = 4
 """Sweeps in a row that may not help before the decoder asks for more parities."""
 
-CLIP = 25.0
-"""Largest message, as in `qstack.keys.reconcile.ldpc_compiled`."""
-
-Floats = NDArray[np.float32]
-_LN2 = np.float32(log(2))
+Messages = NDArray[np.int16]
+_LN2 = np.int16(CORRECTION)
 
 
 def decode(code: Code, word: Bits, syndrome: Bits, error_rate: float, sweeps: int) -> Bits | None:
@@ -50,16 +49,16 @@ def decode(code: Code, word: Bits, syndrome: Bits, error_rate: float, sweeps: in
     sweeps
         Most sweeps over all rows.
     """
-    plausible = np.float32(log((1 - error_rate) / error_rate))
-    belief = plausible * (1 - 2 * word.astype(np.float32))
-    message = np.zeros((code.column.size, code.lift), np.float32)
-    sign = 1 - 2 * syndrome.astype(np.float32)
+    plausible = np.int16(max(1, round(SCALE * log((1 - error_rate) / error_rate))))
+    belief = plausible * (1 - 2 * word.astype(np.int16))
+    message = np.zeros((code.column.size, code.lift), np.int16)
+    parity = -syndrome.astype(np.int16)
     degree = int(np.diff(code.starts).max())
-    work = np.empty((2 * degree + 1, code.lift), np.float32)
+    work = np.empty((2 * degree + 1, code.lift), np.int16)
     step = sweeper()
     before, stuck = word, 0
     for _ in range(sweeps):
-        step(belief, message, sign, code.starts, code.column, code.shift, work)
+        step(belief, message, parity, code.starts, code.column, code.shift, work)
         found = (belief < 0).view(np.uint8)
         changed = np.count_nonzero(found != before)
         if changed * CALM < found.size and np.array_equal(code.syndrome(found), syndrome):
@@ -83,13 +82,13 @@ def sweeper() -> Callable[..., None]:
 
 
 def sweep_numpy(
-    belief: Floats,
-    message: Floats,
-    sign: Floats,
+    belief: Messages,
+    message: Messages,
+    parity: Messages,
     starts: NDArray[np.int32],
     column: NDArray[np.int32],
     shift: NDArray[np.int32],
-    work: Floats,
+    work: Messages,
 ) -> None:
     """Do what `qstack.keys.reconcile.ldpc_compiled.sweep` does; same arguments, same result."""
     assert belief.shape[0] == COLUMNS
@@ -101,7 +100,7 @@ def sweep_numpy(
         where = (column[edges, None], (places + shift[edges, None]) % lift)
         into = belief[where] - message[edges]
         forward = work[:degree]
-        forward[0] = into[0] * sign[row]
+        forward[0] = (into[0] ^ parity[row]) - parity[row]
         for e in range(1, degree - 1):
             forward[e] = _box(forward[e - 1], into[e])
         back = into[degree - 1].copy()
@@ -110,12 +109,12 @@ def sweep_numpy(
         for e in range(degree - 2, 0, -1):
             new[e] = _box(forward[e - 1], back)
             back = _box(back, into[e])
-        new[0] = back * sign[row]
+        new[0] = (back ^ parity[row]) - parity[row]
         np.clip(new, -CLIP, CLIP, out=new)
         belief[where] = into + new
 
 
-def _box(a: Floats, b: Floats) -> Floats:
+def _box(a: Messages, b: Messages) -> Messages:
     total, gap = np.abs(a + b), np.abs(a - b)
-    value: Floats = np.maximum(total / 2, total / 4 + _LN2) - np.maximum(gap / 2, gap / 4 + _LN2)
+    value: Messages = np.maximum(total >> 1, (total >> 2) + _LN2) - np.maximum(gap >> 1, (gap >> 2) + _LN2)
     return value

@@ -8,6 +8,8 @@ message.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -53,6 +55,8 @@ class Reconciler(Protocol):
         """Name that both ends announce."""
         ...
 
+    # A strategy that knows better than the default may have an attribute `budget`, a `Budget`.
+
     def alice(self, key: Bits, error_rate: float) -> Corrector:
         """Return the end whose key stands.
 
@@ -68,3 +72,29 @@ class Reconciler(Protocol):
     def bob(self, key: Bits, error_rate: float) -> Corrector:
         """Return the end that corrects its key."""
         ...
+
+
+Maker = Callable[[], Reconciler]
+"""Makes the strategy of one end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a leak limit leaves room for, before a block is seen.
+
+    Parameters
+    ----------
+    efficiency
+        Bits that Alice says, in units of n h(q); more than that and the block is given up.
+    both_ways
+        Whether Bob says as many.
+    """
+
+    efficiency: float = 1.12
+    both_ways: bool = True
+
+
+def budget(strategy: Reconciler) -> Budget:
+    """Return what a strategy is given: its own `budget` if it declares one, else that of a patient Cascade."""
+    declared = getattr(strategy, "budget", None)
+    return declared if isinstance(declared, Budget) else Budget()

@@ -4,5 +4,16 @@ from qstack.keys.store.audit import Head, verify
 from qstack.keys.store.database import StoreCorruptError, StoreError, StoreFullError
 from qstack.keys.store.schema import Policy
 from qstack.keys.store.store import SqlKeyStore, open_store
+from qstack.keys.store.vault import key_from
 
-__all__ = ["Head", "Policy", "SqlKeyStore", "StoreCorruptError", "StoreError", "StoreFullError", "open_store", "verify"]
+__all__ = [
+    "Head",
+    "Policy",
+    "SqlKeyStore",
+    "StoreCorruptError",
+    "StoreError",
+    "StoreFullError",
+    "key_from",
+    "open_store",
+    "verify",
+]

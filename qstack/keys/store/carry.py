@@ -10,7 +10,7 @@ import hmac
 
 from qstack.keys.store.delivery import CONSUMED, entitle, take
 from qstack.keys.store.pool import one_time_tag
-from qstack.keys.store.schema import Transaction, seal, unsealed
+from qstack.keys.store.schema import Transaction
 from qstack.services.key_delivery import CONTROL_OCTETS, Assignment, Carried, Reason, Refused, Unwrap, Wrap
 
 
@@ -24,7 +24,7 @@ def wrap(tx: Transaction, call: Wrap) -> tuple[Carried, ...] | Refused:
         if len(pad_keys) < number:
             return Refused(Reason.EMPTY, f"{len(pad_keys)} of {number} pad keys towards {call.peer} are there")
         row = tx.db.rows("SELECT id, material, seal, simulated, hops FROM keys WHERE id = ?", (item.key,))[0]
-        octets = unsealed(*row[:3])
+        octets = tx.vault.open(*row[:3])
         pad = b"".join(part for _, part, _, _ in pad_keys)
         sealed = _xor(octets, pad[CONTROL_OCTETS:])
         tag = one_time_tag(pad[:CONTROL_OCTETS], item.key.encode() + sealed)
@@ -54,7 +54,7 @@ def unwrap(tx: Transaction, call: Unwrap) -> tuple[str, ...]:
         if known or not all(rows) or len(item.sealed) * 8 != assignment.size_bits:
             refused.append(assignment.key)
             continue
-        pad = b"".join(unsealed(*row[0]) for row in rows)
+        pad = b"".join(tx.vault.open(*row[0]) for row in rows)
         _spend(tx, assignment.chunks)
         tag = one_time_tag(pad[:CONTROL_OCTETS], assignment.key.encode() + item.sealed)
         if not hmac.compare_digest(tag, item.tag) or len(pad) < CONTROL_OCTETS + len(item.sealed):
@@ -80,8 +80,7 @@ def _insert(tx: Transaction, peer: str, item: Carried, octets: bytes) -> None:
             key.size_bits,
             key.master,
             tx.policy.server,
-            octets,
-            seal(key.key, octets),
+            *tx.vault.close(key.key, octets),
         ),
     )
     tx.db.run(

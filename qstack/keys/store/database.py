@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -100,8 +101,19 @@ def _unlocked(sql: str) -> str:
     return sql.replace(" FOR UPDATE SKIP LOCKED", "").replace(" FOR UPDATE", "")
 
 
+FOLD_AFTER = 100
+"""Transactions after which a flush sets off the folding of the write-ahead log into the file, which stops nobody."""
+MOST_UNFOLDED = 1000
+"""Transactions after which the writer does it himself."""
+LONGEST_LOG = 4000
+"""Pages in the log from which on the writer begins it anew, for which he must stop for a moment."""
+
+
 class SqliteDatabase(Database):
     """A file, in write-ahead mode, durable at commit, deleted content overwritten.
+
+    Folding the log into the file costs two waits for the disk.  SQLite would do it at some commit, while everybody
+    waits; here a thread of its own does nearly all of it, on a connection of its own.
 
     Parameters
     ----------
@@ -130,6 +142,13 @@ class SqliteDatabase(Database):
             self.connection.close()
             raise
         self.flushes_apart = path != ":memory:"
+        self._durable: bool | None = None
+        self._folder: sqlite3.Connection | None = None
+        self._folding = threading.Lock()
+        self._unfolded = 0
+        self._long = False
+        if self.flushes_apart:
+            self.connection.execute("PRAGMA wal_autocheckpoint=0")
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """See `Database.rows`."""
@@ -145,9 +164,14 @@ class SqliteDatabase(Database):
 
     def close(self) -> None:
         """Fold the write-ahead log, which still holds old pages, into the file; then close."""
-        with contextlib.suppress(sqlite3.Error):
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self.connection.close()
+        with self._folding:
+            if self._folder is not None:
+                self._folder.close()
+                self._folder = None
+            with contextlib.suppress(sqlite3.Error):
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.connection.close()
+            self.flushes_apart = False
 
     def flush(self) -> None:
         """Sync the write-ahead log, which holds whatever has not been synced with the file at a checkpoint."""
@@ -157,17 +181,38 @@ class SqliteDatabase(Database):
         try:
             descriptor = os.open(log, os.O_RDONLY)
             try:
-                os.fsync(descriptor)
+                _sync(descriptor)
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise StoreError(f"key store {self.path!r}: {error.strerror}; no key was handed out") from None
+        if self._unfolded >= FOLD_AFTER and not self._folding.locked():
+            threading.Thread(target=self._fold, name="key-fold", daemon=True).start()  # nobody waits for it
+
+    def _fold(self) -> None:
+        """Copy what is in the log into the file while others read and write; what fails here is tried again later."""
+        if not self._folding.acquire(blocking=False):
+            return
+        try:
+            if not self.flushes_apart:
+                return
+            if self._folder is None:
+                self._folder = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+            self._unfolded = 0
+            _, pages, _ = self._folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._long = pages > LONGEST_LOG
+        except sqlite3.Error:
+            self._long = True  # the writer will meet the same trouble, and say so
+        finally:
+            self._folding.release()
 
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """See `Database.transaction`."""
         with self._translated():
-            self.connection.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
+            if durable != self._durable:
+                self.connection.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
+                self._durable = durable
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -176,6 +221,20 @@ class SqliteDatabase(Database):
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+        self._unfolded += 1
+        if self.flushes_apart and (self._long or self._unfolded >= MOST_UNFOLDED):
+            self._begin_log_anew()
+
+    def _begin_log_anew(self) -> None:
+        """Fold what is left and write at the beginning of the log again; not while somebody folds."""
+        if not self._folding.acquire(blocking=False):
+            return
+        try:
+            self._unfolded, self._long = 0, False
+            with contextlib.suppress(sqlite3.Error):  # the transaction is over and whole; the log only grows
+                self.connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        finally:
+            self._folding.release()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -185,6 +244,9 @@ class SqliteDatabase(Database):
             kind, words = _SQLITE.get(getattr(error, "sqlite_errorcode", -1) & 0xFF, (StoreError, str(error)))
             raise kind(f"key store {self.path!r}: {words}") from None
 
+
+_sync = getattr(os, "fdatasync", os.fsync)
+"""Data and length reach the disk; times of the file need not."""
 
 _SQLITE: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_FULL: (StoreFullError, "the disk is full; nothing was changed and no key was handed out"),

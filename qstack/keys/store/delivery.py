@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qstack.keys.store.schema import FINAL, Transaction, seal, unsealed
+from qstack.keys.store.schema import FINAL, Transaction
 from qstack.services.key_delivery import (
     Admit,
     Assignment,
@@ -37,7 +37,7 @@ def take(
         "AND expires > ? AND hops <= ? AND simulated <= ? ORDER BY seq LIMIT ? FOR UPDATE SKIP LOCKED",
         (peer, tx.now, 0 if direct else 255, 0 if genuine else 1, number),
     )
-    return [(row[0], unsealed(row[0], row[1], row[2]), row[3], row[4]) for row in found]
+    return [(row[0], tx.vault.open(row[0], row[1], row[2]), row[3], row[4]) for row in found]
 
 
 def reserve(tx: Transaction, call: Reserve) -> tuple[Assignment, ...] | Refused:
@@ -81,7 +81,7 @@ def admit(tx: Transaction, call: Admit) -> tuple[str, ...]:
                 "AND expires > ? FOR UPDATE",
                 (chunk, call.peer, tx.now),
             )
-            material.update({row[0]: unsealed(*row) for row in rows})
+            material.update({row[0]: tx.vault.open(*row) for row in rows})
         fits = 0 < item.size_bits <= len(item.chunks) * tx.policy.key_bits
         if len(material) != len(item.chunks) or item.key != item.chunks[0] or not item.slaves or not fits:
             refused.append(item.key)
@@ -100,7 +100,7 @@ def _join(tx: Transaction, group: Sequence[tuple[str, bytes]], size_bits: int, m
     octets = b"".join(octets for _, octets in group)[: size_bits // 8]
     tx.db.run(
         "UPDATE keys SET state = 'reserved', size = ?, master = ?, holder = ?, material = ?, seal = ? WHERE id = ?",
-        (size_bits, master, tx.policy.server, octets, seal(key, octets), key),
+        (size_bits, master, tx.policy.server, *tx.vault.close(key, octets), key),
     )
     for other, _ in group[1:]:
         tx.db.run(CONSUMED, (other,))
@@ -130,13 +130,16 @@ def fetch(tx: Transaction, call: Fetch) -> tuple[Key, ...] | Refused:
     names = sorted(set(call.keys))  # one order for all servers: no two wait for each other
     found = {}
     rights = {}
+    others = {}  # whether somebody else is still to fetch it
     for name in names:
         for row in tx.db.rows(
             "SELECT state, expires, master, simulated, hops, material, seal FROM keys WHERE id = ? FOR UPDATE", (name,)
         ):
             found[name] = row
-        for row in tx.db.rows("SELECT done FROM due WHERE key = ? AND sae = ?", (name, call.sae)):
-            rights[name] = row[0]
+        due: dict[str, int] = dict(tx.db.rows("SELECT sae, done FROM due WHERE key = ?", (name,)))
+        if call.sae in due:
+            rights[name] = due[call.sae]
+            others[name] = any(not done for sae, done in due.items() if sae != call.sae)
     for name in names:
         named = found[name][2] if name in found else None
         if named is not None and (name not in rights or named != call.master):
@@ -146,11 +149,10 @@ def fetch(tx: Transaction, call: Fetch) -> tuple[Key, ...] | Refused:
         state, expires, _, simulated, hops, material, stamp = found.get(name, (FINAL[0], 0, None, 0, 0, None, None))
         if state in FINAL or rights.get(name, 1) or expires <= tx.now:
             return Refused(Reason.NOT_FOUND, name)
-        keys.append(Key(name, Secret(unsealed(name, material, stamp)), bool(simulated), hops))
+        keys.append(Key(name, Secret(tx.vault.open(name, material, stamp)), bool(simulated), hops))
     for name in names:
         tx.db.run("UPDATE due SET done = 1 WHERE key = ? AND sae = ?", (name, call.sae))
-        left = tx.db.rows("SELECT count(*) FROM due WHERE key = ? AND done = 0", (name,))[0][0]
-        tx.db.run(DELIVERED if left else CONSUMED, (name,))
+        tx.db.run(DELIVERED if others[name] else CONSUMED, (name,))
     tx.log("delivered", keys=names, to=call.sae)
     return tuple(keys)
 

@@ -12,7 +12,7 @@ import hmac
 import json
 import uuid
 
-from qstack.keys.store.schema import Transaction, seal
+from qstack.keys.store.schema import Transaction
 from qstack.services.key_delivery import (
     CONTROL_OCTETS,
     Borrow,
@@ -80,7 +80,6 @@ def deposit(tx: Transaction, call: Deposit) -> Offer | Refused:
     rows = []
     for n in range(number):
         name = key_id((policy.site, call.peer), call.block, n)
-        material = body[n * step : (n + 1) * step]
         rows.append(
             (
                 name,
@@ -92,8 +91,7 @@ def deposit(tx: Transaction, call: Deposit) -> Offer | Refused:
                 int(call.simulated),
                 call.hops,
                 policy.key_bits,
-                material,
-                seal(name, material),
+                *tx.vault.close(name, body[n * step : (n + 1) * step]),
             )
         )
     tx.db.run_many(

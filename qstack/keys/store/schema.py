@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qstack.keys.store.database import Database, StoreCorruptError
+from qstack.keys.store.vault import PlainVault, Vault
 
 VERSION = "1"
 LIVE = ("generated", "ready", "reserved", "delivered")
@@ -71,6 +72,8 @@ class Transaction:
     db: Database
     policy: Policy
     now: int
+    vault: Vault = field(default_factory=PlainVault)
+    head: tuple[int, str] = (0, "")
     records: list[dict[str, Any]] = field(default_factory=list)
 
     def log(self, event: str, **details: object) -> None:
@@ -89,28 +92,19 @@ def create(db: Database, blob: str) -> None:
         raise StoreCorruptError(f"the key store has layout {version}; this qstack reads layout {VERSION}")
 
 
-def seal(key: str, material: bytes) -> bytes:
-    """Return what shows later that the octets under an identifier are those that were written [8 bytes]."""
-    return hashlib.sha256(key.encode() + material).digest()[:8]
-
-
-def unsealed(key: str, material: bytes | None, expected: bytes | None) -> bytes:
-    """Return the octets, or raise `StoreCorruptError` when a bit has changed on the medium."""
-    if material is None or expected is None or seal(key, bytes(material)) != bytes(expected):
-        raise StoreCorruptError(f"key store: the octets of key {key} are damaged; it was not handed out", key)
-    return bytes(material)
-
-
 def chained(previous: str, record: str) -> str:
     """Return the hash that binds a record to all before it: SHA-256(previous hash, record)."""
     return hashlib.sha256(f"{previous}\n{record}".encode()).hexdigest()
 
 
-def begin(db: Database, policy: Policy, clock: Callable[[], float]) -> Transaction:
+def begin(db: Database, policy: Policy, clock: Callable[[], float], vault: Vault) -> Transaction:
     """Start the bookkeeping of a transaction; its time never runs backwards, whatever the machine's clock does."""
-    known = db.rows("SELECT at FROM chains WHERE chain = ? FOR UPDATE", (policy.server,))
+    known = db.rows("SELECT at, n, hash FROM chains WHERE chain = ? FOR UPDATE", (policy.server,))
     now = int(clock())
-    return Transaction(db, policy, max(now, known[0][0]) if known else now)
+    if not known:
+        return Transaction(db, policy, now, vault)
+    at, n, last = known[0]
+    return Transaction(db, policy, max(now, at), vault, (n, last))
 
 
 def finish(tx: Transaction) -> None:
@@ -118,8 +112,7 @@ def finish(tx: Transaction) -> None:
     if not tx.records:
         return
     chain = tx.policy.server
-    head = tx.db.rows("SELECT n, hash FROM chains WHERE chain = ?", (chain,))
-    n, last = head[0] if head else (0, "")
+    n, last = tx.head
     lines: list[tuple[str, int, str, str]] = []
     for record in tx.records:
         n += 1
@@ -132,4 +125,4 @@ def finish(tx: Transaction) -> None:
         "hash = excluded.hash, at = excluded.at",
         (chain, n, last, tx.now),
     )
-    tx.records = []
+    tx.records, tx.head = [], (n, last)

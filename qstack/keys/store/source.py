@@ -7,10 +7,11 @@ process. A device that sits at one end only deposits by itself, see `qstack.serv
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from qstack.core.errors import ConfigError
 from qstack.services.key_delivery import Deposit
 from qstack.services.secret import Secret
 
@@ -61,11 +62,34 @@ class Source(Protocol):
         """Yield blocks."""
 
 
-class TappableSource(Source, Protocol):
-    """A simulated source on whose line somebody may listen."""
+MakeAttack = Callable[[], Any]
+"""Makes an attacker, a new one for each block: one of the eavesdroppers' hook, see ``docs/hooks.md``."""
 
-    def eavesdrop(self, fraction: float) -> None:
-        """Let somebody intercept and resend a fraction of the signals; 0 sends her away."""
+
+def called(attack: Any) -> str:
+    """Return an attacker's name, or that of its class."""
+    return str(getattr(attack, "name", None) or type(attack).__name__)
+
+
+class TappableSource(Source, Protocol):
+    """A simulated source on whose line somebody may listen.
+
+    Attributes
+    ----------
+    report
+        What became of the last block's eavesdropper, in one sentence when printed; None without one.
+    """
+
+    report: Any
+
+    def eavesdrop(self, attack: MakeAttack | None) -> None:
+        """Let somebody at the line from the next block on; None sends her away.
+
+        Raises
+        ------
+        ConfigError
+            When such an attack has nothing to do here.
+        """
 
 
 class RandomTestSource:
@@ -90,18 +114,25 @@ class RandomTestSource:
         self.error_rate = error_rate
         self.limit = limit
         self.sample = sample
-        self.intercepted = 0.0
+        self.disturbance: Any = None
+        self.report: Any = None
 
-    def eavesdrop(self, fraction: float) -> None:
-        """Let somebody intercept and resend a fraction of the signals: each has an error with probability 1/4."""
-        self.intercepted = fraction
+    def eavesdrop(self, attack: MakeAttack | None) -> None:
+        """Let somebody at the line; see `TappableSource`. Only attacks on pairs have something to do here."""
+        found = None if attack is None else getattr(attack(), "on_pairs", None)
+        if attack is not None and found is None:
+            raise ConfigError(
+                f"'{called(attack())}' has nothing to do on a test source: it sends neither pulses nor messages"
+            )
+        self.disturbance = found
 
     def blocks(self) -> Iterator[KeyBlock | DroppedBlock]:
         """Yield blocks without end."""
         draw = secrets.SystemRandom()
         while True:
             name = f"test-{secrets.token_hex(8)}"
-            chance = self.error_rate + self.intercepted * (0.25 - self.error_rate / 2)
+            kept = self.disturbance.z if self.disturbance else 1.0
+            chance = (1 - (1 - 2 * self.error_rate) * kept) / 2
             counted = sum(draw.random() < chance for _ in range(self.sample)) / self.sample
             ledger = {"source": "RandomTestSource", "qber": counted, "assumptions": ["none holds: a test source"]}
             if counted > self.limit:

@@ -18,8 +18,10 @@ from qstack.keys.store.database import (
     connect,
 )
 from qstack.keys.store.schema import Policy, Transaction, begin, create, finish
+from qstack.keys.store.vault import vault_of
 from qstack.services import key_delivery as ask
 from qstack.services.key_store import Call, must_be_durable
+from qstack.services.secret import Secret
 
 HANDLERS: dict[type, Callable[..., Any]] = {
     ask.Deposit: pool.deposit,
@@ -55,16 +57,26 @@ class SqlKeyStore:
         What it allows.
     clock
         Seconds since the epoch; a jump backwards is ignored.
+    secret
+        Key-encryption key, 32 octets; None keeps keys as they are.
+
+    Raises
+    ------
+    ConfigError
+        If the store was written under another key-encryption key, or under none.
     """
 
-    def __init__(self, db: Database, policy: Policy, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, db: Database, policy: Policy, clock: Callable[[], float] = time.time, secret: Secret | None = None
+    ) -> None:
         self.db = db
         self.policy = policy
         self.clock = clock
         self.turn = threading.Lock()
         create(db, "BYTEA" if isinstance(db, PostgresDatabase) else "BLOB")
         with self.turn, db.transaction():
-            tx = begin(db, policy, clock)
+            self.vault = vault_of(db, secret)
+            tx = begin(db, policy, clock, self.vault)
             delivery.recover(tx)
             finish(tx)
 
@@ -81,7 +93,7 @@ class SqlKeyStore:
             for attempt in range(ATTEMPTS):
                 try:
                     with self.db.transaction(durable=durable):
-                        tx = begin(self.db, self.policy, self.clock)
+                        tx = begin(self.db, self.policy, self.clock, self.vault)
                         answers = [self._answer(tx, call) for call in calls]
                         finish(tx)
                 except ContentionError:
@@ -138,7 +150,9 @@ class _RefusedError(StoreError):
         self.answer = answer
 
 
-def open_store(url: str, policy: Policy, clock: Callable[[], float] = time.time) -> SqlKeyStore:
+def open_store(
+    url: str, policy: Policy, clock: Callable[[], float] = time.time, secret: Secret | None = None
+) -> SqlKeyStore:
     """Open a key store; what a server that died had half handed out is voided.
 
     Parameters
@@ -149,11 +163,13 @@ def open_store(url: str, policy: Policy, clock: Callable[[], float] = time.time)
         What it allows.
     clock
         Seconds since the epoch.
+    secret
+        Key-encryption key, see `qstack.keys.store.vault.key_from`; None keeps keys as they are.
 
     Raises
     ------
     ConfigError
-        If the URL or the policy cannot be used.
+        If the URL or the policy cannot be used, or the store was written under another key-encryption key.
     StoreError
         If the database does not answer or is damaged.
     """
@@ -161,7 +177,7 @@ def open_store(url: str, policy: Policy, clock: Callable[[], float] = time.time)
         raise ConfigError(f"key_bits = {policy.key_bits}: must be a positive multiple of 8; it is in bits")
     db = connect(url)
     try:
-        return SqlKeyStore(db, policy, clock)
-    except StoreError:
+        return SqlKeyStore(db, policy, clock, secret)
+    except (StoreError, ConfigError):
         db.close()
         raise

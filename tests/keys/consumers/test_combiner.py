@@ -6,6 +6,8 @@ import base64
 import hashlib
 import hmac
 import itertools
+import json
+from pathlib import Path
 
 import pytest
 
@@ -163,3 +165,62 @@ def test_nothing_shows_a_key():
     found = combine(Mode.BOTH, qkd, pqc, NAMES)
     assert found.key.reveal().hex() not in repr(found)
     assert "object at" not in repr(KemPair())
+
+
+WYCHEPROOF = json.loads((Path(__file__).parent / "mlkem_768.json").read_text(encoding="utf-8"))
+
+
+def kem_pair(seed):
+    """The pair of a published seed."""
+    pair = KemPair(768)
+    pair._private = combiner._classes(768)[0].from_seed_bytes(bytes.fromhex(seed))
+    pair.public = pair._private.public_key().public_bytes_raw()
+    return pair
+
+
+@pytest.mark.parametrize("vector", WYCHEPROOF["keys"], ids=lambda vector: str(vector["tcId"]))
+def test_ml_kem_key_generation_against_wycheproof(vector):
+    kyber = pytest.importorskip("kyber_py.ml_kem")
+    pair = kem_pair(vector["seed"])
+    public, private = kyber.ML_KEM_768.key_derive(bytes.fromhex(vector["seed"]))
+    assert pair.public == public
+    assert public.hex().startswith(vector["ek_begins"])
+    assert public.hex().endswith(vector["ek_ends"])
+    assert private.hex().startswith(vector["dk_begins"])
+    assert private[-32:].hex() == vector["seed"][64:]
+    assert private[-64:-32] == hashlib.sha3_256(public).digest()
+    assert vector.get("H", private[-64:-32].hex()) == private[-64:-32].hex()
+    leg, ciphertext = kem_send(pair.public)
+    assert pair.receive(ciphertext).key == leg.key
+    assert kyber.ML_KEM_768.decaps(private, ciphertext) == leg.key.reveal()
+
+
+@pytest.mark.parametrize("vector", WYCHEPROOF["decapsulation"], ids=lambda vector: str(vector["tcId"]))
+def test_ml_kem_decapsulation_against_wycheproof(vector):
+    """A ciphertext that is not of this key gives a secret that nobody else has: J(z || c), FIPS 203, algorithm 18."""
+    kyber = pytest.importorskip("kyber_py.ml_kem")
+    ciphertext = bytes.fromhex(vector["c"])
+    assert kem_pair(vector["seed"]).receive(ciphertext).key.reveal().hex() == vector["K"]
+    _, private = kyber.ML_KEM_768.key_derive(bytes.fromhex(vector["seed"]))
+    assert kyber.ML_KEM_768.decaps(private, ciphertext).hex() == vector["K"]
+    rejected = bytes.fromhex(vector["seed"])[32:] + ciphertext
+    assert hashlib.shake_256(rejected).hexdigest(32) == vector["K"]
+
+
+@pytest.mark.parametrize("start", WYCHEPROOF["modulus"])
+def test_ml_kem_refuses_keys_with_coefficients_beyond_the_prime(start):
+    kyber = pytest.importorskip("kyber_py.ml_kem")
+    public = kem_pair(WYCHEPROOF["keys"][0]["seed"]).public
+    first = bytes.fromhex(start)
+    assert first[0] + ((first[1] & 15) << 8) >= 3329
+    wrong = first + public[2:]
+    with pytest.raises(ConfigError, match="ML-KEM-768 public key of 1184 octets cannot be used"):
+        kem_send(wrong)
+    with pytest.raises(ValueError, match="Modulus check failed"):
+        kyber.ML_KEM_768.encaps(wrong)
+
+
+@pytest.mark.parametrize(("octets", "what"), [(1087, "ciphertext"), (1089, "ciphertext"), (0, "ciphertext")])
+def test_ml_kem_refuses_ciphertexts_of_another_length(octets, what):
+    with pytest.raises(ConfigError, match=rf"{what} of {octets} octets"):
+        kem_pair(WYCHEPROOF["keys"][0]["seed"]).receive(bytes(octets))

@@ -13,10 +13,11 @@ import pytest
 import qstack
 from qstack.core.errors import ConfigError, LocalProtocolError
 from qstack.keys import bbm92, finite
+from qstack.keys.eve.resend import InterceptResend
 from qstack.keys.information import binary_entropy
 from qstack.keys.records import ALICE_BASIS, ALICE_BIT, BOB_BASIS, BOB_BIT
 from qstack.keys.store import Policy, open_store
-from qstack.keys.store.simulated import (
+from qstack.keys.store.measured import (
     Bbm92Source,
     Measurements,
     independent_errors,
@@ -113,11 +114,11 @@ def test_it_reaches_applications_marked_as_simulated(block, tmp_path):
 
 
 def test_somebody_on_the_fibre_costs_the_block(source):
-    source.eavesdrop(1.0)
+    source.eavesdrop(InterceptResend)
     try:
         dropped = next(source.blocks())
     finally:
-        source.eavesdrop(0.0)
+        source.eavesdrop(None)
     assert isinstance(dropped, DroppedBlock)
     assert "nothing to amplify" in dropped.why
     assert dropped.ledger["length"] == 0
@@ -130,11 +131,11 @@ def test_somebody_on_the_fibre_costs_the_block(source):
 def test_a_tapped_link_has_the_correlators_of_intercept_resend_and_its_ends_believe_what_they_did():
     made = flow()
     plan = made.experiment.plan
-    heard = keys.tapped(plan, made.planned, 0.4).links[0].sheet
+    heard = keys.tapped(plan, made.planned, InterceptResend(share=0.4).on_pairs).links[0].sheet
     before, after = (s.heralds[0].outcomes[0].correlators for s in (plan.links[0].sheet, heard))
     assert after == pytest.approx([before[0] * 0.8, before[1] * 0.6, before[2] * 0.8])
     assert heard.rows == plan.links[0].sheet.rows
-    assert keys.tapped(plan, made.planned, 0.0) is plan
+    assert keys.tapped(plan, made.planned, None) is plan
 
 
 def test_a_block_that_is_too_small_has_no_secret_bit_and_says_how_long_it_would_have_to_be():
@@ -164,7 +165,7 @@ def test_no_length_is_above_the_asymptotic_rate(number):
 def test_what_an_application_gave_away_is_in_no_key():
     """Half of the Z bits are revealed by this flow: they never reach the post-processing."""
     made = flow(800, app={"use": "bbm92", "sample": 0.5})
-    pairs, alice, bob = made.measure(0.0)
+    pairs, alice, bob = made.measure()
     assert np.array_equal(alice.pair, bob.pair)
     z = int(np.count_nonzero(alice.test == 0))
     assert abs(z - pairs / 8) < 4 * sqrt(pairs / 8)
@@ -179,7 +180,7 @@ class Sampled:
     def __init__(self, pairs):
         self.pairs = pairs
 
-    def measure(self, intercepted):
+    def measure(self, attack):
         seen = bbm92.sample(independent_errors(0.09, 0.03), self.pairs, 6)
         basis = seen.alice.field(ALICE_BASIS)
         chosen = basis == seen.bob.field(BOB_BASIS)
@@ -218,7 +219,7 @@ def test_a_man_in_the_middle_of_the_stack_fools_the_application_and_nobody_else(
 
     monkeypatch.setattr(keys, "build", lying)
     source = Bbm92Source(NAMES, flow(4000))
-    source.eavesdrop(1.0)
+    source.eavesdrop(InterceptResend)
     dropped = next(source.blocks())
     for app in applications:
         assert app.counts[1][0] > 800
@@ -229,13 +230,13 @@ def test_a_man_in_the_middle_of_the_stack_fools_the_application_and_nobody_else(
 
 def test_no_seed_of_a_scenario_decides_a_served_bit():
     made = flow(300)
-    first, second = (made.measure(0.0)[1] for _ in range(2))
+    first, second = (made.measure()[1] for _ in range(2))
     size = min(first.bit.size, second.bit.size)
     assert 0.3 < np.mean(first.bit[:size] != second.bit[:size]) < 0.7
 
 
 def test_bits_never_show_themselves(source, block):
-    _, notes, _ = flow(300).measure(0.0)
+    _, notes, _ = flow(300).measure()
     assert repr(notes) == "Measurements()"
     with pytest.raises(TypeError):
         pickle.dumps(block.ends[0])

@@ -16,13 +16,21 @@ from qstack.keys.eve.resend import InterceptResend
 from qstack.keys.models import Receiver, Setup, Source
 from qstack.keys.secret import Secret
 from qstack.keys.session import run_block
-from qstack.keys.store.simulated import Bbm92Source
+from qstack.keys.store.measured import Bbm92Source
 from qstack.keys.store.source import KeyBlock
 from qstack.study.keys import StackFlow
 from qstack.study.keys_cases import cases, summary
 from qstack.study.keys_plan import Loaded, load_plan
 from qstack.study.keys_policy import CLASSES, Method, decide
-from qstack.study.keys_yield import PairNetwork, bb84_seconds, bb84_setup, bb84_terms, bb84_yield, bbm92_yield
+from qstack.study.keys_yield import (
+    PairNetwork,
+    bb84_seconds,
+    bb84_setup,
+    bb84_terms,
+    bb84_yield,
+    bbm92_yield,
+    pass_yield,
+)
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "keys"
 LIGHT = Source(rate_hz=100e6, intensities=(0.3, 0.09, 0.0), probabilities=(0.2, 0.48, 0.32), p_key=0.8)
@@ -77,7 +85,7 @@ def test_dead_time_makes_a_block_longer_by_what_its_clicks_cost():
 def test_what_is_intercepted_spoils_a_block_as_sampled_pulses_say():
     link = setup(2.5)
     number, share = 3_000_000, 0.2
-    planned = bb84_yield(ENDS, link, 10**6, share)
+    planned = bb84_yield(ENDS, link, 10**6, InterceptResend(share=share))
     _, _, tests, wrong = pulses.sample(link, number, 3, 0, InterceptResend(share=share)).experiment.sifted()
     assert abs(wrong - planned.error * tests) < 4 * sqrt(tests * planned.error)
     assert planned.rate == 0
@@ -213,3 +221,79 @@ def test_every_decision_keeps_the_threshold_of_its_class(name, there):
         richer = decide(row, prefer, lambda: "")
         assert richer.method is not None  # more resources never turn an answer into a refusal
     assert row.mode == ("QkdAndPqcRequired" if THRESHOLDS[name] == 2 else row.mode)
+
+
+# -- satellites ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_pass_of_one_step_is_a_block_of_fibre():
+    """Twice a day: the same block, of the same length, spread over a day."""
+    link = setup(20.0, dead_time_s=1e-7)
+    block = bb84_yield(ENDS, link, 10**6)
+    one = pass_yield(ENDS, [(block.block_s, link)], 2)
+    assert one.block_bits == pytest.approx(block.block_bits, rel=1e-5)
+    assert one.error == pytest.approx(block.error)
+    assert one.rate == pytest.approx(2 * one.block_bits / 86_400)
+
+
+def test_a_pass_is_counted_as_one_block():
+    """Two halves of one loss are the whole; of two losses they are worth less than the better throughout."""
+    near, far = setup(15.0), setup(19.0)
+    whole = pass_yield(ENDS, [(200.0, near)], 1)
+    assert pass_yield(ENDS, [(100.0, near), (100.0, near)], 1).block_bits == pytest.approx(whole.block_bits, abs=2)
+    mixed = pass_yield(ENDS, [(100.0, near), (100.0, far)], 1)
+    assert pass_yield(ENDS, [(200.0, far)], 1).block_bits < mixed.block_bits < whole.block_bits
+    assert mixed.block_s == 200
+
+
+def test_the_satellite_of_the_example_is_its_link_budget():
+    loaded = plan_of("satellite")
+    medium = loaded.passes["Xinglong", "satellite"]
+    steps = medium.budget()
+    (quiet,) = cases(loaded)
+    first, second = quiet.yields
+    assert first.block_s == pytest.approx(sum(seconds for seconds, _ in steps))
+    assert min(loss for _, loss in steps) < 30 < max(loss for _, loss in steps)
+    assert first.block_bits > second.block_bits > 0  # the higher pass gives more
+    assert first.rate == pytest.approx(2 * first.block_bits / 86_400)
+    light = LIGHT
+    dark = 25 + 0.5 * medium.stray(light.rate_hz) / 2
+    receiver = Receiver(efficiency=0.5, dark_rate_hz=dark, optical_error=0.01, dead_time_s=1e-7, p_key=0.8)
+    asymptotic = sum(
+        seconds * light.rate_hz * rates.decoy_bb84(bb84_setup(0.0, loss, light, receiver), efficiency=1.0)
+        for seconds, loss in steps
+    )
+    assert 0.4 * asymptotic < first.block_bits < asymptotic
+
+
+def test_daylight_leaves_no_key():
+    loaded = plan_of("satellite")
+    medium = loaded.passes["Xinglong", "satellite"]
+    day = medium.model_copy(update={"sky": 150.0})  # a bright cloud
+    assert day.stray(1e8) == pytest.approx(1e7 * medium.stray(1e8))
+    link = [
+        (s, bb84_setup(0.0, loss, LIGHT, DETECTORS.model_copy(update={"dark_rate_hz": day.stray(1e8) / 4})))
+        for s, loss in day.budget()
+    ]
+    assert pass_yield(ENDS, link, 1).block_bits == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("use: satellite-link\n        highest: 70", "use: midpoint", "a key plan knows fibres and"),
+        ("highest: 70", "highest: -4", r"elevation = -4\.0 degrees: a visible satellite"),
+        ("highest: 70", "highest: 5", "lies between the horizon and the highest, 5"),
+    ],
+)
+def test_satellites_that_cannot_be_are_refused(tmp_path, old, new, words):
+    text = (EXAMPLES / "satellite.yaml").read_text()
+    assert old in text
+    if new == "use: midpoint":
+        start = text.index("use: satellite-link")
+        text = text[:start] + "use: midpoint\n" + text[text.index("    - a: Nanshan") :]
+    else:
+        text = text.replace(old, new, 1)
+    (tmp_path / "plan.yaml").write_text(text)
+    with pytest.raises(qstack.ConfigError, match=words):
+        load_plan(tmp_path / "plan.yaml", api.manager())

@@ -60,11 +60,11 @@ def open_pools(tmp_path):
     """Open both stores: ``open_pools(quota_bits=...)``; files stay when opened again."""
     with contextlib.ExitStack() as stack:
 
-        def make(urls=None, **policy):
+        def make(urls=None, secret=None, **policy):
             clock = Clock()
             urls = urls or [str(tmp_path / f"kme-{n}.db") for n in (1, 2)]
             stores = [
-                stack.enter_context(contextlib.closing(open_store(url, Policy(f"kme-{n}", **policy), clock)))
+                stack.enter_context(contextlib.closing(open_store(url, Policy(f"kme-{n}", **policy), clock, secret)))
                 for n, url in enumerate(urls, start=1)
             ]
             return Pools(*stores, clock)
@@ -155,6 +155,7 @@ def postgres():
             return f"{base}/{name}"
 
         make.pid_file = data / "postmaster.pid"
+        make.data = data
         yield make
     finally:
         number = int((data / "postmaster.pid").read_text().split()[0])

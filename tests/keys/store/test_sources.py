@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from qstack.keys.eve.resend import InterceptResend
 from qstack.keys.ledger import Assumption
 from qstack.keys.store.simulated import Bb84Source
 from qstack.keys.store.source import DroppedBlock, KeyBlock, RandomTestSource
@@ -44,9 +45,9 @@ def test_a_bb84_block_becomes_keys_at_both_ends(bb84, open_pools):
 @pytest.mark.requirement("QS-CL-006")
 def test_an_eavesdropper_on_bb84_costs_the_block_and_her_leaving_brings_it_back(bb84):
     blocks = bb84.blocks()
-    bb84.eavesdrop(1.0)
+    bb84.eavesdrop(InterceptResend)
     dropped = next(blocks)
-    bb84.eavesdrop(0.0)
+    bb84.eavesdrop(None)
     passed = next(blocks)
     assert isinstance(dropped, DroppedBlock)
     assert "nothing to amplify" in dropped.why
@@ -67,7 +68,7 @@ def test_the_test_source_counts_its_errors():
     # Standard deviation 0.001 at this sample.
     assert abs(quiet.ledger["qber"] - 0.02) < 0.004
     assert quiet.ends[0] == quiet.ends[1]
-    source.eavesdrop(1.0)
+    source.eavesdrop(InterceptResend)
     loud = next(source.blocks())
     assert isinstance(loud, DroppedBlock)
     # 1/4 of intercepted bits, and half of the line's own errors on top: 0.26, standard deviation 0.0031.

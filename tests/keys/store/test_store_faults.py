@@ -171,3 +171,46 @@ def test_an_error_in_one_call_of_a_batch_does_not_touch_the_others(open_pools):
     assert len(first) == 1
     assert refused.reason is Reason.EMPTY
     assert depth == 3
+
+
+def test_the_log_is_folded_by_whoever_flushes_and_begun_anew_by_the_writer(open_pools, tmp_path, monkeypatch):
+    """Its length stays bounded however much is written, and no key that was given is in the file under either hand."""
+    monkeypatch.setattr("qstack.keys.store.database.FOLD_AFTER", 5)
+    monkeypatch.setattr("qstack.keys.store.database.LONGEST_LOG", 60)
+    pools = open_pools()
+    octets = pools.fill(120)
+    log, order = tmp_path / "kme-1.db-wal", Reserve("kme-2", "SAE_A", ("SAE_B",), 1, 256)
+    longest, given = 0, []
+    for _ in range(60):
+        ((item,),) = pools.first.batch([order], flush=False)
+        pools.first.flush()
+        ((key,),) = pools.first.batch([Fetch("SAE_A", [item.key], "SAE_A")], flush=False)
+        given.append(key.octets.reveal())
+        longest = max(longest, log.stat().st_size)
+    assert len(set(given)) == 60
+    assert all(one in octets for one in given)
+    assert longest < 1_500_000
+    assert pools.first.db.rows("PRAGMA wal_autocheckpoint") == [(0,)]
+    pools.first.close()
+    again = open_store(str(tmp_path / "kme-1.db"), Policy("kme-1"), pools.clock)
+    assert again.call(Count("kme-2")).states == {"consumed": 60, "ready": 60}
+    again.close()
+    assert not log.exists() or not log.stat().st_size
+    assert not any(one in (tmp_path / "kme-1.db").read_bytes() for one in given)
+
+
+def test_folding_that_meets_trouble_hands_nothing_out_twice(open_pools, monkeypatch):
+    monkeypatch.setattr("qstack.keys.store.database.FOLD_AFTER", 1)
+    pools = open_pools()
+    pools.fill(20)
+    monkeypatch.setattr(
+        "qstack.keys.store.database.sqlite3.connect",
+        lambda *a, **k: (_ for _ in ()).throw(sqlite3.OperationalError("disk I/O error")),
+    )
+    order = Reserve("kme-2", "SAE_A", ("SAE_B",), 1, 256)
+    names = []
+    for _ in range(5):
+        ((item,),) = pools.first.batch([order], flush=False)
+        pools.first.flush()
+        names.append(item.key)
+    assert len(set(names)) == 5

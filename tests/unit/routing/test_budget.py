@@ -110,3 +110,13 @@ def test_extreme_links_give_finite_answers(left, right, cutoff):
     assert 0 <= found.kept <= 1 + 1e-9
     assert 0 < found.rate <= min(64 * left, right) * (1 + 1e-9)
     assert found.wait >= 0
+
+
+@pytest.mark.parametrize("cutoff", [0.0, 0.1])
+def test_thousands_of_lanes_beside_a_slow_link(cutoff):
+    """Then pairs of the fast link always wait: they meet as often as the slow one makes any."""
+    found = meeting(1e6, 4096, 1e-4, 4096, cutoff)
+    assert found.rate == pytest.approx(1e-4 * 4096)
+    swapped = meeting(1e-4, 4096, 1e6, 4096, cutoff)
+    assert (found.rate, found.wait, found.kept) == pytest.approx((swapped.rate, swapped.wait, swapped.kept))
+    assert 0 < found.kept <= 1 + 1e-9

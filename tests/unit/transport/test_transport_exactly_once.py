@@ -19,6 +19,7 @@ from qstack.core.layer import Context
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer
 from qstack.services.device import Apply, BellMeasure, BellMeasured, Free
 from qstack.services.l3_network import Connect, Connected, Disconnect, Disconnected, Pair
+from qstack.services.l3_network import Lost as PairLost
 from qstack.services.l4_transport import (
     DETERMINISTIC,
     REACTIVE,
@@ -30,6 +31,7 @@ from qstack.services.l4_transport import (
     Open,
     Opened,
     Received,
+    Refused,
     Release,
     Reset,
     Returned,
@@ -37,7 +39,7 @@ from qstack.services.l4_transport import (
     Transmit,
 )
 from qstack.transport.layer import TransportLayer
-from qstack.wire.transport import Acknowledgement
+from qstack.wire.transport import Acknowledgement, Loss
 
 SESSION = 7
 SENDER, RECEIVER = 0, 1
@@ -61,6 +63,7 @@ class World:
         self.content: dict[int, list[int]] = {}  # receiver's half: data qubit and Pauli on it
         self.circuit = False
         self.late_pairs: list[tuple[int, Pair]] = []
+        self.told_pairs: list[tuple[int, Pair]] = []
         self.pairs = 0
         self.given = 0
         self.terms = (consumption, window, ordered, number)
@@ -103,7 +106,7 @@ class World:
             case Free(qubit):
                 self.halves[node].remove(qubit)
                 self.content.pop(qubit, None)
-            case Opened() | Closed() | Credit() | Sent() | Received() | Lost() | Returned():
+            case Opened() | Closed() | Refused() | Credit() | Sent() | Received() | Lost() | Returned():
                 self.told[node].append(answer)
                 if isinstance(answer, Received):
                     self.check(answer)
@@ -157,8 +160,24 @@ class World:
 
     def deliver(self, place: int) -> None:
         node, pair = self.late_pairs.pop(place)
+        self.told_pairs.append((node, pair))
         self.halves[node].add(pair.qubit)
         self.feed(node, pair)
+
+    def lose(self) -> None:
+        """Take a pair back that an end has been told of; the other end is told, too, or never hears of its half."""
+        if not self.circuit or not self.told_pairs:
+            return
+        node, pair = self.told_pairs.pop(self.chance.randrange(len(self.told_pairs)))
+        unheard = [known for known in self.late_pairs if known[1].pair == pair.pair]
+        for known in unheard:
+            self.late_pairs.remove(known)
+            self.content.pop(known[1].qubit, None)
+        other = [known for known in self.told_pairs if known[1].pair == pair.pair]
+        for end, gone in [(node, pair), *other]:
+            if end == SENDER or gone.qubit not in self.content or self.chance.random() < 0.5:
+                self.feed(end, PairLost(SESSION, gone.pair, gone.qubit, 5))
+        self.told_pairs = [known for known in self.told_pairs if known not in other]
 
     def transmit(self) -> None:
         number = self.terms[3]
@@ -180,6 +199,8 @@ class World:
         way = self.ways[node]
         if way:
             place = self.chance.randrange(min(3, len(way)))
+            if any(isinstance(message, Loss) for message in way[: place + 1]):
+                place = 0  # what ACK says of a qubit that LOSS tells of has to come after it: the channel is ordered
             message = way[place] if self.chance.random() < 0.2 else way.pop(place)
             self.feed(node, message)
 
@@ -219,6 +240,7 @@ def steps(world: World) -> list[Callable[[], Any]]:
         world.answer,
         lambda: world.arrive(SENDER),
         world.release,
+        lambda: world.chance.random() < 0.2 and world.lose(),
     ]
 
 
@@ -269,7 +291,9 @@ def live(seed: int) -> World:
     if end != "reset" and end != "receiver resets":
         assert set(sent) == received | set(lost), "every qubit has a fate"  # QS-L4-002
     for told in world.told:
-        assert sum(isinstance(n, Closed) for n in told) <= 1
+        kinds = Counter(type(n) for n in told)
+        assert kinds[Closed] <= 1
+        assert not (kinds[Refused] and kinds[Opened]), "refused, and yet it stood"
     return world
 
 

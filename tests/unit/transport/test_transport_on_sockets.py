@@ -41,8 +41,11 @@ def by_node(records: list[dict[str, Any]]) -> dict[str, list[tuple[Any, ...]]]:
         ({"use": "pairs", "consumption": "T", "window": 3}, "exact"),
         ("chsh", "exact"),
         ({"use": "rsp", "states": 8}, "exact"),
+        ({"use": "rsp", "basis": "Y"}, "exact"),
+        ({"use": "bbm92", "early": True}, "correlators"),
+        ({"use": "correlate", "basis": "X", "window": 3}, "correlators"),
     ],
-    ids=["teleport", "pairs", "chsh", "rsp"],
+    ids=["teleport", "pairs", "chsh", "rsp", "prepare", "early", "correlate"],
 )
 def test_transcript_equals_the_simulation(app: Any, tier: str, identities: dict[str, Identity]) -> None:
     data = {

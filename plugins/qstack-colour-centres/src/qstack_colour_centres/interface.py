@@ -13,7 +13,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field
 
 from qstack.core.errors import PhysicsError
-from qstack.plugin.contracts import Arm, Herald, InterfaceModel, Outcome
+from qstack.hardware.models import announced
+from qstack.plugin.contracts import Arm, Herald, InterfaceModel
 from qstack.plugin.units import Fraction, PositiveDuration
 from qstack.quantum import heralding
 
@@ -69,7 +70,7 @@ class ColourCentreInterface(InterfaceModel):
         visibility = min(self.visibility, other.visibility)
         sigma = max(self.phase_noise, other.phase_noise)
         return tuple(
-            _setting(alpha, heralding.single_click((alpha, alpha), (a, b), visibility, station, sigma))
+            announced(alpha, heralding.single_click((alpha, alpha), (a, b), visibility, station, sigma))
             for alpha in self.bright_states
         )
 
@@ -77,12 +78,10 @@ class ColourCentreInterface(InterfaceModel):
         """Return this interface with background light: more counts in the window."""
         return self.model_copy(update={"dark_rate": self.dark_rate - log1p(-clicks) / (self.window * 1e-12)})
 
+    def blurred(self, overlap: float) -> Self:
+        """Return this interface with photons that overlap less."""
+        return self.model_copy(update={"visibility": self.visibility * overlap})
+
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return reset, excitation and the slowest way to the station and back [ps]."""
         return self.attempt + 2 * max(arm.delay for arm in arms)
-
-
-def _setting(alpha: float, found: tuple[heralding.Announcement, ...]) -> Herald:
-    total = heralding.success_probability(found)
-    outcomes = tuple(Outcome(f.probability / total, int(f.bell), f.correlators) for f in found)
-    return Herald(alpha, total, outcomes)

@@ -30,7 +30,7 @@ Rate = Annotated[float, Field(ge=0)]
 
 
 class SpinMemory(MemoryModel):
-    """Relaxation to |0> and dephasing that does not depend on how often the node attempts.
+    """Relaxation to |0> and dephasing; what attempts add is ``dephasing_attempts`` of every memory.
 
     Positive at every age and temperature: coherence is exp(-t / 2 T1(T)) times factors of at most one.
     """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
 from qstack.core.errors import PhysicsError
+from qstack.hardware.models import either
 from qstack.hardware.pairsources import PairSourceInterface
 from qstack.plugin.contracts import Arm, Herald, InterfaceModel
 from qstack.plugin.units import Fraction, PositiveDuration, Rate
@@ -23,6 +24,7 @@ class BenchInterface(InterfaceModel):
     """A pulsed pair source in the middle, and at each end a bench of two detectors, perhaps behind a converter."""
 
     kind: ClassVar[str] = "bench"
+    outward: ClassVar[bool] = True
     mean_pairs: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         (0.001, 0.003, 0.01, 0.03, 0.1), min_length=1, description="mean pairs per pulse to choose from [1]"
     )
@@ -32,6 +34,9 @@ class BenchInterface(InterfaceModel):
     window: PositiveDuration = Field(description="of a coincidence [ps]")
     detector: part(Detector)  # type: ignore[valid-type]
     converter: part(Converter) | None = None  # type: ignore[valid-type]
+    background: Annotated[Fraction, Field(lt=1)] = Field(
+        0.0, description="clicks of light that nobody sent, per detector and window [1]"
+    )
 
     @property
     def pairs(self) -> PairSourceInterface:
@@ -45,8 +50,12 @@ class BenchInterface(InterfaceModel):
             mean_pairs=self.mean_pairs,
             pair_fidelity=self.pair_fidelity,
             detection=self.collection * efficiency * detector.efficiency,
-            dark_click=1 - quiet,
+            dark_click=1 - quiet * (1 - self.background) ** CLICKERS,
         )
+
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light on both detectors of the bench."""
+        return self.model_copy(update={"background": either(self.background, clicks)})
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting per brightness."""

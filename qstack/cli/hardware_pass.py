@@ -1,0 +1,61 @@
+"""``qstack hardware pass``: what the links of a scenario that come and go give from time to time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qstack import api
+from qstack.scenario.plan import PlannedLink
+from qstack.scenario.problems import refusal
+from qstack.study.platforms import Moment, over_time
+
+SHOWN = 15
+"""Lines of the table of one link."""
+
+
+@click.command("pass")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table: every step.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw into FILE.svg or FILE.png.")
+def command(file: Path, *, as_json: bool, plot: Path | None) -> None:
+    """Show when the links of FILE are up that come and go, with rate and fidelity over the pass."""
+    if plot is not None and plot.suffix not in {".svg", ".png"}:
+        raise refusal(f"--plot {plot}", "a plot is an .svg or a .png.")
+    links = [link for link in api.load(file).plan.links if link.sheet.phases]
+    if not links:
+        raise refusal(str(file), "has no link that comes and goes: their media are satellite-pass and satellite-link.")
+    found = [(link, over_time(link.sheet)) for link in links]
+    if plot is not None:
+        from qstack.cli.hardware_plot import draw_passes  # noqa: PLC0415 - matplotlib is heavy, and an extra
+
+        draw_passes(plot, [(link.name, moments) for link, moments in found])
+    if as_json:
+        click.echo(json.dumps([_data(link, moments) for link, moments in found], indent=2))
+        return
+    for link, moments in found:
+        _print(link, moments)
+    if plot is not None:
+        click.echo(f"Drawn: {plot}.")
+
+
+def _data(link: PlannedLink, moments: list[Moment]) -> dict[str, Any]:
+    return {
+        "link": link.name,
+        "up_s": [[start * 1e-12, end * 1e-12] for start, end in link.sheet.windows],
+        "steps": [m.data() for m in moments],
+    }
+
+
+def _print(link: PlannedLink, moments: list[Moment]) -> None:
+    pairs = sum(m.rate_hz * (m.end_s - m.start_s) for m in moments)
+    top = max(moments, key=lambda m: m.rate_hz)
+    click.echo(f"{link.name}: {pairs:.4g} pairs can be expected, most at {top.start_s:.4g} s\n")
+    click.echo("      from [s]    pairs/s    measured/s    fidelity")
+    stride = max(1, -(-len(moments) // SHOWN))
+    for m in moments[::stride]:
+        click.echo(f"{m.start_s:14.1f} {m.rate_hz:10.4g} {m.measured_hz:13.4g} {m.fidelity:11.4f}")
+    click.echo()
