@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from qstack.conformance.judge import tests_of
+from qstack.conformance.peer import PeerSuite
 from qstack.conformance.profiles import PROFILES
 from qstack.conformance.specification import load
 from qstack.conformance.tracing import Verified, verified
@@ -67,7 +68,8 @@ def table() -> tuple[dict[str, Change], tuple[str, ...]]:
 def bound() -> dict[str, tuple[str, ...]]:
     """Return every MUST that no suite tests, with the files of its tests."""
     specification = load(ROOT / "specs")
-    judged = {number for one in PROFILES.values() for found in tests_of(one.suite).values() for number in found}
+    suites = [PeerSuite, *(profile.suite for profile in PROFILES.values())]
+    judged = {number for suite in suites for found in tests_of(suite).values() for number in found}
     tests = verified(specification)
     return {
         one.id: tests[one.id] for _, one in specification if one.binding and one.id not in judged and one.id in tests

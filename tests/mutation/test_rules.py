@@ -14,7 +14,7 @@ import rules
 
 CHANGES, WITHOUT = rules.table()
 BOUND = rules.bound()
-MOST_WITHOUT = 21
+MOST_WITHOUT = 0
 """Requirements that may be without a mutant; this number only ever gets smaller."""
 
 
