@@ -127,6 +127,7 @@ def qstack_layers() -> list[Offer]:
                 "deadlines",
                 "lost-neighbours",
                 "measured-pairs",
+                "proportional-shares",
             ),
         ),
         Offer("reference", _network, NetworkOptions, "label-switched circuits, lazy tracking", "network"),

@@ -30,9 +30,19 @@ def _just(thing: Any) -> Callable[..., Any]:
 def qstack_schedulers() -> list[Offer]:
     """Offer the reference schedulers."""
     return [
-        Offer("fcfs", _just(first_come), summary="the oldest request until it is done"),
-        Offer("wfq", _just(weighted_fair), summary="all requests in proportion to priority + 1"),
-        Offer("strict", _just(strict_priority), summary="the oldest request of the highest priority"),
+        Offer("fcfs", _just(first_come), summary="the oldest request until it is done", features=()),
+        Offer(
+            "wfq",
+            _just(weighted_fair),
+            summary="all requests in proportion to priority + 1",
+            features=("proportional-shares",),
+        ),
+        Offer(
+            "strict",
+            _just(strict_priority),
+            summary="the oldest request of the highest priority",
+            features=("strict-priorities",),
+        ),
     ]
 
 

@@ -16,7 +16,8 @@ from qstack.conformance.link_talk import (
     incoming,
     standing,
 )
-from qstack.conformance.marks import Unsupported, course, requirement
+from qstack.conformance.marks import Unsupported, course, extended, requirement
+from qstack.conformance.policies import in_proportion
 from qstack.conformance.stand import LANES, PERIOD, ROUND_TRIP, Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.nouns import Send
@@ -30,6 +31,8 @@ from qstack.wire.link import UNASSIGNED, Add, AddAck, AddRej, Drop, LinkExpire, 
 MANY = 12
 FULL = 1000
 """More requests than a queue has to hold."""
+SHARED = 500
+"""Pairs in which shares show."""
 LATE = 5 * ROUND_TRIP // 2
 """A deadline at which nothing else happens [ps]."""
 
@@ -92,6 +95,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-029")
+    @extended("deadlines")
     def test_a_deadline_that_only_waits(self, make: Make) -> None:
         """Of a request that has not been proposed, while those before it have all the time."""
         dated = replace(CREATE, purpose=77, max_time=LATE)
@@ -112,6 +116,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-004")
+    @extended("deadlines")
     def test_too_late_for_another_pair(self, make: Make) -> None:
         """A request that was done is not served again after its deadline."""
         dated = replace(CREATE, number=1, max_time=50 * ROUND_TRIP)
@@ -127,6 +132,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-025")
+    @extended("measured-pairs")
     def test_bases(self, make: Make) -> None:
         """Eight at most, of which some may be the same."""
         claims(make, "pairs of type M", replace(CREATE, keep=False, bases=(0, 1)))
@@ -153,6 +159,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-056")
+    @extended("atomic-requests")
     def test_a_neighbour_lost_in_the_middle(self, make: Make) -> None:
         """Of an atomic request: others are served afterwards."""
         t = talk(make, 1, 2)
@@ -189,6 +196,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-017")
+    @extended("atomic-requests")
     def test_a_pair_that_interrupts(self, make: Make) -> None:
         """Under way for another request when an atomic one begins: it is let go."""
         request = replace(CREATE, atomic=True)
@@ -221,6 +229,26 @@ class QueueTests:
             t >> AddAck(add.cseq, n if add.aid == UNASSIGNED else add.aid)
             t.lines.clear()  # nobody reads so long a dialogue
         t.never(Err, more_than=1)
+
+    @course
+    @requirement("QS-L2-020")
+    @extended("proportional-shares")
+    def test_requests_share_the_lanes(self, make: Make) -> None:
+        """In proportion to priority + 1, whichever was asked for first."""
+        for priorities in ((0, 2), (2, 0)):
+            t = talk(make, 1, 2)
+            for purpose, priority in enumerate(priorities):
+                t >> replace(CREATE, purpose=purpose, priority=priority, number=SHARED)
+                agree(t, purpose)
+            wanted = standing(t)
+            for sequence in range(SHARED):
+                lane = sequence % LANES
+                t >> Heralded(2, lane, wanted[lane], sequence, 2, sequence, t.context.now, -1, -1)
+                wanted |= {answer.lane: answer.aid for answer in t.open if isinstance(answer, Attempt)}
+            served = [ok.purpose for ok in t.all(Ok)]
+            counts = [served.count(purpose) for purpose in range(len(priorities))]
+            if not in_proportion(counts, priorities):
+                raise Unsupported(f"requests of priorities {list(priorities)} get {counts} of {SHARED} pairs")
 
     @course
     @requirement("QS-L2-050")

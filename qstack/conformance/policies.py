@@ -16,12 +16,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import sqrt
 
-from qstack.conformance.marks import Unsupported, requirement
+from qstack.conformance.marks import Unsupported, extended, requirement
 from qstack.conformance.stand import kept
 from qstack.services.strategies import CutoffPolicy, Scheduler, Storage, SwapPolicy
 
 TURNS = (*range(40), 65_534, 65_535)
+LONG = 1600
+"""Turns in which shares show."""
+SHARING = ((0, 0), (0, 2), (2, 0), (7, 0, 1))
+"""Priorities of requests that share a lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,24 @@ def _asked(scheduler: Scheduler, queues: Sequence[tuple[Item, ...]] = QUEUES) ->
             yield f"priorities {[item.priority for item in queue]}, turn {turn}", len(queue), scheduler(queue, turn)
 
 
+def in_proportion(counts: Sequence[int], priorities: Sequence[int]) -> bool:
+    """Tell whether requests were served in proportion to priority + 1.
+
+    Draws with these chances would be as near in all but one of ten thousand cases, so who shares by turns and who shares by
+    a hash of the turn are both right.
+
+    Parameters
+    ----------
+    counts
+        How often each request was served.
+    priorities
+        Of the requests.
+    """
+    number, weights = sum(counts), [priority + 1 for priority in priorities]
+    shares = [weight / sum(weights) for weight in weights]
+    return all(abs(n - number * s) < 4 * sqrt(number * s * (1 - s)) for n, s in zip(counts, shares, strict=True))
+
+
 class SchedulerSuite:
     """Everything that a link scheduler is held to."""
 
@@ -65,6 +88,30 @@ class SchedulerSuite:
         per = len(TURNS)
         turned = [choice for k in range(len(QUEUES))[::-1] for choice in again[k * per : (k + 1) * per]]
         assert first == turned, "the choice depends on what was asked before"
+
+    @requirement("QS-L2-020")
+    @extended("proportional-shares")
+    def test_shares_are_in_proportion(self, make: Callable[[], Scheduler]) -> None:
+        """To priority + 1, over many turns."""
+        choose = make()
+        for priorities in SHARING:
+            queue = tuple(Item(purpose, priority) for purpose, priority in enumerate(priorities))
+            chosen = [choose(queue, turn) for turn in range(LONG)]
+            counts = [chosen.count(index) for index in range(len(queue))]
+            if not in_proportion(counts, priorities):
+                raise Unsupported(f"priorities {list(priorities)} are served {counts} times in {LONG} turns")
+
+    @requirement("QS-L2-021")
+    @extended("strict-priorities")
+    def test_the_highest_priority_is_served_alone(self, make: Callable[[], Scheduler]) -> None:
+        """Whatever the turn."""
+        choose = make()
+        for queue in QUEUES:
+            priorities = [item.priority for item in queue]
+            for turn in TURNS:
+                chosen = choose(queue, turn)
+                if chosen in range(len(queue)) and priorities[chosen] < max(priorities):
+                    raise Unsupported(f"of priorities {priorities} number {chosen} is served at turn {turn}")
 
 
 class SwapPolicySuite:

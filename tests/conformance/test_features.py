@@ -21,7 +21,15 @@ from qstack.conformance.specification import load
 
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = load(ROOT / "specs")
-LINK = ("accepted-purposes", "atomic-requests", "collected-pairs", "deadlines", "lost-neighbours", "measured-pairs")
+LINK = (
+    "accepted-purposes",
+    "atomic-requests",
+    "collected-pairs",
+    "deadlines",
+    "lost-neighbours",
+    "measured-pairs",
+    "proportional-shares",
+)
 
 
 class Toy:
@@ -118,7 +126,9 @@ def test_every_feature_is_a_plural_that_reads_well():
 
 def test_the_features_of_the_page_are_those_of_the_suites():
     page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"(?m)^\| (link|transport|code|channel|application|device, medium) \| (`.*) \|$", page))
+    rows = dict(
+        re.findall(r"(?m)^\| (link|transport|code|channel|application|scheduler|device, medium) \| (`.*) \|$", page)
+    )
     told = {
         profile: re.findall(r"`([a-z-]+)`", cells) for names, cells in rows.items() for profile in names.split(", ")
     }

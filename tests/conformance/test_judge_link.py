@@ -12,6 +12,7 @@ import pytest
 import qstack.builtins
 from qstack import api
 from qstack.conformance.bench import Bench
+from qstack.conformance.features import told
 from qstack.conformance.judge import failed, judge
 from qstack.conformance.link import LinkSuite
 from qstack.conformance.link_talk import CREATE, incoming
@@ -24,6 +25,7 @@ from qstack.link.endings import AddDue, Remind, Repeat
 from qstack.link.layer import LinkLayer, Serve
 from qstack.link.queue import Link
 from qstack.link.room import RoomDue, RoomLater
+from qstack.link.schedulers import first_come, strict_priority, weighted_fair
 from qstack.plugin.discovery import inline
 from qstack.services.classical import NeighbourLost
 from qstack.services.device import Free, Room
@@ -37,12 +39,12 @@ SPECIFICATION = load(ROOT / "specs")
 EVERYTHING = (Create, Add, AddAck, AddRej, Drop, DropAck, AddDue, Serve, Heralded, Withdraw)
 
 
-def reference(site, link=Link):
+def reference(site, link=Link, scheduler=weighted_fair):
     links = {
         peer: link(peer, n.lanes, 2 * n.delay, n.rows, master=site.number < peer, cycle=n.period)
         for peer, n in site.neighbours.items()
     }
-    return LinkLayer(links)
+    return LinkLayer(links, scheduler)
 
 
 class Spoilt(Layer):
@@ -481,7 +483,7 @@ def test_a_broken_layer_fails_what_it_breaks(name):
 
 def test_every_requirement_of_the_suite_has_a_layer_that_breaks_it():
     judged = {verdict.id for verdict in judge(LinkSuite, reference, SPECIFICATION)}
-    assert judged == {number for number, _, _ in BROKEN.values()} | {"QS-L2-031"}
+    assert judged == {number for number, _, _ in BROKEN.values()} | {"QS-L2-031", "QS-L2-020"}
 
 
 class ByArrival(Link):
@@ -496,6 +498,14 @@ class ByArrival(Link):
 @pytest.mark.requirement("QS-CF-008")
 def test_an_order_of_its_own():
     assert failures(lambda site: reference(site, ByArrival)) == {"QS-L2-031"}
+
+
+@pytest.mark.requirement("QS-CF-008")
+@pytest.mark.parametrize("scheduler", [first_come, strict_priority])
+def test_shares_that_are_claimed_and_not_given(scheduler):
+    suite = told(LinkSuite, ("proportional-shares",))
+    verdicts = judge(suite, lambda site: reference(site, scheduler=scheduler), SPECIFICATION)
+    assert {verdict.id for verdict in failed(verdicts)} == {"QS-L2-020"}
 
 
 def toy(site):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import count
+from itertools import accumulate, count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from qstack.channels.models import Conditioned, Conditions, Ideal
 from qstack.conformance.channel import ChannelSuite
 from qstack.conformance.code import CodeSuite
 from qstack.conformance.distillation import DistillationSuite
+from qstack.conformance.features import told
 from qstack.conformance.judge import failed, judge
 from qstack.conformance.policies import CutoffSuite, SchedulerSuite, SwapPolicySuite
 from qstack.conformance.reconciliation import ReconciliationSuite
@@ -430,9 +433,31 @@ def tired(policy):
     return lambda *arguments: 0 if next(asked) % 13 == 3 else policy(*arguments)
 
 
+def hashed(ready, turn):
+    """Share by a hash of the turn instead of by turns."""
+    weights = [item.priority + 1 for item in ready]
+    return bisect_right(list(accumulate(weights)), crc32(turn.to_bytes(2, "big")) % sum(weights))
+
+
 SCHEDULERS = {
     "chooses beyond the end": ({"QS-L2-290"}, lambda: lambda ready, turn: len(ready)),
     "remembers": ({"QS-L2-050"}, lambda: tired(lambda ready, turn: len(ready) - 1)),
+}
+SHARING, STRICT = (told(SchedulerSuite, (name,)) for name in ("proportional-shares", "strict-priorities"))
+SHARES = {
+    "serves the oldest": ({"QS-L2-020"}, lambda: first_come),
+    "serves all alike": ({"QS-L2-020"}, lambda: lambda ready, turn: turn % len(ready)),
+    "gives the first a turn more": (
+        {"QS-L2-020"},
+        lambda: lambda ready, turn: weighted_fair(ready, turn % (1 + sum(item.priority + 1 for item in ready))),
+    ),
+}
+PRIORITIES = {
+    "gives everybody a turn": ({"QS-L2-021"}, lambda: weighted_fair),
+    "takes lower for higher": (
+        {"QS-L2-021"},
+        lambda: lambda ready, turn: min(range(len(ready)), key=lambda i: ready[i].priority),
+    ),
 }
 SWAPS = {
     "chooses beyond the end": ({"QS-L3-281"}, lambda: lambda waiting: waiting),
@@ -450,6 +475,8 @@ BROKEN = {
     ReconciliationSuite: RECONCILIATION,
     ChannelSuite: CHANNELS,
     SchedulerSuite: SCHEDULERS,
+    SHARING: SHARES,
+    STRICT: PRIORITIES,
     SwapPolicySuite: SWAPS,
     CutoffSuite: CUTOFFS,
 }
@@ -474,6 +501,9 @@ PASSING = [
     (SchedulerSuite, lambda: first_come),
     (SchedulerSuite, lambda: weighted_fair),
     (SchedulerSuite, lambda: strict_priority),
+    (SHARING, lambda: weighted_fair),
+    (SHARING, lambda: hashed),
+    (STRICT, lambda: strict_priority),
     (SwapPolicySuite, lambda: lambda waiting: 0),
     (CutoffSuite, lambda: lambda storage: 0),
 ]
