@@ -248,7 +248,9 @@ class QueueTests:
             served = [ok.purpose for ok in t.all(Ok)]
             counts = [served.count(purpose) for purpose in range(len(priorities))]
             if not in_proportion(counts, priorities):
-                raise Unsupported(f"requests of priorities {list(priorities)} get {counts} of {SHARED} pairs")
+                raise Unsupported(
+                    f"shares in proportion ({counts} of {SHARED} pairs for priorities {list(priorities)})"
+                )
 
     @course
     @requirement("QS-L2-050")

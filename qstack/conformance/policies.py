@@ -99,7 +99,7 @@ class SchedulerSuite:
             chosen = [choose(queue, turn) for turn in range(LONG)]
             counts = [chosen.count(index) for index in range(len(queue))]
             if not in_proportion(counts, priorities):
-                raise Unsupported(f"priorities {list(priorities)} are served {counts} times in {LONG} turns")
+                raise Unsupported(f"shares in proportion ({counts} of {LONG} turns for priorities {list(priorities)})")
 
     @requirement("QS-L2-021")
     @extended("strict-priorities")
@@ -111,7 +111,7 @@ class SchedulerSuite:
             for turn in TURNS:
                 chosen = choose(queue, turn)
                 if chosen in range(len(queue)) and priorities[chosen] < max(priorities):
-                    raise Unsupported(f"of priorities {priorities} number {chosen} is served at turn {turn}")
+                    raise Unsupported(f"strict priorities (at turn {turn} number {chosen} of {priorities} is served)")
 
 
 class SwapPolicySuite:
