@@ -16,7 +16,7 @@ from qstack.conformance.link_talk import (
     incoming,
     standing,
 )
-from qstack.conformance.marks import Unsupported, course, requirement
+from qstack.conformance.marks import Unsupported, course, extended, requirement
 from qstack.conformance.stand import LANES, PERIOD, ROUND_TRIP, Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.nouns import Send
@@ -92,6 +92,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-029")
+    @extended("deadlines")
     def test_a_deadline_that_only_waits(self, make: Make) -> None:
         """Of a request that has not been proposed, while those before it have all the time."""
         dated = replace(CREATE, purpose=77, max_time=LATE)
@@ -112,6 +113,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-004")
+    @extended("deadlines")
     def test_too_late_for_another_pair(self, make: Make) -> None:
         """A request that was done is not served again after its deadline."""
         dated = replace(CREATE, number=1, max_time=50 * ROUND_TRIP)
@@ -136,6 +138,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-355")
+    @extended("measured-pairs")
     def test_one_end_measures(self, make: Make) -> None:
         """Type R: one measures at once what the other one keeps."""
         request = replace(CREATE, prepare=True, remote_bases=(0, 2))
@@ -153,6 +156,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-056")
+    @extended("lost-neighbours")
     def test_a_neighbour_lost_in_the_middle(self, make: Make) -> None:
         """Of an atomic request: others are served afterwards."""
         t = talk(make, 1, 2)
@@ -189,6 +193,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-017")
+    @extended("atomic-requests")
     def test_a_pair_that_interrupts(self, make: Make) -> None:
         """Under way for another request when an atomic one begins: it is let go."""
         request = replace(CREATE, atomic=True)

@@ -134,7 +134,7 @@ def test_no_two_lanes_use_one_communication_qubit():
 
     def emit(self, lane, now, number):
         emitted.append((now, self.ends[0].node))
-        original(self, lane, now, number)
+        return original(self, lane, now, number)
 
     type(link)._emit = emit
     try:
