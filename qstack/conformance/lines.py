@@ -118,9 +118,8 @@ def _value(noun: str, key: str, value: Any, kind: str) -> Any:
     """Return a field's value, checked."""
     words = f"{noun}.{key}"
     if kind == "Timer":
-        if isinstance(value, dict) and value.keys() == {"name", "housekeeping"} and value["housekeeping"] is True:
-            return Tidying(simple(words, value["name"], "str"))
-        return Named(simple(words, value, "str"))
+        tidying = isinstance(value, dict) and value.keys() == {"name", "housekeeping"} and value["housekeeping"] is True
+        return Tidying(simple(words, value["name"], "str")) if tidying else Named(simple(words, value, "str"))
     if kind == "int" and key in TIMES:
         return time_of(words, value)
     if kind == "int" and key in BLOCKS:

@@ -30,7 +30,17 @@ from ruamel.yaml.error import YAMLError
 
 from qstack.core.errors import PhysicsError, PluginError
 from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome, Phase
-from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
+from qstack.plugin.offers import (
+    NestedErrors,
+    NotOffered,
+    Offer,
+    Options,
+    Selection,
+    chosen,
+    plugins_of,
+    refuse_misspelt,
+    validate,
+)
 from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium, Passing
 from qstack.plugin.sheet import Cost, Origin, SharedQubits, check_origins
 from qstack.plugin.units import Attempts, Duration, Fraction
@@ -204,6 +214,8 @@ def choose_model(base: type[HardwareModel]) -> Any:
         if isinstance(value, base):
             return value
         models = {kind: m for kind, m in plugins_of(info).models.items() if issubclass(m, base)}
+        if isinstance(value, Mapping) and "kind" not in value:
+            refuse_misspelt(value, "kind")
         if not isinstance(value, Mapping) or "kind" not in value:
             raise ValueError(f"expected a mapping with 'kind'; installed kinds: {', '.join(sorted(models))}.")
         kind = value["kind"]

@@ -54,6 +54,19 @@ class UnknownKey(ValueError):
         self.allowed = allowed
 
 
+def refuse_misspelt(given: Mapping[Any, object], chooser: str) -> None:
+    """Refuse a key that was meant to be the one that chooses.
+
+    Raises
+    ------
+    UnknownKey
+        If there is one.
+    """
+    for key in given:
+        if nearest(str(key), [chooser]):
+            raise UnknownKey(str(key), [chooser])
+
+
 class NestedErrors(ValueError):
     """What was wrong in a part whose model is known only when its name has been read; `chooser` is the key of the name."""
 
@@ -222,9 +235,7 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
             default = "reference" if level else None
             name = rest.pop("use", default)
             if name is None:
-                for key in rest:
-                    if nearest(str(key), ["use"]):
-                        raise UnknownKey(str(key), ["use"])
+                refuse_misspelt(rest, "use")
                 raise ValueError(f"which one? Write its name, or a mapping with 'use'. Installed: {_list(offers)}.")
         else:
             name = value
