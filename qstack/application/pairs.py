@@ -33,6 +33,12 @@ class Wish:
     peer: int
     min_fidelity: float
     number: int
+    priority: int = 0
+
+    def opening(self, flow: int, mode: int, consumption: int, window: int = 0, **kind: int) -> Open:
+        """Return the request for the session of a flow; parameters as in `qstack.services.l4_transport.Open`."""
+        terms = self.peer, self.min_fidelity, self.number, mode, consumption, window
+        return Open(flow, *terms, priority=self.priority, **kind)
 
 
 class Pairs(Application):
@@ -63,9 +69,7 @@ class Pairs(Application):
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
         """Open the session."""
-        wish = self.wish
-        asked = Open(self.flow, wish.peer, wish.min_fidelity, wish.number, STREAM, self.consumption, self.window)
-        return (asked,)
+        return (self.wish.opening(self.flow, STREAM, self.consumption, self.window),)
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:

@@ -117,7 +117,7 @@ class Circuits(Layer):
         for side in there:
             if side.label in self.labels.get(side.peer, {side.label: None}) or before == behind:
                 raise LocalProtocolError(f"label {side.label} towards node {side.peer} is not free", "QS-L3-010")
-        circuit = Circuit(req.circuit, req.session, here, path, sides, req.fidelity, req.cutoff)
+        circuit = Circuit(req.circuit, req.session, here, path, sides, req.fidelity, req.cutoff, req.priority)
         self.circuits[req.circuit] = circuit
         for side in there:
             self.labels[side.peer][side.label] = side
@@ -213,6 +213,7 @@ class Circuits(Layer):
             behind.label,
             BATCH,
             circuit.fidelity,
+            priority=circuit.priority,
             keep=keep,
             bases=() if keep else bases,
             prepare=keep != remote_keep,
