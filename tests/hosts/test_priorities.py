@@ -7,15 +7,11 @@ from math import sqrt
 import pytest
 
 import qstack
-from qstack.services.l2_link import Create
-from qstack.services.l4_transport import Open
-from qstack.trace.node import Tracer
-from qstack.trace.sinks import Memory
+from qstack.core.errors import ConfigError
 
 HARDWARE = {
     "like": "textbook",
     "memories": 4,
-    "memory": "perfect",
     "interface": {"kind": "textbook", "probability": 0.5, "fidelity": 0.95},
 }
 
@@ -45,35 +41,46 @@ def test_shares_of_two_flows_over_one_link(low, high, share):
     """In proportion to priority + 1, within four standard deviations of a draw for each pair."""
     few, many = delivered(flow("low", low), flow("high", high))
     total = few + many
-    assert total > 5_000
+    assert total > 1_500
     assert abs(many - share * total) / sqrt(total * share * (1 - share)) < 4
 
 
 @pytest.mark.requirement("QS-L3-400", "QS-L2-021")
 def test_the_higher_one_gets_all_while_it_wants():
     """And the other one what is left."""
-    result = qstack.load(scenario(flow("low", 1), flow("high", 2, 2_000), link={"scheduler": "strict"})).run()
-    low, high = result.flows
-    assert high.delivered == 2_000
-    before = [pair for pair in low.pairs if pair.delivered < high.pairs[-1].delivered]
-    assert len(before) <= 4  # begun before the first herald of the other
-    assert low.delivered > 2_000
+    low, high = qstack.load(scenario(flow("low", 1), flow("high", 2, 1_000), link={"scheduler": "strict"})).run().flows
+    assert high.delivered == 1_000
+    assert low.delivered > 500
+    assert min(low.times_s) > max(high.times_s)
 
 
 def test_first_come_takes_no_notice():
     low, high = delivered(flow("low", 0), flow("high", 7), link={"scheduler": "fcfs"})
     assert low > 1_000
-    assert high <= 4
+    assert high == 0
 
 
-def asked(data):
-    """Return the priorities in what layers ask, by node and kind."""
-    experiment = qstack.load(data)
-    return experiment
+@pytest.mark.requirement("QS-L3-400", "QS-L4-400", "QS-L5-400")
+@pytest.mark.parametrize("app", ["pairs", "bbm92", "correlate", "teleport", "chsh", "rsp"])
+def test_it_is_said_at_every_link(run, app):
+    """Two flows across three nodes that meet on the second link; whatever the application."""
+    flows = (flow("far", 6, 4, to="n2", app=app), {**flow("near", 2, 4, to="n2", app=app), "from": "n1"})
+    data = scenario(*flows, segments=2)
+    data["run"] |= {"tier": "exact"}
+    lines = run(data).lines
+    said = {
+        (node, noun, fields["priority"])
+        for node, rows in lines.items()
+        for _, direction, _, _, noun, fields, _, _ in rows
+        if noun in {"Open", "Connect", "Create", "SetupReq"} and direction in {"down", "in"}
+    }
+    far = {("n0", noun, 6) for noun in ("Open", "Connect", "Create")} | {("n1", "SetupReq", 6)}
+    near = {("n1", noun, 2) for noun in ("Open", "Connect", "Create")}
+    assert said == far | near | {("n1", "Create", 6), ("n2", "SetupReq", 6), ("n2", "SetupReq", 2)}
 
 
 @pytest.mark.requirement("QS-L3-402")
 @pytest.mark.parametrize("value", [-1, 8, 1.5, "high", True])
 def test_what_is_no_priority(value):
-    with pytest.raises(qstack.InputError, match="priority"):
+    with pytest.raises(ConfigError, match="priority"):
         qstack.load(scenario(flow("one", value)))
