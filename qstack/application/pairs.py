@@ -13,6 +13,7 @@ from qstack.application.layer import Application
 from qstack.core.layer import Context, Outputs, on
 from qstack.services.device import Free
 from qstack.services.l4_transport import (
+    KEEP,
     REACTIVE,
     STREAM,
     Closed,
@@ -35,10 +36,12 @@ class Wish:
     number: int
     priority: int = 0
 
-    def opening(self, flow: int, mode: int, consumption: int, window: int = 0, **kind: int) -> Open:
+    def opening(
+        self, flow: int, mode: int, consumption: int, window: int = 0, *, kind: int = KEEP, basis: int = 0
+    ) -> Open:
         """Return the request for the session of a flow; parameters as in `qstack.services.l4_transport.Open`."""
         terms = self.peer, self.min_fidelity, self.number, mode, consumption, window
-        return Open(flow, *terms, priority=self.priority, **kind)
+        return Open(flow, *terms, kind=kind, basis=basis, priority=self.priority)
 
 
 class Pairs(Application):
