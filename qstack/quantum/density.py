@@ -16,6 +16,7 @@ from qstack.core.errors import PhysicsError
 from qstack.quantum.states import BellList, probability
 
 Complex: TypeAlias = NDArray[np.complex128]
+Real: TypeAlias = NDArray[np.float64]
 
 MAX_QUBITS = 10
 """A density matrix of ten qubits takes 16 MB."""
@@ -26,6 +27,8 @@ BELL_STATES: Complex = np.array([_PHI, _PHI * [1, 1, 1, -1], _PSI, _PSI * [1, 1,
 
 X: Complex = np.array([[0, 1], [1, 0]], complex)
 Z: Complex = np.array([[1, 0], [0, -1]], complex)
+PAULIS: Complex = np.array([X @ X, X, 1j * X @ Z, Z])
+"""I, X, Y, Z."""
 HADAMARD: Complex = 0.5**0.5 * np.array([[1, 1], [1, -1]], complex)
 CNOT: Complex = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]], complex)
 
@@ -80,6 +83,42 @@ def apply(rho: Complex, kraus: Sequence[Complex], targets: Sequence[int]) -> Com
         half = np.moveaxis(np.tensordot(o, tensor, (range(k, 2 * k), targets)), range(k), targets)
         total += np.moveaxis(np.tensordot(o.conj(), half, (range(k, 2 * k), bras)), range(k), bras)
     return total.reshape(rho.shape)
+
+
+def transfer(rho: Complex, channel: Real, target: int) -> Complex:
+    """Return the state after a channel on one qubit that is given by its Pauli transfer matrix.
+
+    Parameters
+    ----------
+    rho
+        State of n qubits.
+    channel
+        Array (4, 4), row i saying what <s_i> becomes; it need not be completely positive, as between two ages of a law.
+    target
+        The qubit.
+    """
+    a, b = 2**target, 2 ** (qubits(rho) - target - 1)
+    super_operator = np.einsum("pq,pij,qlk->ijkl", channel, PAULIS, PAULIS) / 2
+    after = np.einsum("ijkl,akbcld->aibcjd", super_operator, rho.reshape(a, 2, b, a, 2, b))
+    return after.reshape(rho.shape)
+
+
+def condition(rho: Complex, effect: Real, target: int) -> Complex:
+    """Return the unnormalised state of the other qubits when a measurement of one has had an outcome.
+
+    Parameters
+    ----------
+    rho
+        State of n qubits.
+    effect
+        Pauli coefficients of the outcome; (1, 0, 0, 0) traces the qubit out.
+    target
+        The qubit, which is gone afterwards.
+    """
+    a, b = 2**target, 2 ** (qubits(rho) - target - 1)
+    operator = np.einsum("p,pij->ij", effect, PAULIS)
+    left = np.einsum("aibcjd,ji->abcd", rho.reshape(a, 2, b, a, 2, b), operator)
+    return left.reshape(a * b, a * b)
 
 
 def mixed(rho: Complex, targets: Sequence[int], q: float) -> Complex:
