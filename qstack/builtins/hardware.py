@@ -110,6 +110,14 @@ def _density(options: DensityOptions, *, schemes: Mapping[str, Combine], **given
     return tier
 
 
+def _stabiliser(options: Options, *, schemes: Mapping[str, Combine], **given: Any) -> Any:
+    from qstack.hardware.exact import known_schemes  # noqa: PLC0415 - only those who ask for it need it
+    from qstack.hardware.stabilisers import StabiliserTier  # noqa: PLC0415 - only those who ask for it need it
+
+    known_schemes(schemes, "stabiliser")
+    return StabiliserTier(**given, midpoint=lambda ends: Midpoint(ends, window=1))
+
+
 @hookimpl
 def qstack_tiers() -> list[Offer]:
     """Offer the reference owners of quantum state."""
@@ -127,6 +135,11 @@ def qstack_tiers() -> list[Offer]:
             DensityOptions,
             "qubits that share a state as one density matrix; gates really applied, slow, to judge by",
             gives=frozenset({"directions"}),
+        ),
+        Offer(
+            "stabiliser",
+            _stabiliser,
+            summary="all qubits as one stabiliser state, Pauli noise drawn; needs the extra 'stabiliser'",
         ),
     ]
 

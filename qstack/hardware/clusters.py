@@ -148,6 +148,12 @@ class DensityHalf(ExactHalf):
         self.cluster = pair.cluster
         self.cluster.halves.append(self)
 
+    @property
+    def other(self) -> DensityHalf:
+        """The other half of the pair."""
+        pair = self.pair
+        return pair.b if pair.a is self else pair.a
+
     def _decay(self, decay: Decay) -> None:
         self.apply(exact.decay_channel(decay))
 

@@ -99,8 +99,8 @@ def transfer(rho: Complex, channel: Real, target: int) -> Complex:
     """
     a, b = 2**target, 2 ** (qubits(rho) - target - 1)
     super_operator = np.einsum("pq,pij,qlk->ijkl", channel, PAULIS, PAULIS) / 2
-    after = np.einsum("ijkl,akbcld->aibcjd", super_operator, rho.reshape(a, 2, b, a, 2, b))
-    return after.reshape(rho.shape)
+    after: Complex = np.einsum("ijkl,akbcld->aibcjd", super_operator, rho.reshape(a, 2, b, a, 2, b)).reshape(rho.shape)
+    return after
 
 
 def condition(rho: Complex, effect: Real, target: int) -> Complex:
@@ -117,8 +117,9 @@ def condition(rho: Complex, effect: Real, target: int) -> Complex:
     """
     a, b = 2**target, 2 ** (qubits(rho) - target - 1)
     operator = np.einsum("p,pij->ij", effect, PAULIS)
-    left = np.einsum("aibcjd,ji->abcd", rho.reshape(a, 2, b, a, 2, b), operator)
-    return left.reshape(a * b, a * b)
+    others = np.einsum("aibcjd,ji->abcd", rho.reshape(a, 2, b, a, 2, b), operator)
+    left: Complex = others.reshape(a * b, a * b)
+    return left
 
 
 def mixed(rho: Complex, targets: Sequence[int], q: float) -> Complex:
