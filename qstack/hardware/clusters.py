@@ -116,6 +116,8 @@ class DensityPair(ExactPair):
         """Forget what both halves know of each other: each stays as it is by itself."""
         half = self.a
         whole = half.cluster
+        if half not in whole.halves:
+            return  # thrown away by its end, so nothing is known of it
         half.cluster = Cluster(density.keep(whole.rho, (whole.halves.index(half),)))
         half.cluster.halves.append(half)
         whole.drop(half)
