@@ -348,6 +348,16 @@ def test_show_says_what_attempts_do_what_links_share_and_when_it_is_cold(qstack,
     assert json.loads(qstack("hardware", "show", "textbook", "--json").out)["platform"]["qubits"] is None
 
 
+def test_show_says_when_a_cryostat_is_cold(qstack, tmp_path):
+    path = tmp_path / "cycle.yaml"
+    path.write_text(SHARED.replace("cooled_at: 2 s", "cold: [[0 s, 10 min], [1 h, 2 h]]\nwarm_loses: true"))
+    out = qstack("hardware", "show", path).out
+    assert "Cold from 0 s to 10 min, 1 h to 2 h: no attempts outside; what is stored is lost when it warms up." in out
+    data = json.loads(qstack("hardware", "show", path, "--json").out)["platform"]
+    assert data["warm_loses"] is True
+    assert len(data["cold"]) == 2
+
+
 def test_a_run_says_which_nodes_are_warm_at_first(qstack, tmp_path):
     sheet = "".join(f"        {line}\n" for line in SHARED.splitlines())
     scenario = tmp_path / "warm.yaml"
@@ -358,7 +368,7 @@ def test_a_run_says_which_nodes_are_warm_at_first(qstack, tmp_path):
     )
     said = qstack("run", scenario)
     assert said.code == 0, said.err
-    assert "n1 is warm until 2 s: it makes no attempts before." in said.out
+    assert "n1 is warm until 2 s: no attempts before." in said.out
     assert "n0 is warm" not in said.out
 
 
