@@ -307,7 +307,9 @@ class Platform(Options):
     def warmth(self) -> str:
         """When the node makes no attempts, in one sentence; empty if it is cold all the time."""
         if self.cold:
-            spans = ", ".join(f"{time_text(begin)} to {time_text(end)}" for begin, end in self.cold)
+            spans = ", ".join(
+                f"{time_text(begin) if begin else 'the beginning'} to {time_text(end)}" for begin, end in self.cold
+            )
             lost = "; what is stored is lost when it warms up" if self.warm_loses else ""
             return f"cold from {spans}: no attempts outside{lost}."
         return f"warm until {time_text(self.cooled_at)}: no attempts before." if self.cooled_at else ""

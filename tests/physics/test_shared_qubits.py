@@ -391,7 +391,7 @@ def test_times_that_no_cryostat_has_are_refused(sheet, words):
 @pytest.mark.parametrize("attempts", MODES)
 def test_a_run_delivers_while_its_hardware_is_cold(attempts):
     cold = [["1 s", "1500 ms"], ["3 s", "3500 ms"]]
-    flow = qstack.load(scenario(CHAIN, attempts, number=150, cold=cold, until="5 s")).run().flows[0]
+    flow = qstack.load(scenario(CHAIN, attempts, number=400, cold=cold, until="5 s")).run().flows[0]
     slack = 0.01  # an answer that was on its way [s]
     assert flow.delivered > 10
     assert all(any(a <= time < b + slack for a, b in ((1, 1.5), (3, 3.5))) for time in flow.times_s)
