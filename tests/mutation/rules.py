@@ -26,7 +26,7 @@ from typing import Any
 from qstack.conformance.judge import tests_of
 from qstack.conformance.profiles import PROFILES
 from qstack.conformance.specification import load
-from qstack.conformance.tracing import verified
+from qstack.conformance.tracing import Verified, verified
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).parent / "rules.toml"
@@ -137,9 +137,7 @@ def _run(number: str, change: Change | None, files: Iterable[str]) -> int:
     return int(pytest.main([*options, *files], plugins=[Only(number)]))
 
 
-def run(
-    chosen: Iterable[str], changes: dict[str, Change], tests: dict[str, tuple[str, ...]]
-) -> Iterator[tuple[str, str]]:
+def run(chosen: Iterable[str], changes: dict[str, Change], tests: Verified) -> Iterator[tuple[str, str]]:
     """Judge mutants and return each requirement with what became of its mutant."""
     for module in ("numpy", "pydantic", "click", "ruamel.yaml", "rich", "pluggy", "structlog", "rustworkx"):
         importlib.import_module(module)
@@ -169,7 +167,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="write the result here; other lines that still hold stay")
     given = parser.parse_args()
     changes, without = table()
-    tests = bound()
+    tests = verified(load(ROOT / "specs"))
     lines = {}
     began = time.monotonic()
     for number, word in run(given.numbers or sorted(changes), changes, tests):

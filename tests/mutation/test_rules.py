@@ -19,7 +19,9 @@ MOST_WITHOUT = 21
 
 
 def test_every_must_outside_the_suites_has_a_mutant_or_is_listed():
-    assert sorted(BOUND) == sorted({*CHANGES, *WITHOUT}), "a new MUST needs a mutant in tests/mutation/rules.toml"
+    missing = sorted(set(BOUND) - {*CHANGES, *WITHOUT})
+    assert missing == [], "a new MUST needs a mutant in tests/mutation/rules.toml"
+    assert set(WITHOUT) <= set(BOUND), "a suite tests it by now"
     assert not set(CHANGES) & set(WITHOUT)
     assert len(WITHOUT) <= MOST_WITHOUT
 
