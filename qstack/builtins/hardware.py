@@ -140,6 +140,7 @@ def qstack_tiers() -> list[Offer]:
             "stabiliser",
             _stabiliser,
             summary="all qubits as one stabiliser state, Pauli noise drawn; needs the extra 'stabiliser'",
+            module="stim",
         ),
     ]
 

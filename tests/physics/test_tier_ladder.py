@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import qstack
+from qstack.api import manager
+from qstack.conformance.offers import media
 from qstack.core.errors import ConfigError, PhysicsError
 from qstack.hardware.clusters import DensityHalf, DensityPair, cnot
 from qstack.hardware.randomness import Stream
@@ -152,6 +154,8 @@ def test_stabilisers_without_stim_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "stim", None)
     with pytest.raises(ConfigError, match=r"needs stim: install the extra 'stabiliser'"):
         run("stabiliser")
+    judged = set(media(manager()))
+    assert judged == set(TIERS) - {"stabiliser"}, "what cannot work here is not judged"
 
 
 def test_stabilisers_refuse_directions_between_the_axes() -> None:
