@@ -69,7 +69,7 @@ def _cold(platform: Platform) -> Cold | None:
 def _register(qubits: SharedQubits | None) -> Register | None:
     if qubits is None:
         return None
-    return Register(qubits.communication, qubits.storage, qubits.move_time, qubits.move_noise)
+    return Register(qubits.communication, qubits.storage, qubits.move_time, qubits.move_noise, qubits.reach)
 
 
 class CorrelatorTier(Medium):

@@ -344,7 +344,8 @@ def test_show_says_what_attempts_do_what_links_share_and_when_it_is_cold(qstack,
     assert "Warm until 2 s: no attempts before." in out
     data = json.loads(qstack("hardware", "show", path, "--json").out)["platform"]
     assert data["memory"]["dephasing_attempts"] == 1800
-    assert data["qubits"] == {"communication": 1, "storage": 3, "move_time": "1.3 ms", "move_noise": 0.13}
+    qubits = {"communication": 1, "storage": 3, "move_time": "1.3 ms", "move_noise": 0.13, "reach": []}
+    assert data["qubits"] == qubits
     assert json.loads(qstack("hardware", "show", "textbook", "--json").out)["platform"]["qubits"] is None
 
 

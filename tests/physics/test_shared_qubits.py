@@ -33,8 +33,8 @@ def platform(qubits=None, cooled_at="0 s", **cryostat) -> Platform:
     return Platform(memory=RelaxingMemory(), interface=interface, qubits=qubits, cooled_at=cooled_at, **cryostat)
 
 
-def shared(communication=1, storage=1, move_time="15 ns") -> SharedQubits:
-    return SharedQubits(communication=communication, storage=storage, move_time=move_time, move_noise=NOISE)
+def shared(communication=1, storage=1, move_time="15 ns", **more) -> SharedQubits:
+    return SharedQubits(communication=communication, storage=storage, move_time=move_time, move_noise=NOISE, **more)
 
 
 class Bench:
@@ -176,6 +176,28 @@ def test_a_half_that_is_used_before_its_move_has_ended_is_used_where_it_was():
     assert (register.communication, register.storage) == (0, 1)  # its half waits: nobody else wants the qubit
 
 
+@pytest.mark.requirement("QS-L1-412")
+@pytest.mark.parametrize("attempts", MODES)
+@pytest.mark.parametrize(
+    ("reach", "moved"), [((), {0, 1}), (((), (0, 1)), {1}), (((0, 1), ()), {0}), (((1,), (0,)), {0, 1})]
+)
+def test_a_pair_is_moved_only_where_its_communication_qubit_reaches(attempts, reach, moved):
+    """Four lanes fill two communication and two storage qubits, whatever reaches what; who cannot move stays unspoilt."""
+    middle = platform(shared(communication=2, storage=2, reach=reach))
+    bench = Bench("correlators", attempts, [platform(), middle, platform()], p=1.0, lanes=2)
+    for ends in bench.links:
+        for lane in (0, 1):
+            bench.want(ends, lane=lane)
+    bench.clock.run(50 * CYCLE)
+    places = bench.medium.exchange.registers[1].places
+    assert len(places) == 4
+    assert {place.emitter for place in places if place.stored} == moved
+    assert sorted(place.store for place in places if place.stored) == [0, 1]
+    assert all(not reach or place.store in reach[place.emitter] for place in places if place.stored)
+    for place in places:
+        assert place.half.pair.fidelity == pytest.approx((1 + 3 * (1 - NOISE)) / 4 if place.stored else 1)
+
+
 @pytest.mark.parametrize("attempts", MODES)
 @pytest.mark.parametrize("keep", [True, False])
 def test_what_is_no_longer_wanted_gives_its_qubit_back(attempts, keep):
@@ -279,6 +301,9 @@ def test_links_that_could_fill_every_qubit_are_refused():
         ({"move_noise": 1.2}, "between 0 and 1"),
         ({"move_time": "-1 us"}, "negative"),
         ({"move_tim": "1 us"}, "move_time"),
+        ({"reach": [[0, 1], [2, 3, 4]]}, "2 lists for 1 communication"),
+        ({"reach": [[0, 1, 2, 3, 4, 5]]}, "no storage qubit 5"),
+        ({"reach": [[0, 1, 2, 4]]}, "no communication qubit reaches storage qubit 3"),
     ],
 )
 def test_wrong_registers_are_refused(change, words):
