@@ -29,6 +29,8 @@ X: Complex = np.array([[0, 1], [1, 0]], complex)
 Z: Complex = np.array([[1, 0], [0, -1]], complex)
 PAULIS: Complex = np.array([X @ X, X, 1j * X @ Z, Z])
 """I, X, Y, Z."""
+_TRANSFERS = np.einsum("pij,qlk->pqijkl", PAULIS, PAULIS).reshape(16, 16) / 2
+"""Row (p, q): the map on |k><l| that makes <s_p> of <s_q>."""
 HADAMARD: Complex = 0.5**0.5 * np.array([[1, 1], [1, -1]], complex)
 CNOT: Complex = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]], complex)
 
@@ -97,9 +99,9 @@ def transfer(rho: Complex, channel: Real, target: int) -> Complex:
     target
         The qubit.
     """
-    a, b = 2**target, 2 ** (qubits(rho) - target - 1)
-    super_operator = np.einsum("pq,pij,qlk->ijkl", channel, PAULIS, PAULIS) / 2
-    after: Complex = np.einsum("ijkl,akbcld->aibcjd", super_operator, rho.reshape(a, 2, b, a, 2, b)).reshape(rho.shape)
+    n = qubits(rho)
+    super_operator = (channel.reshape(16) @ _TRANSFERS).reshape(4, 4)
+    after: Complex = _put_back(super_operator @ _single_out(rho, n, target), n, target)
     return after
 
 
@@ -115,11 +117,22 @@ def condition(rho: Complex, effect: Real, target: int) -> Complex:
     target
         The qubit, which is gone afterwards.
     """
-    a, b = 2**target, 2 ** (qubits(rho) - target - 1)
-    operator = np.einsum("p,pij->ij", effect, PAULIS)
-    others = np.einsum("aibcjd,ji->abcd", rho.reshape(a, 2, b, a, 2, b), operator)
-    left: Complex = others.reshape(a * b, a * b)
+    n = qubits(rho)
+    operator = (effect @ PAULIS.reshape(4, 4)).reshape(2, 2).T.reshape(4)
+    left: Complex = (operator @ _single_out(rho, n, target)).reshape(2 ** (n - 1), 2 ** (n - 1))
     return left
+
+
+def _single_out(rho: Complex, n: int, target: int) -> Complex:
+    """Return a state of n qubits as an array (4, rest): ket and bra of one qubit, and those of the others."""
+    a, b = 2**target, 2 ** (n - target - 1)
+    return rho.reshape(a, 2, b, a, 2, b).transpose(1, 4, 0, 2, 3, 5).reshape(4, -1)
+
+
+def _put_back(parts: Complex, n: int, target: int) -> Complex:
+    """Undo `_single_out`."""
+    a, b = 2**target, 2 ** (n - target - 1)
+    return parts.reshape(2, 2, a, b, a, b).transpose(2, 0, 3, 4, 1, 5).reshape(2**n, 2**n)
 
 
 def mixed(rho: Complex, targets: Sequence[int], q: float) -> Complex:
