@@ -132,6 +132,8 @@ class Offer:
     features
         Names of the extended features of its profile that a judge holds it to (see ``docs/conformance.md``), anything
         that answers ``name in features``; None says nothing, and then what it does decides.
+    module
+        Tiers only: what has to be installed besides, such as ``stim``; one that is not here is not judged.
     """
 
     name: str
@@ -142,6 +144,7 @@ class Offer:
     needs: Callable[[Any], frozenset[str]] = lambda options: frozenset()
     gives: frozenset[str] = frozenset()
     features: Any = None
+    module: str = ""
 
 
 MADE: Mapping[str, tuple[str, ...]] = {
