@@ -100,6 +100,7 @@ class Circuit:
     sides: tuple[Side, Side]
     fidelity: float
     cutoff: int
+    priority: int
     stage: str = "up"
     wish: Connect | None = None
     deadline: int = 0
@@ -199,7 +200,7 @@ class LedgerNetwork(Layer):
             yield from self._asks(c, now)
             if c.sides[1].peer >= 0 and c.stage == "active" and c.stock <= BATCH // 2:
                 c.stock += BATCH
-                yield Create(c.sides[1].peer, c.sides[1].label, BATCH, c.fidelity)
+                yield Create(c.sides[1].peer, c.sides[1].label, BATCH, c.fidelity, priority=c.priority)
         if c.number in self.circuits:
             yield from self._alarm(c, now)
 
@@ -313,7 +314,7 @@ class LedgerNetwork(Layer):
             self.last_label[peer] = count
             sides[1] = Side(peer, chosen)
         fidelity = msg.fidelities[place] if place + 1 < len(path) else 0.0
-        c = Circuit(number, path, place, (sides[0], sides[1]), fidelity, msg.cutoff)
+        c = Circuit(number, path, place, (sides[0], sides[1]), fidelity, msg.cutoff, msg.priority)
         self.circuits[number] = c
         for which, side in enumerate(c.sides):
             if side.peer >= 0:
@@ -327,8 +328,8 @@ class LedgerNetwork(Layer):
         """Find a path and ask for a circuit along it."""
         if self._connected(req.session) is not None:
             raise LocalProtocolError(f"session {req.session} is connected already")
-        if req.rate != 0 and not req.rate >= SLOWEST:
-            raise LocalProtocolError(f"{req.rate} pairs/s is no rate")
+        if (req.rate != 0 and not req.rate >= SLOWEST) or not 0 <= req.priority < 8:
+            raise LocalProtocolError(f"{req.rate} pairs/s at priority {req.priority} cannot be")
         route = shortest(self.site.view, self.here, req.peer)
         reached = werner(1.0)
         for a, b in itertools.pairwise(route):
@@ -348,7 +349,7 @@ class LedgerNetwork(Layer):
             self.counter = (self.counter + 1) % NUMBERS
             while (number := self.here << 16 | self.counter) in self.circuits:
                 self.counter = (self.counter + 1) % NUMBERS
-            msg = SetupReq(number, req.session, route, fidelities, -1, cutoff)
+            msg = SetupReq(number, req.session, route, fidelities, -1, cutoff, req.priority)
             c = self._install(number, route, -1, msg)
             if c is None:
                 yield Disconnected(req.session, Reason.NORES)

@@ -20,6 +20,8 @@ SLOW = 20.0
 """Seconds of the wall for one second of the network."""
 MEAN = 0.02
 """Mean time between a lane's successes [s of the wall]."""
+LANES = 4
+"""Memories at each end of a link, as the scenario has them."""
 SIGNS = ((1, -1, 1), (-1, 1, 1), (1, 1, -1), (-1, -1, -1))
 """<XX>, <YY>, <ZZ> of Phi+, Phi-, Psi+, Psi-."""
 AXES = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
@@ -71,6 +73,7 @@ class Bench:
         self.tell = tell
         self.qubits, self.triggers, self.lanes, self.busy = {}, {}, {}, set()
         self.last, self.sequence = 0, {}
+        self.wanted = set()  # ends of links that have asked for a memory while none was free
 
     def ask(self, node, request):
         """Obey one request."""
@@ -97,6 +100,8 @@ class Bench:
         if lane is not None:
             self.busy.discard((node, *lane))
             self.arm(node, *lane)
+            if (node, lane[0]) in self.wanted:  # said after everything else that this request brings about
+                asyncio.get_running_loop().call_soon(self.freed, node, lane[0])
         return self.qubits.pop((node, number))
 
     def on_Trigger(self, node, r):
@@ -140,6 +145,17 @@ class Bench:
     def on_Free(self, node, r):
         self.take(node, r["qubit"]).measure(AXES[2])
 
+    def on_AskRoom(self, node, r):
+        end = node, r["peer"]
+        free = sum((*end, lane) not in self.busy for lane in range(LANES))
+        (self.wanted.discard if free else self.wanted.add)(end)
+        self.tell(node, "Room", peer=end[1], free=free)
+
+    def freed(self, node, peer):
+        """Tell an end that has asked in vain that it has a memory again, once."""
+        if (node, peer) in self.wanted:
+            self.on_AskRoom(node, {"peer": peer})
+
     def on_Swap(self, node, r):
         outcome = join(self.take(node, r["left"]), self.take(node, r["right"]))
         self.tell(node, "Swapped", left=r["left"], right=r["right"], outcome=outcome)
@@ -178,6 +194,7 @@ class Bench:
     def reset(self, node):
         """Stop the lanes of a node that has left, and empty its memories."""
         self.triggers = {key: r for key, r in self.triggers.items() if key[0] != node}
+        self.wanted = {end for end in self.wanted if end[0] != node}
         for number in [number for owner, number in self.qubits if owner == node]:
             self.on_Free(node, {"qubit": number})
 

@@ -27,7 +27,6 @@ from qstack.services.l4_transport import (
     STREAM,
     TOLERANT,
     Closed,
-    Open,
     Opened,
 )
 from qstack.services.l5_application import Finished, Kept, Sifted, Start
@@ -90,8 +89,7 @@ class Bbm92(Measuring):
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
         """Open the session."""
-        wish = self.wish
-        return (Open(self.flow, wish.peer, wish.min_fidelity, wish.number, STREAM, self.consumption),)
+        return (self.wish.opening(self.flow, STREAM, self.consumption),)
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:

@@ -20,7 +20,7 @@ from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun
 from qstack.services.device import TURN, Bits, MeasureAlong, Measured
-from qstack.services.l4_transport import DETERMINISTIC, STREAM, Delivery, Open, Opened
+from qstack.services.l4_transport import DETERMINISTIC, STREAM, Delivery, Opened
 from qstack.services.l5_application import Checked, Consumed, Start
 
 EIGHTH, HALF = TURN // 8, TURN // 2
@@ -54,8 +54,7 @@ class Chsh(Rounds):
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
         """Open the session."""
-        wish = self.wish
-        return (Open(self.flow, wish.peer, wish.min_fidelity, wish.number, STREAM, DETERMINISTIC),)
+        return (self.wish.opening(self.flow, STREAM, DETERMINISTIC),)
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:

@@ -14,7 +14,7 @@ from qstack.application.pairs import Wish
 from qstack.application.rounds import Rounds
 from qstack.core.layer import Context, Outputs, on
 from qstack.services.bell import Basis, flip
-from qstack.services.l4_transport import MEASURE, REACTIVE, STREAM, Open, Opened, Outcome, Release
+from qstack.services.l4_transport import MEASURE, REACTIVE, STREAM, Opened, Outcome, Release
 from qstack.services.l5_application import Checked, Consumed, Start
 
 
@@ -45,19 +45,7 @@ class Correlate(Rounds):
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
         """Open the session."""
-        wish = self.wish
-        asked = Open(
-            self.flow,
-            wish.peer,
-            wish.min_fidelity,
-            wish.number,
-            STREAM,
-            REACTIVE,
-            self.window,
-            kind=MEASURE,
-            basis=self.basis,
-        )
-        return (asked,)
+        return (self.wish.opening(self.flow, STREAM, REACTIVE, self.window, kind=MEASURE, basis=self.basis),)
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:

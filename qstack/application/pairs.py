@@ -13,6 +13,7 @@ from qstack.application.layer import Application
 from qstack.core.layer import Context, Outputs, on
 from qstack.services.device import Free
 from qstack.services.l4_transport import (
+    KEEP,
     REACTIVE,
     STREAM,
     Closed,
@@ -33,6 +34,14 @@ class Wish:
     peer: int
     min_fidelity: float
     number: int
+    priority: int = 0
+
+    def opening(
+        self, flow: int, mode: int, consumption: int, window: int = 0, *, kind: int = KEEP, basis: int = 0
+    ) -> Open:
+        """Return the request for the session of a flow; parameters as in `qstack.services.l4_transport.Open`."""
+        terms = self.peer, self.min_fidelity, self.number, mode, consumption, window
+        return Open(flow, *terms, kind=kind, basis=basis, priority=self.priority)
 
 
 class Pairs(Application):
@@ -63,9 +72,7 @@ class Pairs(Application):
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
         """Open the session."""
-        wish = self.wish
-        asked = Open(self.flow, wish.peer, wish.min_fidelity, wish.number, STREAM, self.consumption, self.window)
-        return (asked,)
+        return (self.wish.opening(self.flow, STREAM, self.consumption, self.window),)
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:

@@ -32,7 +32,6 @@ from qstack.services.l4_transport import (
     STREAM,
     Delivery,
     Expired,
-    Open,
     Opened,
     Outcome,
 )
@@ -92,10 +91,8 @@ class Preparer(_End):
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
         """Open the session."""
-        wish = self.wish
         kind = KEEP if self.basis is None else PREPARE
-        terms = wish.peer, wish.min_fidelity, wish.number, STREAM, DETERMINISTIC
-        return (Open(self.flow, *terms, kind=kind, basis=self.basis or Basis.Z),)
+        return (self.wish.opening(self.flow, STREAM, DETERMINISTIC, kind=kind, basis=self.basis or Basis.Z),)
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:

@@ -27,7 +27,6 @@ from qstack.services.l4_transport import (
     TELEPORT,
     Credit,
     Lost,
-    Open,
     Opened,
     Received,
     Release,
@@ -86,8 +85,7 @@ class TeleportSender(Pairwise):
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
         """Open the session."""
-        wish = self.wish
-        return (Open(self.flow, wish.peer, wish.min_fidelity, wish.number, TELEPORT, self.consumption, self.window),)
+        return (self.wish.opening(self.flow, TELEPORT, self.consumption, self.window),)
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:

@@ -28,7 +28,7 @@ CLASSES = {"B": TOLERANT, "C": REACTIVE, "T": DETERMINISTIC}
 
 
 def _wish(end: FlowEnd) -> Wish:
-    return Wish(end.peer, end.min_fidelity, end.number)
+    return Wish(end.peer, end.min_fidelity, end.number, end.priority)
 
 
 DIRECTIONS = frozenset({"directions"})

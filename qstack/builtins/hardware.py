@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from qstack.channels import models as channels
 from qstack.hardware import parts
 from qstack.hardware.channels import FreeSpace, Satellite, free_space, satellite
@@ -86,6 +88,36 @@ def _exact(options: Options, *, schemes: Mapping[str, Combine], **given: Any) ->
     return ExactTier(**given, midpoint=lambda ends: Midpoint(ends, window=1))
 
 
+class DensityOptions(Options):
+    """What may be chosen of the density tier.
+
+    Parameters
+    ----------
+    qubits
+        Qubits that may share one density matrix; n of them take 16 x 4^n bytes.
+    """
+
+    qubits: int = Field(8, ge=2, le=10, strict=True, description="qubits that may share one density matrix")
+
+
+def _density(options: DensityOptions, *, schemes: Mapping[str, Combine], **given: Any) -> Any:
+    from qstack.hardware.exact import known_schemes  # noqa: PLC0415 - only those who ask for it need it
+    from qstack.hardware.matrices import DensityTier  # noqa: PLC0415 - only those who ask for it need it
+
+    known_schemes(schemes, "density")
+    tier = DensityTier(**given, midpoint=lambda ends: Midpoint(ends, window=1))
+    tier.most = options.qubits
+    return tier
+
+
+def _stabiliser(options: Options, *, schemes: Mapping[str, Combine], **given: Any) -> Any:
+    from qstack.hardware.exact import known_schemes  # noqa: PLC0415 - only those who ask for it need it
+    from qstack.hardware.stabilisers import StabiliserTier  # noqa: PLC0415 - only those who ask for it need it
+
+    known_schemes(schemes, "stabiliser")
+    return StabiliserTier(**given, midpoint=lambda ends: Midpoint(ends, window=1))
+
+
 @hookimpl
 def qstack_tiers() -> list[Offer]:
     """Offer the reference owners of quantum state."""
@@ -96,6 +128,19 @@ def qstack_tiers() -> list[Offer]:
             _exact,
             summary="pairs as 4 x 4 matrices; exact for T1, unequal readout and every direction",
             gives=frozenset({"directions"}),
+        ),
+        Offer(
+            "density",
+            _density,
+            DensityOptions,
+            "qubits that share a state as one density matrix; gates really applied, slow, to judge by",
+            gives=frozenset({"directions"}),
+        ),
+        Offer(
+            "stabiliser",
+            _stabiliser,
+            summary="all qubits as one stabiliser state, Pauli noise drawn; needs the extra 'stabiliser'",
+            module="stim",
         ),
     ]
 

@@ -66,6 +66,9 @@ class NetworkOptions(Options):
     circuits_per_link: int = Field(1 << 15, ge=1, le=1 << 15, strict=True)
     aggregate: bool = Field(default=False, description="sessions with the same ends and fidelity share a circuit")
     test_share: float = Field(0.0, ge=0, lt=1, description="share of the pairs that are measured as test rounds")
+    gate: bool = Field(
+        default=False, strict=True, description="links refuse what a neighbour asks for under a purpose of no circuit"
+    )
 
 
 def _physical(options: Options, site: Site) -> Layer:
@@ -88,7 +91,13 @@ def _network(options: NetworkOptions, site: Site) -> tuple[Layer, Layer]:
     most = max((edge.lanes for edge in site.view.edges), default=1)
     return (
         ForwardingLayer(
-            site.storage, site.swap_factor, lanes, RECORD_LIFETIME, options.swap.make(), options.test_share
+            site.storage,
+            site.swap_factor,
+            lanes,
+            RECORD_LIFETIME,
+            options.swap.make(),
+            options.test_share,
+            gate=options.gate,
         ),
         SignallingLayer(
             router,

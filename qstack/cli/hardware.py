@@ -134,8 +134,8 @@ def show(name: str, *, lengths: list[float], attenuation: float, medium: str, as
         q = platform.qubits
         moved = f"a move takes {time_text(q.move_time)} and mixes with probability {q.move_noise:g}"
         click.echo(f"All links share {q.communication} communication and {q.storage} storage qubits; {moved}.")
-    if platform.cooled_at:
-        click.echo(f"Warm until {time_text(platform.cooled_at)}: no attempts before.")
+    if platform.warmth:
+        click.echo(platform.warmth[0].upper() + platform.warmth[1:])
     click.echo(f"Two such nodes on a fibre of {attenuation:g} dB/km, with {platform.memories} memories a link:\n")
     _distances(distances)
     if plot is not None:

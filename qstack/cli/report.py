@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qstack.plugin.units import time_text
 from qstack.scenario.plan import describe, slowest
 from qstack.scenario.windows import times
 from qstack.services.bell import Basis
@@ -42,8 +41,8 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
         _say(console, words)
     _say(console, str(result.formalism))
     for name, platform in zip(experiment.plan.names, experiment.plan.platforms, strict=True):
-        if platform.cooled_at:
-            _say(console, f"{name} is warm until {time_text(platform.cooled_at)}: it makes no attempts before.")
+        if platform.warmth:
+            _say(console, f"{name} is {platform.warmth}")
     if written:
         _say(console, f"Written: {', '.join(str(path) for path in written)}.")
     traces = [path for path in written if path.suffix == ".jsonl"]

@@ -46,6 +46,15 @@ class ApplicationSuite:
         expect(flow.ends[1], asked.min_fidelity >= 0.8, "the fidelity that the flow wants")
         flow.ends[2].never(Open)
 
+    @requirement("QS-L5-400")
+    def test_the_priority_of_a_flow_is_that_of_its_session(self, make: MakeApplication) -> None:
+        """None, and others."""
+        for priority in (0, 2, 7):
+            t = Transcript(
+                make(FlowEnd(FLOW, initiator=True, peer=2, min_fidelity=0.8, number=NUMBER, priority=priority)), node=1
+            ) >> Start(FLOW)
+            expect(t, t.last(Open).priority == priority, f"a session of priority {priority}")
+
     @requirement("QS-L5-009")
     def test_a_flow_is_finished_once(self, make: MakeApplication) -> None:
         """At both ends when all is done; with the reason where it was refused."""

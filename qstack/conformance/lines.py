@@ -18,7 +18,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import qstack.services
 import qstack.wire
@@ -38,6 +38,13 @@ class Named(Timer):
     """A timer of a program, which alone knows what it means."""
 
     name: str
+
+
+@timer
+class Tidying(Named):
+    """One of housekeeping: it keeps no host busy."""
+
+    housekeeping: ClassVar[bool] = True
 
 
 STEERING: Mapping[str, type[Noun]] = {"Send": Send, "Set": Set, "Cancel": Cancel, "Note": Note}
@@ -68,7 +75,8 @@ def name_of(kind: type) -> str:
 def plain(value: Any, name: str = "") -> Any:
     """Return a value as JSON has it; `name` is the field that it stands in."""
     if isinstance(value, Timer):
-        return value.name if isinstance(value, Named) else repr(value)
+        called = value.name if isinstance(value, Named) else repr(value)
+        return {"name": called, "housekeeping": True} if value.housekeeping else called
     if isinstance(value, Enum):
         value = value.value
     if is_dataclass(value):
@@ -110,7 +118,8 @@ def _value(noun: str, key: str, value: Any, kind: str) -> Any:
     """Return a field's value, checked."""
     words = f"{noun}.{key}"
     if kind == "Timer":
-        return Named(simple(words, value, "str"))
+        tidying = isinstance(value, dict) and value.keys() == {"name", "housekeeping"} and value["housekeeping"] is True
+        return Tidying(simple(words, value["name"], "str")) if tidying else Named(simple(words, value, "str"))
     if kind == "int" and key in TIMES:
         return time_of(words, value)
     if kind == "int" and key in BLOCKS:

@@ -17,7 +17,7 @@ from qstack.conformance.link_talk import (
     incoming,
     standing,
 )
-from qstack.conformance.marks import Unsupported, course, requirement
+from qstack.conformance.marks import Unsupported, course, extended, requirement
 from qstack.conformance.stand import LANES, ROUND_TRIP, Make, expect, talk
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.nouns import Send
@@ -72,6 +72,7 @@ class TimerTests:
 
     @course
     @requirement("QS-L2-056")
+    @extended("lost-neighbours")
     def test_nothing_is_left_of_a_lost_neighbour(self, make: Make) -> None:
         """But for what takes back at the other end what may just have been asked for."""
         t = asker(make)

@@ -142,6 +142,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-355")
+    @extended("measured-pairs")
     def test_one_end_measures(self, make: Make) -> None:
         """Type R: one measures at once what the other one keeps."""
         request = replace(CREATE, prepare=True, remote_bases=(0, 2))
@@ -159,7 +160,7 @@ class QueueTests:
 
     @course
     @requirement("QS-L2-056")
-    @extended("atomic-requests")
+    @extended("lost-neighbours")
     def test_a_neighbour_lost_in_the_middle(self, make: Make) -> None:
         """Of an atomic request: others are served afterwards."""
         t = talk(make, 1, 2)

@@ -19,7 +19,7 @@ from qstack.conformance.network_talk import (
     start,
     tail,
 )
-from qstack.conformance.refusals import refuses
+from qstack.conformance.refusals import misuse, refuses
 from qstack.conformance.stand import ROWS, Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.nouns import Send
@@ -69,6 +69,28 @@ class PassingTests:
             created = t.last(Create)
             expect(t, (created.peer, created.purpose) == (path[1], asked.label), "pairs asked for under the label told")
             expect(t, abs(created.min_fidelity - asked.fidelities[0]) < 1e-4, "pairs of the fidelity told")
+
+    @course
+    @requirement("QS-L3-400")
+    def test_a_priority_reaches_every_link(self, make: Make) -> None:
+        """From its user to the head's link, and with the set-up to those behind."""
+        for priority in range(8):
+            t = talk(make, 0, 1) >> Connect(SESSION, 2, 0.7, 3, priority=priority)
+            expect(t, t.last(SetupReq).priority == priority, f"priority {priority} told to the path")
+            t >> SetupRsp(t.last(SetupReq).circuit)
+            expect(t, t.last(Create).priority == priority, f"pairs asked for with priority {priority} by the head")
+            t = talk(make, 1, 0) >> replace(setup(), priority=priority)
+            expect(t, t.last(SetupReq).priority == priority, f"priority {priority} passed on")
+            t.from_(2) >> SetupRsp(CIRCUIT)
+            t.from_(0) >> start()
+            expect(t, t.last(Create).priority == priority, f"pairs asked for with priority {priority} further on")
+
+    @course
+    @requirement("QS-L3-402")
+    def test_what_is_no_priority(self, make: Make) -> None:
+        """Less than none, and more than a message can carry."""
+        for priority in (-1, 8):
+            misuse(talk(make, 0, 1), Connect(SESSION, 2, 0.7, 3, priority=priority))
 
     @course
     @requirement("QS-L3-201")

@@ -31,7 +31,7 @@ from qstack.services.l3_network import (
 )
 from qstack.services.reasons import Reason
 from qstack.wire.network import Complete, Expire, Forward, Track
-from qstack.wire.signalling import Teardown
+from qstack.wire.signalling import SetupReq, Teardown
 
 OTHER = SESSION + 1
 
@@ -188,6 +188,15 @@ class SharingTests:
         stand.t << Disconnected(SESSION, ANY)
         expect(stand.t, Free(7) in stand.t.answers, "the half that was held freed")
         expect(stand.t, stand.t.last(Teardown).circuit == stand.circuit, "the circuit torn down")
+
+    @course
+    @requirement("QS-L3-401")
+    def test_priorities_share_no_circuit(self, make: Make) -> None:
+        """A session of another one gets a circuit of its own, whose links are asked with it."""
+        t = head(make).t >> Connect(OTHER, 2, 0.7, 3, priority=6)
+        asked = t.last(SetupReq)
+        expect(t, (asked.session, asked.priority) == (OTHER, 6), "a set-up for the session of priority 6")
+        expect(t, len(t.all(SetupReq)) == 2, "two circuits")
 
     @course
     @requirement("QS-L3-040")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 from pydantic import ValidationError
@@ -50,13 +51,22 @@ def _made(manager: Manager, offer: Offer, given: tuple[str, ...], *values: Any) 
 
 
 def media(manager: Manager) -> Subjects:
-    """Return every owner of quantum state, as the medium suite takes it."""
+    """Return every owner of quantum state that can work here, as the medium suite takes it."""
 
     def make(offer: Offer, clock: Any, seed: int, attempts: str) -> Any:
         options = options_of(manager, offer)
         return offer.make(options, clock=clock, seed=seed, shot=0, attempts=attempts, schemes={})
 
-    return {name: partial(make, offer) for name, offer in manager.offers("tiers").items()}
+    offers = manager.offers("tiers").items()
+    return {name: partial(make, offer) for name, offer in offers if not offer.module or installed(offer.module)}
+
+
+def installed(module: str) -> bool:
+    """Tell whether a module can be imported."""
+    try:
+        return find_spec(module) is not None
+    except ValueError:  # it is known not to be there
+        return False
 
 
 def devices(manager: Manager) -> Subjects:

@@ -80,4 +80,5 @@ def end_as_data(end: FlowEnd) -> dict[str, Any]:
         "peer": end.peer,
         "min_fidelity": end.min_fidelity,
         "number": end.number,
+        "priority": end.priority,
     }

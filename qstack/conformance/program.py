@@ -302,7 +302,7 @@ class PipedLayer(Layer):
     def __init__(self, program: Program, number: int, handles: Iterable[type[Noun]]) -> None:
         self._program = program
         self._number = number
-        self._handles: tuple[type[Noun], ...] = (*handles, lines.Named)
+        self._handles: tuple[type[Noun], ...] = (*handles, lines.Named, lines.Tidying)
 
     def handlers(self) -> dict[type[Noun], Callable[[Any, Context], list[Noun]]]:  # type: ignore[override]
         """Return the same question for everything that the program handles."""

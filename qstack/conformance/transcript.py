@@ -21,10 +21,14 @@ from typing import Any, TypeVar, cast
 
 from qstack.core.errors import ProtocolError
 from qstack.core.layer import Context, Handler, Layer
-from qstack.core.nouns import Cancel, Message, Noun, Send, Set, Timer
+from qstack.core.nouns import Cancel, Message, Note, Noun, Send, Set, Timer
+from qstack.services.l2_link import Receive, StopReceive
 
 SHOWN = 40
 """Lines of a transcript that an error shows; the older ones are left out."""
+
+ASIDE = (Set, Cancel, Note, Receive, StopReceive)
+"""What may come beside everything else: timers, notes, and words to a link about what it may accept (QS-L3-403)."""
 
 MOST = 20_000
 """Answers to one input, or timers in one wait, after which a layer counts as one that never comes to rest."""
@@ -166,15 +170,15 @@ class Transcript:
         return self
 
     def exactly(self, *expected: Noun) -> Transcript:
-        """Expect these answers to the last input, in this order, and no others (timers apart)."""
-        answers = [a for a in self.open if not isinstance(a, Set | Cancel)]
+        """Expect these answers to the last input, in this order, and no others (`ASIDE` apart)."""
+        answers = [a for a in self.open if not isinstance(a, ASIDE)]
         if answers != list(expected):
             raise self.mismatch("\n".join(f"- << {shown(noun)}" for noun in expected) or "- << nothing", answers)
         self.open = []
         return self
 
     def silent(self) -> Transcript:
-        """Expect no answer to the last input (timers apart)."""
+        """Expect no answer to the last input (`ASIDE` apart)."""
         return self.exactly()
 
     def never(self, kind: type[Noun], *, more_than: int = 0) -> Transcript:

@@ -59,6 +59,7 @@ from qstack.wire.transport import (
     Correction,
     Loss,
     SessionClose,
+    SessionOpen,
     SessionReset,
 )
 
@@ -81,6 +82,16 @@ class SessionTests:
         request = t.last(Connect)
         expect(t, (request.session, request.peer) == (SESSION, 2), "a circuit to node 2 for the session")
         expect(t, request.min_fidelity == 0.8, "the fidelity that the user wants")
+
+    @requirement("QS-L4-400")
+    def test_the_circuit_is_asked_for_with_the_priority(self, make: Make) -> None:
+        """Of a session that is opened with a word to the other end, or without."""
+        for ask in (stream(), qubits()):
+            for priority in (0, 3, 7):
+                t = initiator(make, replace(ask, priority=priority))
+                expect(t, t.last(Connect).priority == priority, f"a circuit of priority {priority}")
+                for said in t.all(SessionOpen):
+                    expect(t, said.priority == priority, f"a session of priority {priority}")
 
     @requirement("QS-L4-016")
     def test_misuse_is_refused(self, make: Make) -> None:

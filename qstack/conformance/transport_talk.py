@@ -64,6 +64,7 @@ def asked(ask: Open) -> SessionOpen:
         0,
         ask.kind,
         ask.basis,
+        ask.priority,
     )
 
 

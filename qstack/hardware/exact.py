@@ -55,6 +55,8 @@ class ExactDevice(NodeDevice):
     """The device of one node in the exact tier."""
 
     medium: ExactTier
+    pair_type = ExactPair
+    half_type = ExactHalf
 
     def half(self, qubit: int, *, keep: bool = False) -> ExactHalf:
         """Return a qubit, and leave it in its memory or not."""
@@ -95,9 +97,9 @@ class ExactDevice(NodeDevice):
     def prepare(self, req: Prepare, ctx: Context) -> Outputs:
         """Make a data qubit: half of a perfect pair whose other half was found in the conjugate state."""
         slot = Slot(self, ctx.now)
-        pair = ExactPair(0, 1.0, 1.0, 1.0)
-        pair.a = half = ExactHalf(pair, self.law(ctx.now), ctx.now, slot, 0)
-        pair.b = other = ExactHalf(pair, None, ctx.now, slot, 1)
+        pair = self.pair_type(0, 1.0, 1.0, 1.0)
+        pair.a = half = self.half_type(pair, self.law(ctx.now), ctx.now, slot, 0)
+        pair.b = other = self.half_type(pair, None, ctx.now, slot, 1)
         x, y, z = vector(req.polar, req.azimuth)
         other.effect = np.array([1.0, x, -y, z]) / 2
         half.consumed = True  # freeing it loses no pair
@@ -231,8 +233,15 @@ class ExactTier(CorrelatorTier):
         return half.pair.overlap(bell)
 
 
-def known_schemes(schemes: Mapping[str, Combine]) -> None:
+def known_schemes(schemes: Mapping[str, Combine], tier: str = "exact") -> None:
     """Refuse distillation schemes of which only the effect on correlators is known.
+
+    Parameters
+    ----------
+    schemes
+        By name.
+    tier
+        Who refuses.
 
     Raises
     ------
@@ -242,6 +251,6 @@ def known_schemes(schemes: Mapping[str, Combine]) -> None:
     unknown = sorted(set(schemes) - set(TURNS))
     if unknown:
         raise ConfigError(
-            f"distillation '{unknown[0]}': the exact tier knows the circuits of {', '.join(sorted(TURNS))} only. "
+            f"distillation '{unknown[0]}': the {tier} tier knows the circuits of {', '.join(sorted(TURNS))} only. "
             "Choose run: {tier: correlators}."
         )

@@ -19,6 +19,7 @@ from qstack.core.clock import Clock
 from qstack.core.errors import PhysicsError
 from qstack.core.nouns import Noun
 from qstack.hardware.course import Course
+from qstack.hardware.cryostat import Cold
 from qstack.hardware.pairs import Half, Law, Pair, measure
 from qstack.hardware.randomness import Stream
 from qstack.hardware.register import Exchange
@@ -83,6 +84,8 @@ class End:
         Factor 1 - q of its two-qubit gate.
     tally
         The node's attempts, if they dephase what it has stored.
+    cold
+        When the node is cold; None is always.
     """
 
     node: int
@@ -95,6 +98,12 @@ class End:
     readout: float = 1.0
     gate: float = 1.0
     tally: Counted | Noted | None = None
+    cold: Cold | None = None
+
+    def stored(self, born: int) -> Law | None:
+        """Return how a half decays that was emitted at a time [ps]."""
+        law = self.law if self.tally is None else worn(self.law, self.tally, born)
+        return law if self.cold is None else self.cold.law(law, born)
 
 
 class Success:
@@ -294,10 +303,8 @@ class Link:
         if outcome.state is not None:
             pair.begin(outcome.state)
         born_a, born_b = begin + a.emit, begin + b.emit
-        law_a = a.law if a.tally is None else worn(a.law, a.tally, born_a)
-        law_b = b.law if b.tally is None else worn(b.law, b.tally, born_b)
-        pair.a = half_a = half_type(pair, law_a, born_a, lane, 0)
-        pair.b = half_b = half_type(pair, law_b, born_b, lane, 1)
+        pair.a = half_a = half_type(pair, a.stored(born_a), born_a, lane, 0)
+        pair.b = half_b = half_type(pair, b.stored(born_b), born_b, lane, 1)
         if success.modes[0][1] and success.modes[1][1] and self.deaf is None:
             qubit = self.numbers()
             lane.free[:] = _FULL

@@ -12,6 +12,7 @@ from qstack.core.clock import Clock
 from qstack.core.errors import ConfigError, LocalProtocolError
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.nouns import Indication, Noun
+from qstack.hardware.cryostat import Cold, Cryostat
 from qstack.hardware.dataqubits import Slot, axis, prepared
 from qstack.hardware.each import EachLink
 from qstack.hardware.lanes import End, Link, Setting
@@ -67,8 +68,8 @@ class Device:
         How long these take [ps]; the memories are busy until then.
     gate
         Factor 1 - q of its two-qubit gate.
-    cooled_at
-        When it is cold [ps]: it makes no attempts before.
+    cold
+        When it is cold, and makes attempts; None is always.
     register
         Qubits that the lanes of the node share; None if each lane has a communication qubit of its own.
     lasting
@@ -85,7 +86,7 @@ class Device:
     gate: float = 1.0
     lasting: float = inf
     register: Register | None = None
-    cooled_at: int = 0
+    cold: Cold | None = None
     bell_outcomes: int = 4
     bell_efficiency: float = 1.0
 
@@ -180,6 +181,7 @@ class Medium:
                 self.devices[node].readout,
                 self.devices[node].gate,
                 self.tallies[node],
+                self.devices[node].cold,
             )
             for side, (node, peer) in enumerate((ends, ends[::-1]))
         )
@@ -230,7 +232,8 @@ class NodeDevice:
         self.swaps = 0
         self.failed = 0
         self.discards = 0
-        self.wanted: dict[tuple[int, int], Trigger] = {}
+        cold = self.device.cold
+        self.cryostat = None if cold is None else Cryostat(medium.clock, cold, self.ports)
         self.busy = 0  # [ps], of all memories together
 
     def table(self) -> dict[type[Noun], Handler]:
@@ -269,7 +272,8 @@ class NodeDevice:
 
     def law(self, now: int) -> Law | None:
         """Return how a qubit decays that is stored from now on."""
-        return worn(self.device.law, self.medium.tallies[self.node], now)
+        law = worn(self.device.law, self.medium.tallies[self.node], now)
+        return law if self.device.cold is None else self.device.cold.law(law, now)
 
     def trigger(self, req: Trigger, ctx: Context) -> Outputs:
         """Change the standing answer of a lane."""
@@ -278,22 +282,10 @@ class NodeDevice:
             lane = link.lanes[req.lane]
         except LookupError:
             raise LocalProtocolError(f"node {self.node} has no lane {req.lane} towards node {req.peer}") from None
-        if ctx.now < self.device.cooled_at:
-            if not self.wanted:
-                self.medium.clock.at(self.device.cooled_at, self._cooled, None)
-            self.wanted[req.peer, req.lane] = req
+        if self.cryostat is not None and self.cryostat.holds(req, ctx.now):
             return ()
-        if self.wanted:  # it has just become cold: what is wanted now is not what was
-            self.wanted.pop((req.peer, req.lane), None)
         link.trigger(side, lane, req.aid, (req.row, req.keep, req.bases), ctx.now)
         return ()
-
-    def _cooled(self, _: None) -> None:
-        """Begin with what is wanted of a device that was warm."""
-        for req in self.wanted.values():
-            link, side = self.ports[req.peer]
-            link.trigger(side, link.lanes[req.lane], req.aid, (req.row, req.keep, req.bases), self.device.cooled_at)
-        self.wanted.clear()
 
     def ask_room(self, req: AskRoom, ctx: Context) -> Outputs:
         """Count the free memories of a link."""

@@ -15,8 +15,9 @@ goes back to the end of the line after a success for which others wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from bisect import insort
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qstack.core.clock import Clock
@@ -26,34 +27,64 @@ if TYPE_CHECKING:
     from qstack.hardware.pairs import Half
 
 
-@dataclass(slots=True, eq=False)
 class Register:
     """The qubits of one node that are free, and who waits for them.
 
     Parameters
     ----------
     communication, storage
-        How many; every communication qubit reaches every storage qubit.
+        How many.
     move_time
         From a communication into a storage qubit [ps].
     move_noise
         Probability that the move leaves the fully mixed state.
+    reach
+        Storage qubits that each communication qubit reaches, counted from 0; empty: every one reaches all.
+
+    Attributes
+    ----------
+    emitters, stores
+        Free communication and storage qubits, by number.
     queue
         Lanes that wait for a communication qubit, here or at their other end.
     places
         What is taken.
     """
 
-    communication: int
-    storage: int = 0
-    move_time: int = 0
-    move_noise: float = 0.0
-    queue: list[Lane] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    def __init__(
+        self,
+        communication: int,
+        storage: int = 0,
+        move_time: int = 0,
+        move_noise: float = 0.0,
+        reach: Sequence[Sequence[int]] = (),
+    ) -> None:
+        self._given = communication, storage, move_time, move_noise, reach
+        self.emitters = list(range(communication))
+        self.stores = list(range(storage))
+        self.move_time = move_time
+        self.move_noise = move_noise
+        self.reach = reach
+        self.queue: list[Lane] = []
+        self.places: list[Place] = []
+
+    @property
+    def communication(self) -> int:
+        """How many communication qubits are free."""
+        return len(self.emitters)
+
+    @property
+    def storage(self) -> int:
+        """How many storage qubits are free."""
+        return len(self.stores)
 
     def unused(self) -> Register:
         """Return a register like this one for another node."""
-        return Register(self.communication, self.storage, self.move_time, self.move_noise)
+        return Register(*self._given)
+
+    def store_for(self, emitter: int) -> int:
+        """Return a free storage qubit that a communication qubit reaches, -1 if there is none."""
+        return next((store for store in self.stores if not self.reach or store in self.reach[emitter]), -1)
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +97,8 @@ class Place:
         Whose it is.
     register
         Of the node.
+    emitter, store
+        Number of its communication qubit, and of the storage qubit that is taken for it; -1 while none is.
     half
         What is in it, from when its end knows of it on [ps]; None while attempts are made.
     moving, stored
@@ -75,6 +108,8 @@ class Place:
     lane: Lane
     side: int
     register: Register
+    emitter: int
+    store: int = -1
     half: Half | None = None
     since: int = 0
     moving: bool = False
@@ -113,8 +148,7 @@ class Exchange:
             elif all(own.communication for _, own in sides):
                 _leave(lane, sides)
                 for side, own in sides:
-                    own.communication -= 1
-                    place = self.places[lane, side] = Place(lane, side, own)
+                    place = self.places[lane, side] = Place(lane, side, own, own.emitters.pop(0))
                     own.places.append(place)
                 lane.open = True
                 lane.link.settle(lane, now)
@@ -177,8 +211,10 @@ class Exchange:
 
     def _end(self, place: Place) -> None:
         register = place.register
-        register.storage += place.moving or place.stored
-        register.communication += not place.stored
+        if place.store >= 0:
+            insort(register.stores, place.store)
+        if not place.stored:
+            insort(register.emitters, place.emitter)
         register.places.remove(place)
         place.half = None
         self.serve(register, self.clock.now)
@@ -188,13 +224,15 @@ class Exchange:
 
     def _make_room(self, register: Register, now: int) -> None:
         """Begin to move the half that has been longest in a communication qubit, unless enough are moving."""
-        if not register.storage or sum(place.moving for place in register.places) >= len(register.queue):
+        if not register.stores or sum(place.moving for place in register.places) >= len(register.queue):
             return
         kept = [place for place in register.places if place.half is not None and not (place.moving or place.stored)]
         ready = [place for place in kept if place.since <= now and _held(place)]
+        ready = [place for place in ready if register.store_for(place.emitter) >= 0]
         if ready:
             place = min(ready, key=lambda one: one.since)
-            register.storage -= 1
+            place.store = register.store_for(place.emitter)
+            register.stores.remove(place.store)
             place.moving = True
             self.clock.at(now + register.move_time, self._moved, place)
 
@@ -204,12 +242,13 @@ class Exchange:
             return  # used before the gate had ended
         place.moving = False
         if not _held(place):
-            register.storage += 1  # being used where it was
+            insort(register.stores, place.store)  # being used where it was
+            place.store = -1
             return
         half.age(self.clock.now)
         half.depolarise(1 - register.move_noise)
         place.stored = True
-        register.communication += 1
+        insort(register.emitters, place.emitter)
         self.serve(register, self.clock.now)
 
 

@@ -10,6 +10,7 @@ from qstack.core.clock import Clock
 from qstack.core.layer import Handler, Layer
 from qstack.core.nouns import Noun
 from qstack.hardware.course import courses
+from qstack.hardware.cryostat import Cold
 from qstack.hardware.lanes import Setting
 from qstack.hardware.medium import Device, Medium
 from qstack.hardware.models import RelaxingMemory
@@ -53,17 +54,22 @@ def device_of(platform: Platform) -> Device:
         readout_time=platform.readout_time,
         gate=1 - platform.gate_noise,
         lasting=platform.memory.dephasing_attempts,
-        cooled_at=platform.cooled_at,
+        cold=_cold(platform),
         register=_register(platform.qubits),
         bell_outcomes=platform.bell_outcomes,
         bell_efficiency=platform.bell_efficiency,
     )
 
 
+def _cold(platform: Platform) -> Cold | None:
+    turns = tuple(turn for span in platform.cold_spans for turn in span if turn < FOR_EVER)
+    return None if turns == (0,) else Cold(turns, platform.warm_loses)
+
+
 def _register(qubits: SharedQubits | None) -> Register | None:
     if qubits is None:
         return None
-    return Register(qubits.communication, qubits.storage, qubits.move_time, qubits.move_noise)
+    return Register(qubits.communication, qubits.storage, qubits.move_time, qubits.move_noise, qubits.reach)
 
 
 class CorrelatorTier(Medium):

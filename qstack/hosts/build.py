@@ -142,7 +142,7 @@ def applications(plan: Plan) -> dict[int, dict[int, Any]]:
     for flow in plan.flows:
         wanted = flow.flow.number or 0
         for here, peer, initiator in ((flow.source, flow.target, True), (flow.target, flow.source, False)):
-            end = FlowEnd(flow.number, initiator, peer, flow.flow.min_fidelity, wanted)
+            end = FlowEnd(flow.number, initiator, peer, flow.flow.min_fidelity, wanted, flow.flow.priority)
             ends.setdefault(here, {})[flow.number] = flow.flow.app.make(end=end)
     return ends
 

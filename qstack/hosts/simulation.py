@@ -15,6 +15,7 @@ from qstack.core.errors import HostError
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.node import Node
 from qstack.core.nouns import Cancel, Message, Note, Noun, Send, Set, Timer
+from qstack.hosts.optional import EFFECTS
 
 Event = tuple[int, int, Callable[[Any], None], Any]
 
@@ -120,7 +121,7 @@ class Simulation:
             What carries messages where objects after a fixed delay do not do; see `qstack.hosts.carriage`.
         """
         sender = sender or self._sender(number, delays)
-        node = self._node_class(number, layers, {**device, **user, **self._effects(number, sender)})
+        node = self._node_class(number, layers, {**EFFECTS, **device, **user, **self._effects(number, sender)})
         self.nodes[number] = node
         return node
 

@@ -31,6 +31,7 @@ from qstack.core.nouns import Cancel, Indication, Message, Note, Noun, Send, Set
 from qstack.hosts.build import applications, pile
 from qstack.hosts.driver import SocketDriver, Watch
 from qstack.hosts.neighbours import Neighbour
+from qstack.hosts.optional import EFFECTS
 from qstack.hosts.plain import REQUESTS
 from qstack.hosts.ports import LIMITS, Identity, Limits, Port
 from qstack.hosts.reliable import TICK, start_number
@@ -171,7 +172,7 @@ class NodeHost:
             for kind in vars(l5_application).values()
             if isinstance(kind, type) and issubclass(kind, Indication) and kind is not Indication
         }
-        self.node = Node(self.number, layers, {**devices, **users, **host})
+        self.node = Node(self.number, layers, {**EFFECTS, **devices, **users, **host})
 
     def _feed(self, noun: Noun) -> None:
         """Give the node something that is not a message; what its layers refuse is reported."""

@@ -41,6 +41,8 @@ class Install(Request):
         Least fidelity asked of the link behind this node.
     cutoff
         How long a half may wait here [ps]; 0 for ever.
+    priority
+        What the link behind this node is asked with.
     """
 
     circuit: int
@@ -50,6 +52,7 @@ class Install(Request):
     labels: tuple[int, int]
     fidelity: float
     cutoff: int
+    priority: int = 0
 
 
 @noun
@@ -283,6 +286,7 @@ class Circuit:
     sides: tuple[Side, Side]
     fidelity: float
     cutoff: int
+    priority: int = 0
     epoch: int = 0
     active: bool = False
     kind: int = KEEP

@@ -46,7 +46,7 @@ class Ends(Circuits):
 
     Parameters
     ----------
-    lanes, lifetime
+    lanes, lifetime, gate
         As in `Circuits`.
     survival
         What waiting costs at this node.
@@ -54,8 +54,16 @@ class Ends(Circuits):
         Share of the pairs that the head makes test rounds [1].
     """
 
-    def __init__(self, lanes: Mapping[int, int], lifetime: int, survival: Survival, test_share: float = 0.0) -> None:
-        super().__init__(lanes, lifetime)
+    def __init__(
+        self,
+        lanes: Mapping[int, int],
+        lifetime: int,
+        survival: Survival,
+        test_share: float = 0.0,
+        *,
+        gate: bool = False,
+    ) -> None:
+        super().__init__(lanes, lifetime, gate=gate)
         self.survival = survival
         self.test_share = int(test_share * (1 << 32))
         self.probing: dict[int, Circuit] = {}

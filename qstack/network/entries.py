@@ -19,7 +19,7 @@ from qstack.core.nouns import Cancel, Noun, Request, Send, Set, Timer, noun, tim
 from qstack.network.circuit import EPOCHS, Ask, Circuit, Install, Side, Uninstall
 from qstack.services.bell import Basis
 from qstack.services.device import Free
-from qstack.services.l2_link import Accepted, Create, Ok, Withdraw
+from qstack.services.l2_link import Accepted, Create, Ok, Receive, StopReceive, Withdraw
 from qstack.services.l3_network import Connected, Lost, Pair
 from qstack.services.reasons import Reason
 from qstack.wire.network import EARLY, KEEP, MEASURE, Complete, Expire, Forward
@@ -94,9 +94,12 @@ class Circuits(Layer):
         Number of memories towards each neighbour: how many pairs the head asks for at a time.
     lifetime
         How long a record may wait per node of the path, beside the cutoff [ps].
+    gate
+        Whether links are told which purposes the circuits through this node have: their neighbours get no others.
     """
 
-    def __init__(self, lanes: Mapping[int, int], lifetime: int) -> None:
+    def __init__(self, lanes: Mapping[int, int], lifetime: int, *, gate: bool = False) -> None:
+        self.gate = gate
         self.lanes = dict(lanes)
         self.lifetime = lifetime
         self.circuits: dict[int, Circuit] = {}
@@ -117,11 +120,11 @@ class Circuits(Layer):
         for side in there:
             if side.label in self.labels.get(side.peer, {side.label: None}) or before == behind:
                 raise LocalProtocolError(f"label {side.label} towards node {side.peer} is not free", "QS-L3-010")
-        circuit = Circuit(req.circuit, req.session, here, path, sides, req.fidelity, req.cutoff)
+        circuit = Circuit(req.circuit, req.session, here, path, sides, req.fidelity, req.cutoff, req.priority)
         self.circuits[req.circuit] = circuit
         for side in there:
             self.labels[side.peer][side.label] = side
-        return ()
+        return (Receive(before, req.labels[0]),) if self.gate and before >= 0 else ()
 
     @on(Uninstall)
     def uninstall(self, req: Uninstall, ctx: Context) -> Outputs:
@@ -140,6 +143,8 @@ class Circuits(Layer):
             for side in circuit.sides:
                 if side.peer >= 0:
                     del self.labels[side.peer][side.label]
+            if self.gate and circuit.sides[0].peer >= 0:
+                yield StopReceive(circuit.sides[0].peer, circuit.sides[0].label)
         yield Uninstalled(req.circuit)
 
     def _give_back(self, circuit: Circuit, reason: int) -> Iterator[Noun]:
@@ -213,6 +218,7 @@ class Circuits(Layer):
             behind.label,
             BATCH,
             circuit.fidelity,
+            priority=circuit.priority,
             keep=keep,
             bases=() if keep else bases,
             prepare=keep != remote_keep,

@@ -55,6 +55,8 @@ class ForwardingLayer(Ends):
         Chooses among a number of waiting pairs, oldest first, the one to swap with; None takes the oldest.
     test_share
         Share of the pairs that the head makes test rounds [1].
+    gate
+        As in `qstack.network.entries.Circuits`.
     """
 
     name = "network"
@@ -67,8 +69,10 @@ class ForwardingLayer(Ends):
         lifetime: int,
         partner: Callable[[int], int] | None = None,
         test_share: float = 0.0,
+        *,
+        gate: bool = False,
     ) -> None:
-        super().__init__(lanes, lifetime, survival, test_share)
+        super().__init__(lanes, lifetime, survival, test_share, gate=gate)
         self.partner = partner
         self.swap_factor = swap_factor
         self.swapping: dict[int, tuple[Circuit, Ok, Ok]] = {}

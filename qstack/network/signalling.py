@@ -11,7 +11,7 @@ A request travels from head to tail and installs an entry at every node; the ans
 answers with a rejection, and every node on its way back forgets the circuit (QS-L3-013).  Whether the fidelity can be
 reached is decided by the head's router, never in between (QS-L3-014).
 
-Sessions of one head with the same end at the same fidelity may share a circuit, which ends with the last of them.  The head
+Sessions of one head with the same end at the same fidelity and priority may share a circuit, which ends with the last of them.  The head
 admits no more than the circuit can carry: the rates asked for add up to at most the one that the router predicts
 (QS-L3-008).
 """
@@ -36,6 +36,7 @@ from qstack.wire.network import KEEP, Reject, SetupReq, SetupRsp, Teardown
 UNIT = 65535
 """Fidelities travel as n/65535 (draft-dahlberg-ll-quantum-03)."""
 
+PRIORITIES = range(8)
 CIRCUITS = 1 << 16
 LABELS = 1 << 15
 """Labels that one end of a link may choose: the lower node takes even numbers, the higher one odd numbers."""
@@ -103,6 +104,8 @@ class SignallingLayer(Layer):
         if req.session in self.sessions:
             raise LocalProtocolError(f"session {req.session} is connected already")
         pause_of(req.rate)  # refuses one that cannot be
+        if req.priority not in PRIORITIES:
+            raise LocalProtocolError(f"a priority of {req.priority}: expected 0 to {PRIORITIES[-1]}")
         if self.aggregate and req.kind == KEEP and (shared := self._shared(req)) is not None:
             yield from self._join(shared, req)
             return
@@ -123,14 +126,14 @@ class SignallingLayer(Layer):
         # As they travel: a node further on must not be asked for more than its table was found to reach.
         fidelities = tuple(int(fidelity * UNIT) / UNIT for fidelity in route.fidelities)
         cutoff = self.cutoff or longest_wait(self.give_way, route.rate)
-        yield from self._install(circuit, fidelities, cutoff, ctx, session=req.session)
+        yield from self._install(circuit, fidelities, cutoff, ctx, session=req.session, priority=req.priority)
 
     def _shared(self, req: Connect) -> int | None:
         """Return a standing circuit of this head that a session can share."""
         for circuit, entry in self.entries.items():
             if entry.position == 0 and entry.path[-1] == req.peer and entry.asked < 0 and entry.closing is None:
                 first = next(iter(entry.sessions.values()))
-                if first is not None and (first.kind, first.min_fidelity) == (KEEP, req.min_fidelity):
+                if first is not None and _terms(first) == _terms(req):
                     return circuit
         return None
 
@@ -171,16 +174,24 @@ class SignallingLayer(Layer):
         self.entries[msg.circuit] = Entry({msg.session: None} if tail else {}, path, here, (msg.label, -1))
         if tail:
             self.sessions[msg.session] = msg.circuit
-        yield from self._install(msg.circuit, msg.fidelities, msg.cutoff, ctx, session=msg.session)
+        told = msg.fidelities, msg.cutoff
+        yield from self._install(msg.circuit, *told, ctx, session=msg.session, priority=msg.priority)
 
     def _install(
-        self, circuit: int, fidelities: tuple[float, ...], cutoff: int, ctx: Context, *, session: int
+        self,
+        circuit: int,
+        fidelities: tuple[float, ...],
+        cutoff: int,
+        ctx: Context,
+        *,
+        session: int,
+        priority: int,
     ) -> Iterator[Noun]:
         entry = self.entries[circuit]
         label = entry.labels[0]
         path, here, behind = entry.path, entry.position, entry.behind
         if behind < 0:
-            yield Install(circuit, session, here, path, (label, -1), 0.0, cutoff)
+            yield Install(circuit, session, here, path, (label, -1), 0.0, cutoff, priority)
             yield Send(entry.before, SetupRsp(circuit))
             return
         chosen = self._label(ctx.node, behind)
@@ -191,8 +202,8 @@ class SignallingLayer(Layer):
         else:
             self.labels[behind].add(chosen)
             entry.labels = (label, chosen)
-            yield Install(circuit, session, here, path, (label, chosen), fidelities[here], cutoff)
-            yield Send(behind, SetupReq(circuit, session, path, fidelities, chosen, cutoff))
+            yield Install(circuit, session, here, path, (label, chosen), fidelities[here], cutoff, priority)
+            yield Send(behind, SetupReq(circuit, session, path, fidelities, chosen, cutoff, priority))
 
     @on(SetupRsp)
     def setup_rsp(self, msg: SetupRsp, ctx: Context) -> Outputs:
@@ -348,6 +359,11 @@ class SignallingLayer(Layer):
             if entry.asked >= 0:
                 session = next(iter(entry.sessions))
                 yield Waiting(f"the answer to a set-up (session {session})", entry.behind, entry.asked)
+
+
+def _terms(req: Connect) -> tuple[int, float, int]:
+    """Return what sessions that share a circuit have to agree on."""
+    return req.kind, req.min_fidelity, req.priority
 
 
 def _activate(circuit: int, req: Connect) -> Activate:

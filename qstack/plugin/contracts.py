@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from math import exp, inf
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -30,10 +31,20 @@ from ruamel.yaml.error import YAMLError
 
 from qstack.core.errors import PhysicsError, PluginError
 from qstack.plugin.links import Arm, Fibre, Herald, LinkSheet, Outcome, Phase
-from qstack.plugin.offers import NestedErrors, NotOffered, Offer, Options, Selection, chosen, plugins_of, validate
+from qstack.plugin.offers import (
+    NestedErrors,
+    NotOffered,
+    Offer,
+    Options,
+    Selection,
+    chosen,
+    plugins_of,
+    refuse_misspelt,
+    validate,
+)
 from qstack.plugin.protocols import ClassicalChannel, DistillationScheme, Disturbed, Medium, Passing
 from qstack.plugin.sheet import Cost, Origin, SharedQubits, check_origins
-from qstack.plugin.units import Attempts, Duration, Fraction
+from qstack.plugin.units import FOR_EVER, Attempts, Duration, Fraction, time_text
 from qstack.quantum.memory import Decay
 from qstack.services.strategies import Storage
 
@@ -204,6 +215,8 @@ def choose_model(base: type[HardwareModel]) -> Any:
         if isinstance(value, base):
             return value
         models = {kind: m for kind, m in plugins_of(info).models.items() if issubclass(m, base)}
+        if isinstance(value, Mapping) and "kind" not in value:
+            refuse_misspelt(value, "kind")
         if not isinstance(value, Mapping) or "kind" not in value:
             raise ValueError(f"expected a mapping with 'kind'; installed kinds: {', '.join(sorted(models))}.")
         kind = value["kind"]
@@ -247,6 +260,10 @@ class Platform(Options):
         Communication and storage qubits that the links of the node share; None if none are shared.
     cooled_at
         When the cryostat is cold [ps]: the node makes no attempts before.
+    cold
+        From when until when it is cold, one pair after the other, instead of `cooled_at` [ps]: no attempts outside.
+    warm_loses
+        Whether what is stored is lost, and fully mixed, when the cryostat warms up.
     gate_noise
         Probability q that a two-qubit gate leaves the fully mixed state.
     readout_error
@@ -283,6 +300,8 @@ class Platform(Options):
     readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
     qubits: SharedQubits | None = None
     cooled_at: Duration = 0
+    cold: tuple[tuple[Duration, Duration], ...] = ()
+    warm_loses: Annotated[bool, Field(strict=True)] = False
     cost: Cost | None = None
     origins: tuple[Origin, ...] = ()
 
@@ -290,6 +309,22 @@ class Platform(Options):
     def swap_success(self) -> float:
         """Probability that a swap has an outcome [1]; every outcome is as likely as any other."""
         return self.bell_outcomes / 4 * self.bell_efficiency
+
+    @property
+    def cold_spans(self) -> tuple[tuple[int, int], ...]:
+        """From when until when the cryostat is cold [ps]."""
+        return self.cold or ((self.cooled_at, FOR_EVER),)
+
+    @property
+    def warmth(self) -> str:
+        """When the node makes no attempts, in one sentence; empty if it is cold all the time."""
+        if self.cold:
+            spans = ", ".join(
+                f"{time_text(begin) if begin else 'the beginning'} to {time_text(end)}" for begin, end in self.cold
+            )
+            lost = "; what is stored is lost when it warms up" if self.warm_loses else ""
+            return f"cold from {spans}: no attempts outside{lost}."
+        return f"warm until {time_text(self.cooled_at)}: no attempts before." if self.cooled_at else ""
 
     @model_validator(mode="before")
     @classmethod
@@ -307,6 +342,13 @@ class Platform(Options):
     def _consistent(self) -> Self:
         if abs(self.readout_bias) > self.readout_error:
             raise ValueError("readout_bias exceeds readout_error: one of the two errors would be negative.")
+        if self.cold and self.cooled_at:
+            raise ValueError("cold and cooled_at both say when the cryostat is cold: give one of them.")
+        times = [time for span in self.cold for time in span]
+        if any(earlier >= later for earlier, later in pairwise(times)):
+            raise ValueError("cold: times must rise, as in [[0 s, 10 min], [1 h, 2 h]].")
+        if self.warm_loses and not self.cold:
+            raise ValueError("warm_loses: nothing warms up; cold says when.")
         if self.origins:
             check_origins(self.origins, self.model_dump(mode="json"))
         return self

@@ -54,6 +54,19 @@ class UnknownKey(ValueError):
         self.allowed = allowed
 
 
+def refuse_misspelt(given: Mapping[Any, object], chooser: str) -> None:
+    """Refuse a key that was meant to be the one that chooses.
+
+    Raises
+    ------
+    UnknownKey
+        If there is one.
+    """
+    for key in given:
+        if nearest(str(key), [chooser]):
+            raise UnknownKey(str(key), [chooser])
+
+
 class NestedErrors(ValueError):
     """What was wrong in a part whose model is known only when its name has been read; `chooser` is the key of the name."""
 
@@ -119,6 +132,8 @@ class Offer:
     features
         Names of the extended features of its profile that a judge holds it to (see ``docs/conformance.md``), anything
         that answers ``name in features``; None says nothing, and then what it does decides.
+    module
+        Tiers only: what has to be installed besides, such as ``stim``; one that is not here is not judged.
     """
 
     name: str
@@ -129,6 +144,7 @@ class Offer:
     needs: Callable[[Any], frozenset[str]] = lambda options: frozenset()
     gives: frozenset[str] = frozenset()
     features: Any = None
+    module: str = ""
 
 
 MADE: Mapping[str, tuple[str, ...]] = {
@@ -222,9 +238,7 @@ def chosen(kind: str, what: str, level: str = "") -> Any:
             default = "reference" if level else None
             name = rest.pop("use", default)
             if name is None:
-                for key in rest:
-                    if nearest(str(key), ["use"]):
-                        raise UnknownKey(str(key), ["use"])
+                refuse_misspelt(rest, "use")
                 raise ValueError(f"which one? Write its name, or a mapping with 'use'. Installed: {_list(offers)}.")
         else:
             name = value

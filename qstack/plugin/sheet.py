@@ -77,17 +77,34 @@ class SharedQubits(Options):
     communication
         Qubits that make entanglement; a lane attempts only while it has one [1].
     storage
-        Qubits that keep it; each can be reached from every communication qubit [1].
+        Qubits that keep it [1].
     move_time
         From a communication into a storage qubit [ps].
     move_noise
         Probability that the move leaves the fully mixed state [1].
+    reach
+        For each communication qubit, the storage qubits that its pairs can be moved into, counted from 0; empty: every
+        one reaches all.
     """
 
     communication: int = Field(ge=1, le=4096, strict=True)
     storage: int = Field(0, ge=0, le=4096, strict=True)
     move_time: Duration = 0
     move_noise: Fraction = 0.0
+    reach: tuple[tuple[Annotated[int, Field(ge=0, strict=True)], ...], ...] = ()
+
+    @model_validator(mode="after")
+    def _connected(self) -> Self:
+        if not self.reach:
+            return self
+        if len(self.reach) != self.communication:
+            raise ValueError(f"reach: {len(self.reach)} lists for {self.communication} communication qubits.")
+        known, reached = set(range(self.storage)), {store for stores in self.reach for store in stores}
+        if reached - known:
+            raise ValueError(f"reach: there is no storage qubit {min(reached - known)}; they count from 0.")
+        if known - reached:
+            raise ValueError(f"reach: no communication qubit reaches storage qubit {min(known - reached)}.")
+        return self
 
     @property
     def places(self) -> int:

@@ -78,6 +78,8 @@ class FlowEnd:
         Promise asked for.
     number
         Pairs wanted; 0 without end.
+    priority
+        0 to 7; its links serve a higher one earlier, or more often.
     """
 
     flow: int
@@ -85,6 +87,7 @@ class FlowEnd:
     peer: int
     min_fidelity: float
     number: int
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from qstack.core.errors import PhysicsError
 from qstack.quantum.states import BellList, probability
 
 Complex: TypeAlias = NDArray[np.complex128]
+Real: TypeAlias = NDArray[np.float64]
 
 MAX_QUBITS = 10
 """A density matrix of ten qubits takes 16 MB."""
@@ -26,6 +27,10 @@ BELL_STATES: Complex = np.array([_PHI, _PHI * [1, 1, 1, -1], _PSI, _PSI * [1, 1,
 
 X: Complex = np.array([[0, 1], [1, 0]], complex)
 Z: Complex = np.array([[1, 0], [0, -1]], complex)
+PAULIS: Complex = np.array([X @ X, X, 1j * X @ Z, Z])
+"""I, X, Y, Z."""
+_TRANSFERS = np.einsum("pij,qlk->pqijkl", PAULIS, PAULIS).reshape(16, 16) / 2
+"""Row (p, q): the map on |k><l| that makes <s_p> of <s_q>."""
 HADAMARD: Complex = 0.5**0.5 * np.array([[1, 1], [1, -1]], complex)
 CNOT: Complex = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]], complex)
 
@@ -80,6 +85,54 @@ def apply(rho: Complex, kraus: Sequence[Complex], targets: Sequence[int]) -> Com
         half = np.moveaxis(np.tensordot(o, tensor, (range(k, 2 * k), targets)), range(k), targets)
         total += np.moveaxis(np.tensordot(o.conj(), half, (range(k, 2 * k), bras)), range(k), bras)
     return total.reshape(rho.shape)
+
+
+def transfer(rho: Complex, channel: Real, target: int) -> Complex:
+    """Return the state after a channel on one qubit that is given by its Pauli transfer matrix.
+
+    Parameters
+    ----------
+    rho
+        State of n qubits.
+    channel
+        Array (4, 4), row i saying what <s_i> becomes; it need not be completely positive, as between two ages of a law.
+    target
+        The qubit.
+    """
+    n = qubits(rho)
+    super_operator = (channel.reshape(16) @ _TRANSFERS).reshape(4, 4)
+    after: Complex = _put_back(super_operator @ _single_out(rho, n, target), n, target)
+    return after
+
+
+def condition(rho: Complex, effect: Real, target: int) -> Complex:
+    """Return the unnormalised state of the other qubits when a measurement of one has had an outcome.
+
+    Parameters
+    ----------
+    rho
+        State of n qubits.
+    effect
+        Pauli coefficients of the outcome; (1, 0, 0, 0) traces the qubit out.
+    target
+        The qubit, which is gone afterwards.
+    """
+    n = qubits(rho)
+    operator = (effect @ PAULIS.reshape(4, 4)).reshape(2, 2).T.reshape(4)
+    left: Complex = (operator @ _single_out(rho, n, target)).reshape(2 ** (n - 1), 2 ** (n - 1))
+    return left
+
+
+def _single_out(rho: Complex, n: int, target: int) -> Complex:
+    """Return a state of n qubits as an array (4, rest): ket and bra of one qubit, and those of the others."""
+    a, b = 2**target, 2 ** (n - target - 1)
+    return rho.reshape(a, 2, b, a, 2, b).transpose(1, 4, 0, 2, 3, 5).reshape(4, -1)
+
+
+def _put_back(parts: Complex, n: int, target: int) -> Complex:
+    """Undo `_single_out`."""
+    a, b = 2**target, 2 ** (n - target - 1)
+    return parts.reshape(2, 2, a, b, a, b).transpose(2, 0, 3, 4, 1, 5).reshape(2**n, 2**n)
 
 
 def mixed(rho: Complex, targets: Sequence[int], q: float) -> Complex:

@@ -27,7 +27,7 @@ class StabiliserCircuit:
     """
 
     def __init__(self) -> None:
-        self.circuit = _stim().Circuit()
+        self.circuit = stim().Circuit()
 
     def pair(self, a: int, b: int, bell: BellList) -> None:
         """Prepare a Bell-diagonal pair with these overlaps with [Phi+, Phi-, Psi+, Psi-]."""
@@ -61,7 +61,7 @@ class StabiliserCircuit:
 
     def correct(self, pauli: str, qubit: int, bit: int) -> None:
         """Apply X or Z to a qubit if a bit is 1."""
-        record = _stim().target_rec(bit - self.circuit.num_measurements)
+        record = stim().target_rec(bit - self.circuit.num_measurements)
         self.circuit.append("C" + pauli, [record, qubit])
 
     def swap(self, left: int, right: int, far: int, q: float = 0.0, m: float = 0.0) -> None:
@@ -76,7 +76,7 @@ class StabiliserCircuit:
         """Measure a product of Paulis without noise, such as "XX"; return the number of the bit."""
         targets: list[Any] = []
         for letter, qubit in zip(pauli, qubits, strict=True):
-            targets += [_stim().target_pauli(qubit, letter), _stim().target_combiner()]
+            targets += [stim().target_pauli(qubit, letter), stim().target_combiner()]
         self.circuit.append("MPP", targets[:-1])
         return int(self.circuit.num_measurements) - 1
 
@@ -119,9 +119,16 @@ class StabiliserCircuit:
         self.circuit.append(name, list(qubits))
 
 
-def _stim() -> Any:
+def stim() -> Any:
+    """Return the module stim.
+
+    Raises
+    ------
+    ConfigError
+        If it is not installed.
+    """
     try:
-        import stim  # type: ignore[import-untyped]  # noqa: PLC0415  an extra, imported where it is used
+        import stim as installed  # type: ignore[import-untyped]  # noqa: PLC0415  an extra, imported where it is used
     except ImportError as error:
         raise ConfigError("the stabiliser tier needs stim: install the extra 'stabiliser'") from error
-    return stim
+    return installed

@@ -224,15 +224,16 @@ def _flows(
         why = route.why if isinstance(route, NoRoute) else ""
         if isinstance(route, Route):
             steps = [by_ends[frozenset(step)] for step in itertools.pairwise(route.path)]
-            start, warm = max((flow.start, -1), *((platforms[node].cooled_at, node) for node in route.path))
-            seconds = _seconds(scenario, start, steps)
+            start, warm = max((flow.start, -1), *((platforms[node].cold_spans[0][0], node) for node in route.path))
+            seconds = _seconds(scenario, start, steps) * _cold(start, scenario.run.until, platforms, route.path)
             if unlit := dark(((link.name, link.sheet) for link in steps), flow.start, scenario.run.until):
                 why = unlit
             elif route.rate * seconds < HOPELESS:
                 seconds = max(0, scenario.run.until - start) * 1e-12
+                seconds *= _cold(start, scenario.run.until, platforms, route.path)
                 why = (
                     f"about {route.rate:.1e} pairs/s can be expected over {view.walk(route.path)}, "
-                    f"fewer than {HOPELESS} in the {seconds:g} s of the run{_until_cold(view, platforms, warm)}."
+                    f"fewer than {HOPELESS} in the {seconds:g} s of the run{_while_cold(view, platforms, warm, route.path)}."
                 )
         if why and route is not None:
             key = "min_fidelity" if isinstance(route, NoRoute) and route.path else "to"
@@ -242,10 +243,22 @@ def _flows(
     return tuple(flows), problems
 
 
-def _until_cold(view: NetworkView, platforms: tuple[Platform, ...], node: int) -> str:
-    return (
-        f" that are left when {view.names[node]} is cold at {time_text(platforms[node].cooled_at)}" if node >= 0 else ""
-    )
+def _while_cold(view: NetworkView, platforms: tuple[Platform, ...], warm: int, path: tuple[int, ...]) -> str:
+    if any(platforms[node].cold for node in path):
+        return f" in which {view.walk(path)} are cold together"
+    if warm < 0:
+        return ""
+    return f" that are left when {view.names[warm]} is cold at {time_text(platforms[warm].cooled_at)}"
+
+
+def _cold(start: int, until: int, platforms: tuple[Platform, ...], path: tuple[int, ...]) -> float:
+    """Return the share of a time in which all nodes of a path are cold."""
+    spans = [(start, until)] if start < until else []
+    for node in path:
+        pairs = itertools.product(spans, platforms[node].cold_spans)
+        both = [(max(a, c), min(b, d)) for (a, b), (c, d) in pairs]
+        spans = [(begin, end) for begin, end in both if begin < end]
+    return sum(end - begin for begin, end in spans) / (until - start) if spans else 0.0
 
 
 def _seconds(scenario: Scenario, start: int, steps: Iterable[PlannedLink]) -> float:

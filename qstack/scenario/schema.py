@@ -179,6 +179,7 @@ class Flow(Options):
     min_fidelity: Fraction = 0.5
     number: Annotated[int, Field(ge=1, lt=1 << 31, strict=True)] | None = None
     start: Duration = 0
+    priority: Annotated[int, Field(ge=0, le=7, strict=True)] = 0
 
     @model_validator(mode="after")
     def _two_ends(self) -> Self:

@@ -31,6 +31,9 @@ class Connect(Request):
     rate
         Most pairs to be delivered in a second [1/s]; 0 unlimited.  The session is refused with NORES if all of a circuit
         together ask for more than it can carry.
+    priority
+        0 to 7: every link of the circuit is asked for pairs with it (`qstack.services.l2_link.Create`).  Sessions of
+        different priorities share no circuit.
     """
 
     session: int
@@ -40,6 +43,7 @@ class Connect(Request):
     kind: int = KEEP
     basis: int = 0
     rate: float = 0.0
+    priority: int = 0
 
 
 @noun

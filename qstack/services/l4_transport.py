@@ -55,6 +55,8 @@ class Open(Request):
         `KEEP`, `MEASURE` or `PREPARE`; teleportation keeps.
     basis
         What is measured: see `qstack.services.bell.Basis`.
+    priority
+        As in `qstack.services.l3_network.Connect`.
     """
 
     session: int
@@ -67,6 +69,7 @@ class Open(Request):
     ordered: bool = True
     kind: int = KEEP
     basis: int = 0
+    priority: int = 0
 
 
 @noun

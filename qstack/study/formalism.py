@@ -8,6 +8,8 @@ that are not Bell-diagonal, and takes unequal readout errors as their mean.  Wha
 * a state and its twirl are told apart by no more than their trace distance, whatever happens to them; distances of swapped
   pairs add up.  A distillation that keeps half of its pairs or more makes at most `DISTILLED` times the distance of one;
 * readout that errs with m + b and m - b for the two values moves an error rate by at most 2 b_A b_B.
+
+The stabiliser tier twirls in the same way, and reads as the hardware does.  The exact and the density tier drop nothing.
 """
 
 from __future__ import annotations
@@ -42,17 +44,21 @@ class Formalism:
         Most that unequal readout errors can have moved an error rate.
     heralded
         Most that twirling heralded states can have moved the mean fidelity of a flow.
+    sampled
+        Whether noise was drawn, so that a pair's fidelity is that of one sample.
     """
 
     tier: str
     twirl: float
     readout: float
     heralded: float = 0.0
+    sampled: bool = False
 
     def __str__(self) -> str:
         """Say it in one line."""
+        drawn = "; noise is drawn, only means of fidelities tell" if self.sampled else ""
         if not (self.twirl or self.readout or self.heralded):
-            return f"Tier: {self.tier}, exact for this hardware."
+            return f"Tier: {self.tier}, exact for this hardware{drawn}."
         parts = [
             f"{what} moves {whose} by at most {most:.1g}"
             for most, what, whose in (
@@ -62,7 +68,7 @@ class Formalism:
             )
             if most
         ]
-        return f"Tier: {self.tier}; {', '.join(parts)}."
+        return f"Tier: {self.tier}; {', '.join(parts)}{drawn}."
 
 
 def formalism(plan: Plan, latencies_s: Iterable[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> Formalism:
@@ -77,7 +83,8 @@ def formalism(plan: Plan, latencies_s: Iterable[np.ndarray[tuple[int, ...], np.d
         its photon and the answer.
     """
     tier = plan.scenario.run.tier.name
-    if tier == "exact":
+    sampled = tier == "stabiliser"
+    if tier in {"exact", "density"}:
         return Formalism(tier, 0.0, 0.0)
     twirls = [0.0]
     heralded = [0.0]
@@ -92,7 +99,8 @@ def formalism(plan: Plan, latencies_s: Iterable[np.ndarray[tuple[int, ...], np.d
         twirls.append(min(1.0, meetings * shift**2 / 4))
         heralded.append(min(1.0, _distance(plan, flow.route)))
     biases = sorted((abs(platform.readout_bias) for platform in plan.platforms), reverse=True)
-    return Formalism(tier, max(twirls), 2 * biases[0] * biases[min(1, len(biases) - 1)], max(heralded))
+    readout = 0.0 if sampled else 2 * biases[0] * biases[min(1, len(biases) - 1)]
+    return Formalism(tier, max(twirls), readout, max(heralded), sampled)
 
 
 def _distance(plan: Plan, route: Route | None) -> float:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 from qstack.core.layer import Handler, Layer
 from qstack.core.node import Node
-from qstack.core.nouns import Cancel, Indication, Message, Noun, Request, Send, Set, Timer
+from qstack.core.nouns import Cancel, Indication, Message, Note, Noun, Request, Send, Set, Timer
 from qstack.services.device import (
     BellMeasure,
     BellMeasured,
@@ -69,6 +69,7 @@ DIRECTIONS: tuple[tuple[type[Noun], str], ...] = (
     (Send, "out"),
     (Set, "arm"),
     (Cancel, "disarm"),
+    (Note, "note"),
 )
 
 

@@ -37,6 +37,7 @@ from qstack.wire.transport import HERALDED, SessionAccept, SessionOpen, SessionO
 
 LARGEST = (1 << 16) - 1
 """Largest window that the wire can carry."""
+PRIORITIES = range(8)
 BASES = frozenset(Basis)
 KINDS = {KEEP: l3_network.KEEP, MEASURE: l3_network.MEASURE, PREPARE: l3_network.PREPARE}
 """What the network calls the kinds of a stream."""
@@ -52,6 +53,8 @@ def refusal(terms: Terms) -> str | None:
         return f"a window of {terms.window} is not {least} to {LARGEST}"
     if terms.number < 0:
         return f"{terms.number} pairs cannot be delivered"
+    if terms.priority not in PRIORITIES:
+        return f"a priority of {terms.priority} is not 0 to {PRIORITIES[-1]}"
     return None
 
 
@@ -114,6 +117,7 @@ class Opening(Layer):
             0,
             terms.kind,
             terms.basis,
+            terms.priority,
         )
         session.since = ctx.now
         return session.send(asked), session.wait(ctx.now)
@@ -167,7 +171,8 @@ class Opening(Layer):
         """Return the request for a session's circuit; a teleporting one needs pairs until its qubits have arrived."""
         terms = session.terms
         number = terms.number if terms.mode == STREAM else 0
-        return Connect(session.number, session.peer, terms.min_fidelity, number, circuit_kind(terms), terms.basis)
+        asked = session.number, session.peer, terms.min_fidelity, number, circuit_kind(terms), terms.basis
+        return Connect(*asked, priority=terms.priority)
 
     @on(SessionAccept)
     def accepted(self, msg: SessionAccept, ctx: Context) -> Outputs:

@@ -43,6 +43,7 @@ class Terms:
     ordered: bool
     kind: int
     basis: int
+    priority: int = 0
 
     @classmethod
     def of(cls, said: Open | SessionOpen) -> Terms:

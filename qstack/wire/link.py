@@ -194,7 +194,7 @@ class AddRej(Message):
 @pdu("HELLO", Plane.LINK, 4)
 @noun
 class Hello(Message):
-    """The sender is there."""
+    """The sender is there; said by nobody here, because KEEPALIVE of the channel tells that, and nothing follows from it."""
 
 
 @pdu("MEM_REQ", Plane.LINK, 5, Field("communication", 8), Field("storage", 8), Reserved(16))

@@ -18,7 +18,8 @@ from qstack.wire.layout import Field, List, Reserved
     Field("circuit", 32),
     Field("session", 32),
     Field("label", 16),
-    Reserved(16),
+    Field("priority", 3),
+    Reserved(13),
     Field("cutoff", 64, PICOSECONDS),
     List("path", MANDATORY | 2, 32, NODE),
     List("fidelities", MANDATORY | 3, 16, FIDELITY_UP),
@@ -41,6 +42,8 @@ class SetupReq(Message):
         Purpose id of the circuit on the link from sender to receiver, chosen by the sender.
     cutoff
         How long a half may wait at an intermediate node [ps]; 0 for ever.
+    priority
+        What every node asks its link with; higher is served earlier.
     """
 
     circuit: int
@@ -49,6 +52,7 @@ class SetupReq(Message):
     fidelities: tuple[float, ...]
     label: int
     cutoff: int
+    priority: int = 0
 
 
 @pdu("SETUP_RSP", Plane.SIGNALLING, 2, Field("circuit", 32))

@@ -45,7 +45,7 @@ RELIABILITY = enumeration(
     Field("ordered", 1, FLAG),
     Field("kind", 2, KIND),
     Field("basis", 2, BASIS),
-    Reserved(3),
+    Field("priority", 3),
     Field("min_fidelity", 16, FIDELITY_UP),
     Field("window", 16),
     Field("credit", 16),
@@ -82,6 +82,8 @@ class SessionOpen(Message):
         `KEEP`, `MEASURE` or `PREPARE`.
     basis
         What is measured.
+    priority
+        What the initiator asks its circuit's links with; higher is served earlier.
     """
 
     session: int
@@ -96,6 +98,7 @@ class SessionOpen(Message):
     rate: int
     kind: int = KEEP
     basis: int = 0
+    priority: int = 0
 
 
 @pdu("OPEN_ACK", Plane.TRANSPORT, 2, Field("session", 32), Field("window", 16), Field("credit", 16))

@@ -344,8 +344,22 @@ def test_show_says_what_attempts_do_what_links_share_and_when_it_is_cold(qstack,
     assert "Warm until 2 s: no attempts before." in out
     data = json.loads(qstack("hardware", "show", path, "--json").out)["platform"]
     assert data["memory"]["dephasing_attempts"] == 1800
-    assert data["qubits"] == {"communication": 1, "storage": 3, "move_time": "1.3 ms", "move_noise": 0.13}
+    qubits = {"communication": 1, "storage": 3, "move_time": "1.3 ms", "move_noise": 0.13, "reach": []}
+    assert data["qubits"] == qubits
     assert json.loads(qstack("hardware", "show", "textbook", "--json").out)["platform"]["qubits"] is None
+
+
+def test_show_says_when_a_cryostat_is_cold(qstack, tmp_path):
+    path = tmp_path / "cycle.yaml"
+    path.write_text(SHARED.replace("cooled_at: 2 s", "cold: [[0 s, 10 min], [1 h, 2 h]]\nwarm_loses: true"))
+    out = qstack("hardware", "show", path).out
+    assert (
+        "Cold from the beginning to 600 s, 3600 s to 7200 s: no attempts outside; what is stored is lost when it warms up."
+        in out
+    )
+    data = json.loads(qstack("hardware", "show", path, "--json").out)["platform"]
+    assert data["warm_loses"] is True
+    assert len(data["cold"]) == 2
 
 
 def test_a_run_says_which_nodes_are_warm_at_first(qstack, tmp_path):
@@ -358,7 +372,7 @@ def test_a_run_says_which_nodes_are_warm_at_first(qstack, tmp_path):
     )
     said = qstack("run", scenario)
     assert said.code == 0, said.err
-    assert "n1 is warm until 2 s: it makes no attempts before." in said.out
+    assert "n1 is warm until 2 s: no attempts before." in said.out
     assert "n0 is warm" not in said.out
 
 

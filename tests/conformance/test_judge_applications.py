@@ -29,11 +29,11 @@ ticks = count()
 
 
 def pairs(end):
-    return Pairs(end.flow, Wish(end.peer, end.min_fidelity, end.number))
+    return Pairs(end.flow, Wish(end.peer, end.min_fidelity, end.number, end.priority))
 
 
 def bbm92(end):
-    return Bbm92(end.flow, Wish(end.peer, end.min_fidelity, end.number), initiator=end.initiator)
+    return Bbm92(end.flow, Wish(end.peer, end.min_fidelity, end.number, end.priority), initiator=end.initiator)
 
 
 class Spoilt(Layer):
@@ -89,7 +89,7 @@ class Hasty(Bbm92):
 
 
 def hasty(end):
-    return Hasty(end.flow, Wish(end.peer, end.min_fidelity, end.number), initiator=end.initiator)
+    return Hasty(end.flow, Wish(end.peer, end.min_fidelity, end.number, end.priority), initiator=end.initiator)
 
 
 BROKEN = {
@@ -97,6 +97,7 @@ BROKEN = {
         "QS-L5-281",
         lambda: spoilt(pairs, Start)(edit(Open, lambda o: replace(o, min_fidelity=0.5))),
     ),
+    "forgets the priority": ("QS-L5-400", lambda: spoilt(pairs, Start)(edit(Open, lambda o: replace(o, priority=0)))),
     "finishes twice": ("QS-L5-009", lambda: spoilt(pairs, Closed)(twice(Finished))),
     "waits for a refused session": ("QS-L5-321", lambda: spoilt(pairs, Refused)(without(Finished))),
     "hides the reason": ("QS-L5-009", lambda: spoilt(pairs, Closed)(edit(Finished, lambda f: replace(f, reason=0)))),

@@ -286,6 +286,11 @@ def turns_too(inner, noun, ctx):
 
 TRANSPORT = {
     "asks another fidelity": ("QS-L4-288", (Open,), lambda: edit(Connect, lambda c: replace(c, min_fidelity=0.5))),
+    "forgets the priority": (
+        "QS-L4-400",
+        (Open, SessionOpenAck),
+        lambda: edit(Connect, lambda c: replace(c, priority=0)),
+    ),
     "measures without a pair": ("QS-L4-001", (Open, Transmit), reckless),
     "receives twice": ("QS-L4-002", (Correction,), lambda: again),
     "undoes the wrong frame": (

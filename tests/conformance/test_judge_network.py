@@ -286,7 +286,7 @@ BROKEN = {
     ),
     "asks once": ("QS-L3-030", (Ok,), lambda: without(Create)),
     "confuses numbers": ("QS-L3-035", (Ok, Track), remembers_numbers),
-    "connects twice": ("QS-L3-040", (Connect,), lambda: forgiving(lambda noun: not noun.rate)),
+    "connects twice": ("QS-L3-040", (Connect,), lambda: forgiving(lambda noun: not (noun.rate or noun.priority))),
     "is too sure": (
         "QS-L3-044",
         (Track, Swapped),
@@ -319,6 +319,17 @@ BROKEN = {
         lambda: edit(Set, lambda ask: replace(ask, at=ask.at + 2 * 10**12) if isinstance(ask.timer, Pace) else ask),
     ),
     "takes what is no rate": ("QS-L3-357", (Connect,), lambda: forgiving(lambda noun: noun.rate)),
+    "forgets the priority": ("QS-L3-400", (Forward,), lambda: edit(Create, lambda ask: replace(ask, priority=0))),
+    "tells nobody the priority": (
+        "QS-L3-400",
+        (SetupReq,),
+        lambda: edit(SetupReq, lambda told: replace(told, priority=0)),
+    ),
+    "takes any priority": (
+        "QS-L3-402",
+        (Connect,),
+        lambda: lambda inner, noun, ctx: inner(replace(noun, priority=noun.priority % 8), ctx),
+    ),
     "forgets that halves wait": (
         "QS-L3-358",
         (Track, Ok),
@@ -377,6 +388,17 @@ class ManyTimes(SignallingLayer):
         return node << 16 | 2 if number & 0xFFFF > 25 else number
 
 
+class Mixing(SignallingLayer):
+    """Sessions share a circuit whatever their priorities."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options, aggregate=True)
+
+    def _shared(self, req):
+        standing = [one for entry in self.entries.values() for one in entry.sessions.values() if one is not None]
+        return super()._shared(replace(req, priority=standing[0].priority) if standing else req)
+
+
 class Soon(SignallingLayer):
     """A label that is free is chosen again at once."""
 
@@ -392,6 +414,7 @@ def with_signalling(kind):
 OTHERWISE = {
     "swaps the youngest": ("QS-L3-033", lambda site: reference(site, partner=lambda waiting: waiting - 1)),
     "chooses the other end's labels": ("QS-L3-038", with_signalling(ManyAlike)),
+    "mixes priorities": ("QS-L3-401", with_signalling(Mixing)),
     "gives a number twice": ("QS-L3-039", with_signalling(ManyTimes)),
     "chooses a label again at once": ("QS-L3-360", with_signalling(Soon)),
 }

@@ -14,6 +14,7 @@ from qstack.hosts.plain import INDICATIONS, REQUESTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "drivers.md").read_text()
+DEVICE = (ROOT / "examples" / "loopback" / "device.py").read_text()
 OF_A_STATION = {"Interfere", "Clicked"}
 
 
@@ -35,11 +36,12 @@ def test_node_files_of_the_example_have_the_driver_of_the_page(name):
     assert found.driver.name == "socket"
     assert found.driver.options.name == "device"
     assert found.driver.options.address == ("127.0.0.1", 52250)
+    memories = re.search(r"^LANES = (\d+)$", DEVICE, re.MULTILINE)
+    assert {link.sheet.lanes for link in plan.links} == {int(memories[1])}
     line = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1].strip()
     assert line in (ROOT / "examples" / "loopback" / f"{name}.yaml").read_text()
 
 
 def test_the_example_needs_nothing_of_qstack():
-    code = (ROOT / "examples" / "loopback" / "device.py").read_text()
-    modules = set(re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE))
+    modules = set(re.findall(r"^(?:import|from) (\w+)", DEVICE, re.MULTILINE))
     assert modules == {"asyncio", "json", "math", "random", "ssl", "sys", "time", "pathlib"}

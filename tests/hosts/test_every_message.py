@@ -73,7 +73,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 """What has to be done, beside the usual three nodes, for a kind of message to be sent; and how flows that fail end."""
 
-ELSEWHERE = {"Hello": "laid out after the draft; no layer sends it"}
+ELSEWHERE = {"Hello": "its sources name no sender: KEEPALIVE does its work"}
 """Messages that no scenario sends, and why."""
 
 

@@ -66,8 +66,9 @@ def test_transcript_with_swap_cutoff_and_retransmission(three, run, lines, ident
         {"faults": [{"message": "Track", "probability": 0.2, "action": "corrupt"}]},
         {"faults": [{"message": "any", "probability": 0.1, "action": "duplicate", "by": "1 ms"}]},
         {"run__shuffle_ties": 3},
+        {"flows": [{"name": f"at {n}", "from": "n0", "to": "n2", "number": 15, "priority": n} for n in (0, 5)]},
     ],
-    ids=["bytes", "objects", "corrupt", "duplicate", "ties"],
+    ids=["bytes", "objects", "corrupt", "duplicate", "ties", "priorities"],
 )
 def test_transcript_equals_the_simulation(change, three, run, lines, identities):
     data = three(**{"run__encode": True, **change})

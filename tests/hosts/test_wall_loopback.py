@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import runpy
@@ -52,6 +53,30 @@ def test_teleported_states_arrive(bench):
         x, y, z = far.vector
         flip_x, flip_z = (-1) ** (code & 1), (-1) ** (code >> 1)
         assert (x * flip_x, y * flip_x * flip_z, z * flip_z) == pytest.approx(vector)
+
+
+@pytest.mark.requirement("QS-L1-310", "QS-L1-311")
+def test_free_memories_are_counted_and_the_first_one_is_told_of(bench):
+    """As the laboratory does: at the end that has asked in vain, once."""
+    told = []
+    lanes = bench["LANES"]
+
+    async def talk():
+        device = bench["Bench"](lambda node, noun, **fields: told.append((node, noun, *fields.values())))
+        ask = {"noun": "AskRoom", "peer": 1}
+        device.ask(0, ask)
+        held = [device.new(0, bench["Half"](), (1, lane)) for lane in range(lanes)]
+        others = [device.new(1, bench["Half"](), (0, lane)) for lane in range(lanes)]
+        device.ask(0, ask)
+        device.ask(1, {"noun": "AskRoom", "peer": 2})  # of another link
+        for node, qubits in ((1, others), (0, held)):
+            for qubit in qubits:
+                device.ask(node, {"noun": "Free", "qubit": qubit})
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(talk())
+    assert told == [(0, "Room", 1, lanes), (0, "Room", 1, 0), (1, "Room", 2, lanes), (0, "Room", 1, lanes)]
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def flow(
 
 
 @pytest.mark.requirement("QS-L4-004")
-@pytest.mark.parametrize("tier", ["correlators", "exact"])
+@pytest.mark.parametrize("tier", ["correlators", "exact", "density", "stabiliser"])
 @pytest.mark.parametrize("consumption", ["C", "T"])
 @pytest.mark.requirement("QS-L4-004")
 def test_perfect_pairs_teleport_perfectly(tier: str, consumption: str) -> None:
@@ -66,7 +66,7 @@ def test_werner_pairs_teleport_with_two_thirds_of_their_fidelity_and_a_third(tie
         assert case.number == pytest.approx(1000, abs=150)
 
 
-@pytest.mark.parametrize("tier", ["correlators", "exact"])
+@pytest.mark.parametrize("tier", ["correlators", "exact", "stabiliser"])
 def test_the_reported_fidelity_is_that_of_the_channel(tier: str) -> None:
     """With noisy gates, a repeater and memories that forget, the counted mean still is (2F + 1)/3 of the reported F."""
     memory = {"kind": "relaxing", "relaxation_time": "inf", "coherence_time": "4 ms"}
@@ -115,7 +115,7 @@ def test_correlators_refuse_directions_between_the_axes() -> None:
         flow({"use": "rsp", "states": 8}, 0.9, 100, tier="correlators")
 
 
-@pytest.mark.parametrize(("tier", "states"), [("correlators", 4), ("exact", 4), ("exact", 16)])
+@pytest.mark.parametrize(("tier", "states"), [("correlators", 4), ("exact", 4), ("exact", 16), ("stabiliser", 4)])
 def test_remote_preparation_over_werner_pairs(tier: str, states: int) -> None:
     found = flow({"use": "rsp", "states": states}, 0.85, 4000, tier=tier, segments=1)
     outcome = found.outcome

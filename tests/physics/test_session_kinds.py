@@ -55,7 +55,7 @@ def counted(found: FlowResult) -> Outcome:
     return found.outcome
 
 
-@pytest.mark.parametrize(("tier", "segments"), [("correlators", 2), ("exact", 1), ("exact", 2)])
+@pytest.mark.parametrize(("tier", "segments"), [("correlators", 2), ("exact", 1), ("exact", 2), ("stabiliser", 2)])
 @pytest.mark.parametrize("basis", ["X", "Y", "Z"])
 def test_bits_measured_as_pairs_are_made_show_the_correlators(basis: str, tier: str, segments: int) -> None:
     """Werner pairs of F = 0.9 have (4F - 1)/3 in every basis; a swap multiplies."""
@@ -98,7 +98,7 @@ def test_keys_of_early_halves_are_equal_where_pairs_are_perfect() -> None:
     assert found.kept > 80
 
 
-@pytest.mark.parametrize(("tier", "segments"), [("correlators", 1), ("exact", 2)])
+@pytest.mark.parametrize(("tier", "segments"), [("correlators", 1), ("exact", 2), ("stabiliser", 2)])
 @pytest.mark.parametrize("basis", ["X", "Y"])
 def test_states_prepared_by_a_measured_half(basis: str, tier: str, segments: int) -> None:
     """The fidelity over the equator is 1/2 + (x + y)/4 of the pair's correlators, for either of the two states."""

@@ -28,13 +28,13 @@ MODES = ("skip", "each")
 NOISE = 0.1
 
 
-def platform(qubits=None, cooled_at="0 s") -> Platform:
+def platform(qubits=None, cooled_at="0 s", **cryostat) -> Platform:
     interface = TextbookInterface(probability=1.0, fidelity=1.0, attempt_period="10 ns")
-    return Platform(memory=RelaxingMemory(), interface=interface, qubits=qubits, cooled_at=cooled_at)
+    return Platform(memory=RelaxingMemory(), interface=interface, qubits=qubits, cooled_at=cooled_at, **cryostat)
 
 
-def shared(communication=1, storage=1, move_time="15 ns") -> SharedQubits:
-    return SharedQubits(communication=communication, storage=storage, move_time=move_time, move_noise=NOISE)
+def shared(communication=1, storage=1, move_time="15 ns", **more) -> SharedQubits:
+    return SharedQubits(communication=communication, storage=storage, move_time=move_time, move_noise=NOISE, **more)
 
 
 class Bench:
@@ -134,7 +134,7 @@ def test_no_two_lanes_use_one_communication_qubit():
 
     def emit(self, lane, now, number):
         emitted.append((now, self.ends[0].node))
-        original(self, lane, now, number)
+        return original(self, lane, now, number)
 
     type(link)._emit = emit
     try:
@@ -174,6 +174,28 @@ def test_a_half_that_is_used_before_its_move_has_ended_is_used_where_it_was():
     bench.clock.run(20 * CYCLE)
     assert [node for node, _, _ in bench.heard[:6]].count(2) == 1  # the other lane went on at once
     assert (register.communication, register.storage) == (0, 1)  # its half waits: nobody else wants the qubit
+
+
+@pytest.mark.requirement("QS-L1-412")
+@pytest.mark.parametrize("attempts", MODES)
+@pytest.mark.parametrize(
+    ("reach", "moved"), [((), {0, 1}), (((), (0, 1)), {1}), (((0, 1), ()), {0}), (((1,), (0,)), {0, 1})]
+)
+def test_a_pair_is_moved_only_where_its_communication_qubit_reaches(attempts, reach, moved):
+    """Four lanes fill two communication and two storage qubits, whatever reaches what; who cannot move stays unspoilt."""
+    middle = platform(shared(communication=2, storage=2, reach=reach))
+    bench = Bench("correlators", attempts, [platform(), middle, platform()], p=1.0, lanes=2)
+    for ends in bench.links:
+        for lane in (0, 1):
+            bench.want(ends, lane=lane)
+    bench.clock.run(50 * CYCLE)
+    places = bench.medium.exchange.registers[1].places
+    assert len(places) == 4
+    assert {place.emitter for place in places if place.stored} == moved
+    assert sorted(place.store for place in places if place.stored) == [0, 1]
+    assert all(not reach or place.store in reach[place.emitter] for place in places if place.stored)
+    for place in places:
+        assert place.half.pair.fidelity == pytest.approx((1 + 3 * (1 - NOISE)) / 4 if place.stored else 1)
 
 
 @pytest.mark.parametrize("attempts", MODES)
@@ -279,6 +301,9 @@ def test_links_that_could_fill_every_qubit_are_refused():
         ({"move_noise": 1.2}, "between 0 and 1"),
         ({"move_time": "-1 us"}, "negative"),
         ({"move_tim": "1 us"}, "move_time"),
+        ({"reach": [[0, 1], [2, 3, 4]]}, "2 lists for 1 communication"),
+        ({"reach": [[0, 1, 2, 3, 4, 5]]}, "no storage qubit 5"),
+        ({"reach": [[0, 1, 2, 4]]}, "no communication qubit reaches storage qubit 3"),
     ],
 )
 def test_wrong_registers_are_refused(change, words):
@@ -322,6 +347,83 @@ def test_a_run_waits_for_the_cold_and_says_so(attempts, tmp_path):
 def test_a_run_that_ends_before_its_hardware_is_cold_is_refused():
     with pytest.raises(ConfigError, match=r"(?s)fewer than 0\.1 in the 0 s .* when n3 is cold at 2 s"):
         qstack.load(scenario(CHAIN, until="1500 ms", cooled_at="2 s"))
+
+
+TWICE = (("15 ns", "55 ns"), ("80 ns", "200 ns"))
+
+
+@pytest.mark.requirement("QS-L1-410")
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("attempts", MODES)
+def test_a_device_attempts_only_while_it_is_cold(attempts, keep):
+    """Cycles begin every 10 ns and succeed: those of 20 to 50 and of 80 to 190 ns, in which the device is cold."""
+    bench = Bench("correlators", attempts, [platform(), platform(cold=TWICE)], p=1.0)
+    bench.react = lambda node, noun, now: bench.do(node, device.Free(noun.qubit)) if noun.qubit >= 0 else None
+    bench.want((0, 1), keep=keep)
+    bench.clock.run(300_000)
+    emitted = [noun.emitted for node, _, noun in bench.heard if node == 1]
+    assert emitted == [n * CYCLE for n in (*range(2, 6), *range(8, 20))]
+
+
+@pytest.mark.parametrize("attempts", MODES)
+def test_what_is_wanted_last_while_it_is_warm_holds_when_it_is_cold(attempts):
+    bench = Bench("correlators", attempts, [platform(), platform(cold=TWICE)], p=1.0)
+    bench.react = lambda node, noun, now: bench.do(node, device.Free(noun.qubit))
+    bench.want((0, 1), 1)
+    bench.clock.at(60_000, lambda _: bench.want((0, 1), 2), None)
+    bench.clock.at(70_000, lambda _: bench.want((0, 1), 3), None)
+    bench.clock.run(100_000)
+    assert {noun.aid for _, now, noun in bench.heard if now < 60_000} == {1}
+    assert {noun.aid for _, now, noun in bench.heard if now > 60_000} == {3}
+
+
+@pytest.mark.requirement("QS-L1-411")
+@pytest.mark.parametrize("loses", [True, False])
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_is_stored_is_lost_when_the_device_warms_up_if_its_sheet_says_so(tier, loses):
+    bench = Bench(tier, "skip", [platform(), platform(cold=TWICE, warm_loses=loses)], p=1.0)
+    bench.want((0, 1))
+    bench.clock.run(54_999)
+    qubit = bench.heard[-1][2].qubit
+    assert bench.fidelity(1, qubit, 54_999) == pytest.approx(1)
+    assert bench.fidelity(1, qubit, 55_000) == pytest.approx(0.25 if loses else 1)
+
+
+def test_a_pair_whose_herald_comes_after_the_warm_up_is_lost_too():
+    bench = Bench("correlators", "skip", [platform(), platform(cold=(("0 s", "20500 ps"),), warm_loses=True)], p=1.0)
+    bench.clock.at(15_000, lambda _: bench.want((0, 1)), None)
+    bench.clock.run(40_000)
+    (_, now, noun), _ = bench.heard
+    assert (noun.emitted, now) == (20_000, 21_000)
+    assert bench.fidelity(1, noun.qubit, now) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "words"),
+    [
+        ({"cold": [["1 s", "2 s"]], "cooled_at": "1 s"}, "give one of them"),
+        ({"cold": [["2 s", "1 s"]]}, "times must rise"),
+        ({"cold": [["0 s", "2 s"], ["1 s", "3 s"]]}, "times must rise"),
+        ({"warm_loses": True}, "nothing warms up"),
+    ],
+)
+def test_times_that_no_cryostat_has_are_refused(sheet, words):
+    with pytest.raises(ConfigError, match=words):
+        qstack.load(scenario(CHAIN, **sheet))
+
+
+@pytest.mark.requirement("QS-L1-410")
+@pytest.mark.parametrize("attempts", MODES)
+def test_a_run_delivers_while_its_hardware_is_cold(attempts):
+    cold = [["1 s", "1500 ms"], ["3 s", "3500 ms"]]
+    flow = qstack.load(scenario(CHAIN, attempts, number=400, cold=cold, until="5 s")).run().flows[0]
+    slack = 0.01  # an answer that was on its way [s]
+    assert flow.delivered > 10
+    assert all(any(a <= time < b + slack for a, b in ((1, 1.5), (3, 3.5))) for time in flow.times_s)
+    assert flow.times_s.min() < 1.5
+    assert flow.times_s.max() > 3
+    with pytest.raises(ConfigError, match=r"in the 0 s of the run in which .* are cold together"):
+        qstack.load(scenario(CHAIN, until="900 ms", cold=cold))
 
 
 # -- measured at once -------------------------------------------------------------------------------------------------

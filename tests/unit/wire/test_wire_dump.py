@@ -44,7 +44,7 @@ def test_track_line_by_line():
 
 def test_lists_and_checksum():
     text = hexdump(encode(SetupReq(9, 3, (1, 2), (0.8,), 6, 5), flags=CHECKED))
-    assert body(text, 13)[:-1] == [
+    assert body(text, 14)[:-1] == [
         "28 8002 path type 0x8002",
         "30 0008 path length 8",
         "32 00000001 path[0] node 1",
