@@ -242,10 +242,21 @@ def spoilt(text):
         yield text[: match.start(2)] + wrong + text[match.end(2) :], text[: match.start(2)].count("\n") + 1, key, wrong
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("QS-PL-011")
-def test_every_key_misspelt_is_told_at_its_line(qstack, tmp_path, monkeypatch, good, examples):
+def test_every_key_of_the_examples_misspelt_is_told_at_its_line(qstack, tmp_path, monkeypatch, examples):
+    told_at_its_line(qstack, tmp_path, monkeypatch, examples)
+
+
+@pytest.mark.requirement("QS-PL-011")
+def test_every_key_misspelt_is_told_at_its_line(qstack, tmp_path, monkeypatch, good):
+    told_at_its_line(qstack, tmp_path, monkeypatch, {"good": good})
+
+
+def told_at_its_line(qstack, tmp_path, monkeypatch, texts):
+    """Misspell every key of some scenarios in turn."""
     monkeypatch.chdir(tmp_path)
-    for name, text in {"good": good, **examples}.items():
+    for name, text in texts.items():
         cases = list(spoilt(text))
         assert len(cases) > 12
         for bad, line, key, wrong in cases:

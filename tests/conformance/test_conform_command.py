@@ -150,6 +150,7 @@ def test_a_problem_is_exit_code_1(run, tmp_path):
 # -- conform ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_everything_installed_conforms(run):
     code, out, _ = run("conform", "--all")
     assert code == 0
