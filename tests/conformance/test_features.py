@@ -135,7 +135,10 @@ def test_the_features_of_the_page_are_those_of_the_suites():
     assert told == {p.name: list(found) for p in PROFILES.values() if (found := features.features(p.suite))}
 
 
-@pytest.mark.parametrize(("profile", "claims"), [("link", LINK), ("transport", ("teleported-qubits",))])
+@pytest.mark.parametrize(
+    ("profile", "claims"),
+    [pytest.param("link", LINK, marks=pytest.mark.slow), ("transport", ("teleported-qubits",))],
+)
 def test_the_reference_keeps_what_it_claims(profile, claims):
     one = profiles.find(api.manager(ROOT), "reference", profile)
     assert tuple(one.features) == claims == tuple(features.features(one.profile.suite))

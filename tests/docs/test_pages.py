@@ -38,7 +38,13 @@ ROOT = Path(__file__).parents[2]
 KEYS = ["docs/keys/README.md", "docs/keys/limits.md", "docs/keys/plans.md", "docs/keys/tutorial.md"]
 PAGES = ["README.md", "docs/tutorial.md", "docs/scenario.md", "docs/architecture.md", "docs/delft-eindhoven.md"]
 PAGES += ["docs/specs.md", *KEYS]
-SLOW = [pytest.param("docs/keys/demo.md", marks=pytest.mark.slow)]
+LONG = [
+    "docs/tutorial.md",
+    "docs/delft-eindhoven.md",
+    "docs/keys/plans.md",
+    "docs/keys/tutorial.md",
+    "docs/keys/demo.md",
+]
 UNRUN = {"docs/scenario.md", "docs/architecture.md", "docs/keys/README.md", "docs/keys/limits.md"}
 BLOCK = re.compile(r"(?:<!-- (file|exit|output)(?:: (\S+))? -->\n)?```(\w*)\n(.*?)```", re.DOTALL)
 RUN = {"sh": ["bash", "-e", "-c"], "python": [sys.executable, "-c"]}
@@ -65,7 +71,9 @@ def shape(text: str) -> list[str]:
     return [" ".join(line.replace("# us", "# ms").replace("# s", "# ms").split()) for line in lines]
 
 
-@pytest.mark.parametrize("page", [*PAGES, *SLOW])
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p not in LONG] + [pytest.param(page, marks=pytest.mark.slow) for page in LONG]
+)
 def test_every_block_of_a_page_runs(page, place):
     folder, environment = place
     printed = ""
