@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import logging
 import signal
@@ -83,6 +84,9 @@ async def running(all_settings: Sequence[KmeSettings]) -> Any:  # an async itera
             store = open_for(settings)
             stack.callback(store.close)
             sites[settings.kme_id] = await stack.enter_async_context(Site(settings, store))
+        # What is loaded by now stays: a full collection that walks through it makes every waiting client late.
+        gc.collect()
+        gc.freeze()
         yield sites
 
 
