@@ -19,6 +19,9 @@ Loc = tuple[str | int, ...]
 WIDTH = 120
 """Longest line of a list of names."""
 
+WIDEST = 160
+"""Longer hints, such as those that list every key of a data sheet, are folded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -102,7 +105,9 @@ def report(problems: Sequence[Problem], origin: Origin) -> ConfigError:
         key = f"{problem.key}  " if problem.loc else ""
         gap = "" if key else " "
         lines.append(f"{text:<{width}}{gap}{key}{problem.message}")
-        lines.extend(f"{'':<{width}}{hint}" for hint in problem.hints)
+        for hint in problem.hints:
+            folded = textwrap.wrap(hint, WIDEST, break_long_words=False, break_on_hyphens=False)
+            lines.extend(f"{'':<{width}}{part}" for part in folded)
     lines.append(f"{len(problems)} error{'s' if len(problems) > 1 else ''}; nothing was run.")
     return ConfigError("\n".join(lines))
 

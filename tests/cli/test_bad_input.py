@@ -139,7 +139,7 @@ def test_a_wrong_value(qstack, tmp_path, monkeypatch, good, old, new, fragments)
     for fragment in fragments:
         assert any(part in said.err for part in fragment.split("|")), said.err
     assert re.search(r"^\d+ errors?; nothing was run\.$", said.err, re.MULTILINE)
-    assert max(len(line) for line in said.err.splitlines()) < 320
+    assert max(len(line) for line in said.err.splitlines()) < 250
     again = qstack("run", "bad.yaml", "--out", "out", "--trace", "trace.jsonl")
     assert (again.code, again.out, again.err) == (2, "", said.err)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
