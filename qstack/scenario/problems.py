@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ WIDTH = 120
 
 WIDEST = 160
 """Longer hints, such as those that list every key of a data sheet, are folded."""
+
+KEPT = "\N{NO-BREAK SPACE}"
+"""A space at which no line is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +110,16 @@ def report(problems: Sequence[Problem], origin: Origin) -> ConfigError:
         gap = "" if key else " "
         lines.append(f"{text:<{width}}{gap}{key}{problem.message}")
         for hint in problem.hints:
-            folded = textwrap.wrap(hint, WIDEST, break_long_words=False, break_on_hyphens=False)
-            lines.extend(f"{'':<{width}}{part}" for part in folded)
+            lines.extend(f"{'':<{width}}{part}" for part in folded(hint))
     lines.append(f"{len(problems)} error{'s' if len(problems) > 1 else ''}; nothing was run.")
     return ConfigError("\n".join(lines))
+
+
+def folded(hint: str) -> list[str]:
+    """Break a long hint into lines, never within the spelling that it proposes."""
+    whole = re.sub(r"Did you mean '[^']*'\?", lambda asked: asked[0].replace(" ", KEPT), hint)
+    lines = textwrap.wrap(whole, WIDEST, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(KEPT, " ") for line in lines]
 
 
 def refusal(place: str, message: str) -> ConfigError:
