@@ -13,9 +13,9 @@ from qstack.core.clock import Clock
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.nouns import Noun
 from qstack.hardware.dataqubits import Slot, axis
+from qstack.hardware.device import NodeDevice
 from qstack.hardware.each import EachLink
 from qstack.hardware.lanes import End, Success
-from qstack.hardware.medium import NodeDevice
 from qstack.hardware.pairs import Half
 from qstack.hardware.randomness import Stream
 from qstack.hardware.skipping import LaneLink

@@ -11,8 +11,9 @@ from scipy import stats
 from qstack.core.clock import MICROSECOND
 from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError
 from qstack.core.layer import Context
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device, Medium
+from qstack.hardware.medium import Medium
 from qstack.hardware.pairs import Exponential, Half, Pair, measure, swap
 from qstack.hardware.randomness import Stream
 from qstack.hosts.simulation import Simulation

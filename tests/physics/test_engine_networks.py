@@ -11,8 +11,8 @@ from benchmarks.p1 import BORN, PERIOD, PROBABILITY, Flow, Network, chain, mesh
 from qstack.core.clock import SECOND
 from qstack.core.layer import Layer
 from qstack.core.nouns import Cancel, Message, Noun, Send, Set, Timer
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device
 from qstack.hardware.pairs import Exponential
 from qstack.network.forwarding import ForwardingLayer
 from qstack.network.signalling import SignallingLayer
