@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from spoiling import Spoilt, edit, more, swallow, without
+from spoiling import SPECIFICATION, Spoilt, edit, failures, more, swallow, without
 
-from qstack.conformance.judge import failed, judge
+from qstack.conformance.judge import judge
 from qstack.conformance.network import NetworkSuite
 from qstack.conformance.network_talk import CIRCUIT, SESSION
-from qstack.conformance.specification import load
 from qstack.core.errors import LocalProtocolError
 from qstack.core.nouns import Cancel, Send, Set
 from qstack.network.circuit import Record, Uninstall
@@ -25,8 +23,6 @@ from qstack.services.l3_network import Connect, Connected, Disconnected, Early, 
 from qstack.services.reasons import Reason
 from qstack.wire.network import Complete, Expire, Forward, Track
 from qstack.wire.signalling import Reject, SetupReq, SetupRsp, Teardown
-
-SPECIFICATION = load(Path(__file__).parents[2] / "specs")
 
 
 def reference(site, signalling=SignallingLayer, partner=None):
@@ -368,10 +364,6 @@ OTHERWISE = {
 """Layers that are built otherwise."""
 
 
-def failures(make):
-    return {verdict.id for verdict in failed(judge(NetworkSuite, make, SPECIFICATION), strict=True)}
-
-
 class TestReference(NetworkSuite):
     """The suite as a vendor's pytest runs it."""
 
@@ -384,14 +376,14 @@ class TestReference(NetworkSuite):
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_layer_fails_what_it_breaks(name):
     number, kinds, spoil = BROKEN[name]
-    assert failures(lambda site: Spoilt(reference(site), kinds, spoil())) == {number}
+    assert failures(NetworkSuite, lambda site: Spoilt(reference(site), kinds, spoil())) == {number}
 
 
 @pytest.mark.requirement("QS-CF-008")
 @pytest.mark.parametrize("name", OTHERWISE)
 def test_a_layer_that_is_built_otherwise_fails_what_it_breaks(name):
     number, make = OTHERWISE[name]
-    assert failures(make) == {number}
+    assert failures(NetworkSuite, make) == {number}
 
 
 def test_every_requirement_of_the_suite_has_a_layer_that_breaks_it():

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from spoiling import Spoilt, edit, more, twice, without
+from spoiling import SPECIFICATION, Spoilt, edit, failures, more, twice, without
 
 from qstack import api
-from qstack.conformance.judge import failed, judge
+from qstack.conformance.judge import judge
 from qstack.conformance.node import NodeSuite
 from qstack.conformance.offers import nodes
-from qstack.conformance.specification import load
 from qstack.network.circuit import Uninstall
 from qstack.services.device import Free, Swap, Swapped
 from qstack.services.l1_physical import Attempt
@@ -28,7 +26,6 @@ from qstack.transport.layer import TransportLayer
 from qstack.wire.signalling import Teardown
 
 NODES = nodes(api.manager())
-SPECIFICATION = load(Path(__file__).parents[2] / "specs")
 
 
 def node(site):
@@ -71,19 +68,15 @@ BROKEN = {
 }
 
 
-def failures(make):
-    return {verdict.id for verdict in failed(judge(NodeSuite, make, SPECIFICATION), strict=True)}
-
-
 @pytest.mark.requirement("QS-CF-008")
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_node_fails_what_it_breaks(name):
     number, make = BROKEN[name]
-    assert failures(make()) == {number}
+    assert failures(NodeSuite, make()) == {number}
 
 
 def test_the_reference_is_a_whole_node():
-    assert failures(node) == set()
+    assert failures(NodeSuite, node) == set()
     assert {verdict.id for verdict in judge(NodeSuite, node, SPECIFICATION)} == {
         number for number, _ in BROKEN.values()
     }

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from spoiling import Spoilt, edit, more, nothing, swallow, without
+from spoiling import SPECIFICATION, Spoilt, edit, failures, more, nothing, swallow, without
 
-from qstack.conformance.judge import failed, judge
+from qstack.conformance.judge import judge
 from qstack.conformance.physical import PhysicalSuite
-from qstack.conformance.specification import load
 from qstack.physical.layer import PhysicalLayer
 from qstack.services.device import Herald, Missed, Trigger
 from qstack.services.l1_physical import Attempt, Heralded, Renumber, Skipped
-
-SPECIFICATION = load(Path(__file__).parents[2] / "specs")
 
 
 def physical(site):
@@ -72,10 +68,6 @@ BROKEN = {
 }
 
 
-def failures(make):
-    return {verdict.id for verdict in failed(judge(PhysicalSuite, make, SPECIFICATION), strict=True)}
-
-
 class TestReference(PhysicalSuite):
     """The suite as a vendor's pytest runs it."""
 
@@ -88,7 +80,7 @@ class TestReference(PhysicalSuite):
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_layer_fails_what_it_breaks(name):
     number, kinds, spoil = BROKEN[name]
-    assert failures(lambda site: Spoilt([physical(site)], kinds, spoil())) == {number}
+    assert failures(PhysicalSuite, lambda site: Spoilt([physical(site)], kinds, spoil())) == {number}
 
 
 def test_every_requirement_of_the_suite_has_a_layer_that_breaks_it():

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import pytest
-from spoiling import Spoilt, edit, more, swallow, without
+from spoiling import SPECIFICATION, Spoilt, edit, failures, more, swallow, without
 
-from qstack.conformance.judge import failed, judge
-from qstack.conformance.specification import load
+from qstack.conformance.judge import judge
 from qstack.conformance.transport import TransportSuite
 from qstack.services.bell import flip
 from qstack.services.device import Apply, BellMeasure, BellMeasured, Free
@@ -46,8 +44,6 @@ from qstack.wire.transport import (
     SessionOpenAck,
     SessionReset,
 )
-
-SPECIFICATION = load(Path(__file__).parents[2] / "specs")
 
 
 def transport(site):
@@ -248,10 +244,6 @@ BROKEN = {
 }
 
 
-def failures(make):
-    return {verdict.id for verdict in failed(judge(TransportSuite, make, SPECIFICATION), strict=True)}
-
-
 class TestReference(TransportSuite):
     """The suite as a vendor's pytest runs it."""
 
@@ -264,7 +256,7 @@ class TestReference(TransportSuite):
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_layer_fails_what_it_breaks(name):
     number, kinds, spoil = BROKEN[name]
-    assert failures(lambda site: Spoilt([transport(site)], kinds, spoil())) == {number}
+    assert failures(TransportSuite, lambda site: Spoilt([transport(site)], kinds, spoil())) == {number}
 
 
 def test_every_requirement_of_the_suite_has_a_layer_that_breaks_it():

@@ -5,9 +5,20 @@ A spoiler is a function ``spoil(inner, noun, context)`` that gives the answers; 
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from qstack.conformance.judge import failed, judge
+from qstack.conformance.specification import load
 from qstack.core.errors import ProtocolError
 from qstack.core.layer import Layer
 from qstack.core.nouns import Send
+
+SPECIFICATION = load(Path(__file__).parents[2] / "specs")
+
+
+def failures(suite, make):
+    """Return the numbers of what a suite finds wrong, SHOULDs included."""
+    return {verdict.id for verdict in failed(judge(suite, make, SPECIFICATION), strict=True)}
 
 
 class Spoilt(Layer):
