@@ -188,7 +188,7 @@ class _StabiliserStates:
         pair = halves[0].pair
         super()._announce(success, sequence, halves)  # type: ignore[misc]  # of the link
         for half in halves:
-            if half.column >= 0 and half not in self.ends[half.side].qubits.values():  # type: ignore[attr-defined]
+            if half.column >= 0 and half not in self.ends[half.side].qubits.values():  # type: ignore[attr-defined]  # as above
                 half.pair = pair
                 half.leave(Basis.Z, pair.tableau.draw)
                 del half.pair

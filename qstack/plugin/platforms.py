@@ -75,8 +75,8 @@ class Platform(Options):
     status: Literal["published", "projected", "ideal"] = "ideal"
     sources: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
-    memory: choose_model(MemoryModel)  # type: ignore[valid-type]
-    interface: choose_model(InterfaceModel)  # type: ignore[valid-type]
+    memory: choose_model(MemoryModel)
+    interface: choose_model(InterfaceModel)
     memories: int = Field(1, ge=1, le=4096, strict=True)
     gate_noise: Fraction = 0.0
     readout_error: Annotated[Fraction, Field(json_schema_extra={"also": [_BOTH_ERRORS]})] = 0.0
