@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from qstack.core.errors import PluginError
 from qstack.plugin.models import HardwareModel, InterfaceModel, MemoryModel, choose_model
 from qstack.plugin.offers import NestedErrors, Options
-from qstack.plugin.sheet import Cost, Origin, SharedQubits, check_origins
+from qstack.plugin.sheet import Cost, Origin, SharedQubits, check_origins, content_of
 from qstack.plugin.units import FOR_EVER, Duration, Fraction, time_text
 
 _BOTH_ERRORS = {
@@ -170,7 +169,7 @@ class Sheet:
         """
         path = self._path
         try:
-            platform = Platform.model_validate(_plain(path, path.stat().st_mtime_ns), context={"plugins": self._models})
+            platform = Platform.model_validate(content_of(path), context={"plugins": self._models})
         except ValidationError as error:
             raise PluginError(f"{path.name} is not a platform: {_first(error)}") from error
         except YAMLError as error:
@@ -197,12 +196,6 @@ def load_platforms(folder: Path, models: Iterable[type[HardwareModel]]) -> list[
     """
     known = tuple(models)
     return [Sheet(path, known) for path in sorted(folder.glob("*.yaml"))]
-
-
-@cache
-def _plain(path: Path, changed: int) -> Any:
-    """Return what a YAML file holds; read once per process unless it changes, for reading is slow."""
-    return YAML(typ="safe").load(path)
 
 
 def _first(error: ValidationError, prefix: str = "") -> str:

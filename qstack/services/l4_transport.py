@@ -177,16 +177,7 @@ class Outcome(Indication):
 class Expired(Indication):
     """A pair that was handed up is not valid: its other half is gone.  The local half is the user's to free.
 
-    Parameters
-    ----------
-    session
-        Whose pair.
-    pair
-        Its number, -1 if it has none yet.
-    qubit
-        The local half, -1 if it was measured as it was made.
-    reason
-        Why.
+    Parameters as in `qstack.services.l3_network.Lost`.
     """
 
     session: int
@@ -199,14 +190,7 @@ class Expired(Indication):
 class FidelityReported(Indication):
     """What test rounds have shown of a session's pairs so far, told at both ends.
 
-    Parameters
-    ----------
-    session
-        Whose pairs.
-    fidelity, low, high
-        Estimate and its 95 % interval; see `qstack.services.estimation.Tally.estimate`.
-    rounds
-        Pairs measured.
+    Parameters as in `qstack.services.l3_network.FidelityTested`.
     """
 
     session: int
