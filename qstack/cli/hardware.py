@@ -114,7 +114,7 @@ def show(name: str, *, lengths: list[float], attenuation: float, medium: str, as
     distances = over_distance(platform, medium_of(medium, manager), lengths, attenuation)
     lasting = storage_time(platform.memory.survival())
     if plot is not None:
-        from qstack.cli.hardware_plot import draw  # noqa: PLC0415 - matplotlib is heavy, and an extra
+        from qstack.cli.hardware_plot import draw
 
         draw(plot, platform, distances)
     if as_json:
@@ -196,8 +196,8 @@ def _setting(view: Any) -> str:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - every command loads this module, few print tables
-    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:

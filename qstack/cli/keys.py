@@ -73,8 +73,8 @@ def serve(
 
     On loopback, unless a file says otherwise; simulated keys stay there unless it says allow_simulated_off_loopback.
     """
-    from qstack.cli.keys_serve import serve_files  # noqa: PLC0415  # an extra
-    from qstack.cli.keys_sources import Wanted, source_maker  # noqa: PLC0415  # as above
+    from qstack.cli.keys_serve import serve_files
+    from qstack.cli.keys_sources import Wanted, source_maker
 
     with _plain_errors():
         if (scenario or flow or key_error) and simulate != "bbm92":
@@ -114,8 +114,8 @@ def demo(
     settings: tuple[str, ...],
 ) -> None:
     """Two sites, two key managers, a TLS 1.3 session on their keys; then an eavesdropper comes."""
-    from qstack.cli.keys_demo import show  # noqa: PLC0415  # an extra
-    from qstack.cli.keys_sources import Wanted  # noqa: PLC0415  # as above
+    from qstack.cli.keys_demo import show
+    from qstack.cli.keys_sources import Wanted
 
     with _plain_errors():
         wanted = Wanted(link=link, settings=settings, reconciliation=reconciliation, attack=attack)
@@ -128,8 +128,8 @@ def demo(
 @click.option("--expect", metavar="N:HASH", help="A head noted earlier; it must lie on the chain.")
 def audit(store: str, server: str, expect: str | None) -> None:
     """Walk the audit chain of STORE and print its head: note it elsewhere, and the past cannot be rewritten unseen."""
-    from qstack.keys.store import Head, verify  # noqa: PLC0415  # only where used
-    from qstack.keys.store.database import connect  # noqa: PLC0415  # only where used
+    from qstack.keys.store import Head, verify
+    from qstack.keys.store.database import connect
 
     with _plain_errors():
         if "://" not in store and not Path(store).exists():
@@ -153,7 +153,7 @@ def audit(store: str, server: str, expect: str | None) -> None:
 @click.argument("names", nargs=-1, required=True)
 def certificates(directory: Path, names: tuple[str, ...]) -> None:
     """Write a test authority into DIRECTORY and a certificate for each of NAMES. Not for production."""
-    from qstack.integration.certificates import make_certificates  # noqa: PLC0415  # an extra
+    from qstack.integration.certificates import make_certificates
 
     with _plain_errors():
         make_certificates(directory, names)
@@ -178,8 +178,8 @@ def conform(  # one argument for each option
     out: Path | None,
 ) -> None:
     """Judge anybody's key manager by ETSI GS QKD 014. Takes about forty keys from it."""
-    from qstack.conformance.etsi014 import judge, passed, report_json  # noqa: PLC0415  # only where used
-    from qstack.conformance.etsi014_subject import Identity, Subject  # noqa: PLC0415  # only where used
+    from qstack.conformance.etsi014 import judge, passed, report_json
+    from qstack.conformance.etsi014_subject import Identity, Subject
 
     with _plain_errors():
         who = [Identity(one[0], Path(one[1]), Path(one[2])) if one else None for one in (master, slave, third)]
@@ -206,7 +206,7 @@ def plan(file: Path, *, as_json: bool) -> None:
 
     Nothing is run: lengths are those of mean blocks with a finite key.  Exit code 1 if the quiet network refuses a demand.
     """
-    from qstack.cli.keys_plan import show  # noqa: PLC0415 - the whole stack, only for those who plan
+    from qstack.cli.keys_plan import show
 
     with _plain_errors():
         served = show(file, as_json=as_json)
@@ -227,9 +227,9 @@ def attack(name: str, settings: tuple[str, ...], link: Path | None, reconciliati
 
     Once with a receiver as it is sold, once with one that tests its own detectors. Exit code 1 if the careful one was fooled.
     """
-    from qstack import api  # noqa: PLC0415 - only for those who attack
-    from qstack.study.keys_attack import attacked  # noqa: PLC0415 - as above
-    from qstack.study.keys_link import read_link  # noqa: PLC0415 - as above
+    from qstack import api
+    from qstack.study.keys_attack import attacked
+    from qstack.study.keys_link import read_link
 
     with _plain_errors():
         manager = api.manager(link.parent if link else Path())

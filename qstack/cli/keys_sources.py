@@ -104,9 +104,9 @@ def _quiet(kind: str, wanted: Wanted) -> SourceMaker:
         return lambda names: Bb84Source(names, link.block, link.setup(), scheme)
     if kind == "test":
         return lambda names: RandomTestSource(BLOCK_OCTETS)
-    from qstack.keys.reconcile.ldpc import Ldpc  # noqa: PLC0415 - the whole stack, only for those who run it
-    from qstack.keys.store.measured import Bbm92Source  # noqa: PLC0415 - as above
-    from qstack.study.keys import CITY, StackFlow  # noqa: PLC0415 - as above
+    from qstack.keys.reconcile.ldpc import Ldpc
+    from qstack.keys.store.measured import Bbm92Source
+    from qstack.study.keys import CITY, StackFlow
 
     flow = StackFlow(api.load(wanted.scenario or CITY), wanted.flow)
     chosen = scheme if wanted.names_scheme else Ldpc

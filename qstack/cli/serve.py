@@ -52,7 +52,7 @@ class NodeFile(Options):
     certificate: Path
     key: Path
     authority: Path
-    driver: chosen("drivers", "a driver") = Field("socket", validate_default=True)  # type: ignore[valid-type]
+    driver: chosen("drivers", "a driver") = Field("socket", validate_default=True)
     slow: Annotated[float, Field(gt=0)] = 1.0
     again: Annotated[float, Field(gt=0)] | None = 1.0
 
@@ -105,11 +105,11 @@ def _say(event: dict[str, Any]) -> None:
 
 
 async def _serve(found: NodeFile, plan: Plan, *, once: bool) -> None:
-    import asyncio  # noqa: PLC0415 - every command loads this module, one needs a loop
+    import asyncio
 
-    from qstack.hosts.laboratory import Laboratory  # noqa: PLC0415 - sockets are for those who use them
-    from qstack.hosts.ports import Identity  # noqa: PLC0415 - as above
-    from qstack.hosts.sockets import NodeHost  # noqa: PLC0415 - as above
+    from qstack.hosts.laboratory import Laboratory
+    from qstack.hosts.ports import Identity
+    from qstack.hosts.sockets import NodeHost
 
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -148,7 +148,7 @@ def command(file: Path, *, once: bool) -> int:
     FILE names the scenario, the node, the addresses of all nodes and the certificates; see docs/sockets.md.  What
     happens is written to standard output, one JSON object a line, until the process is told to end.
     """
-    import asyncio  # noqa: PLC0415 - as above
+    import asyncio
 
     found, plan = load(file)
     asyncio.run(_serve(found, plan, once=once))

@@ -304,7 +304,7 @@ class PipedLayer(Layer):
         self._number = number
         self._handles: tuple[type[Noun], ...] = (*handles, lines.Named, lines.Tidying)
 
-    def handlers(self) -> dict[type[Noun], Callable[[Any, Context], list[Noun]]]:  # type: ignore[override]
+    def handlers(self) -> dict[type[Noun], Callable[[Any, Context], list[Noun]]]:  # type: ignore[override]  # answers are lists
         """Return the same question for everything that the program handles."""
         return dict.fromkeys(self._handles, self._ask)
 

@@ -18,14 +18,15 @@ from qstack.core.errors import ConfigError
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.nouns import Noun
 from qstack.hardware.dataqubits import Slot, vector
+from qstack.hardware.device import NodeDevice
 from qstack.hardware.each import EachLink
 from qstack.hardware.exactpairs import ExactHalf, ExactPair, Instruments, WholeDecay, measure, swap
 from qstack.hardware.lanes import End
-from qstack.hardware.medium import Combine, NodeDevice
 from qstack.hardware.pairs import Half
 from qstack.hardware.skipping import LaneLink
 from qstack.hardware.tier import CorrelatorTier, device_of
 from qstack.plugin.contracts import LinkSheet, Platform
+from qstack.plugin.distilling import Combine
 from qstack.quantum import exact
 from qstack.services.bell import Basis
 from qstack.services.device import (

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from qstack.core.layer import Context, Outputs
 from qstack.hardware.clusters import DensityHalf, DensityPair, cnot
+from qstack.hardware.device import NodeDevice
 from qstack.hardware.exact import DIRECTIONS, TURNS, ExactDevice, ExactEachLink, ExactLaneLink, ExactTier
-from qstack.hardware.medium import NodeDevice
 from qstack.hardware.pairs import Half
 from qstack.quantum import density, exact
 from qstack.services.bell import Basis

@@ -131,7 +131,7 @@ def _platforms(hardware: Hardware, graph: Graph) -> tuple[tuple[Platform, ...], 
     if bare:
         problems.append(Problem(("network", "hardware"), f"none at {some(bare)}: give 'all', or 'at' for each."))
         return (), problems
-    return tuple(special.get(name) or hardware.all for name in graph.nodes), problems  # type: ignore[misc]
+    return tuple(special.get(name) or hardware.all for name in graph.nodes), problems  # type: ignore[misc]  # none is bare
 
 
 def _ends(scenario: Scenario, graph: Graph) -> list[Problem]:
