@@ -1,8 +1,8 @@
 r"""Nouns as JSON: how a subject that runs as a program of its own is spoken to.
 
 A noun is an object with ``noun``, its module and its name, and its fields by name.  Times are decimal strings of
-picoseconds, because 2**53 ps is only 2.5 hours; blocks of bits are hexadecimal strings; sequences are lists; everything else is what it is.  A field that has a
-default may be left out.
+picoseconds, because 2**53 ps is only 2.5 hours; blocks of bits are hexadecimal strings; sequences are lists; everything
+else is what it is.  A field that has a default may be left out.
 
 >>> from qstack.wire.link import AddAck
 >>> plain(AddAck(cseq=1, aid=2))

@@ -30,6 +30,8 @@ class Trials:
     ----------
     rows
         Setting of the test that each lane makes.
+    mine, theirs
+        Rounds that wait for the other bit, by the pair's number: row and success here, or what the neighbour has said.
     tallies
         Counts by row of the link's table.
     """

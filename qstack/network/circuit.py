@@ -105,7 +105,17 @@ class Deactivate(Request):
 
 @dataclass(slots=True)
 class Record:
-    """A swap: which pair was joined to which, and the outcome; kept until both TRACKs have passed (QS-L3-004)."""
+    """A swap, as a TRACK from one side needs to know it; kept until both TRACKs have passed (QS-L3-004).
+
+    Attributes
+    ----------
+    other
+        The pair on the other side, with which the TRACK goes on.
+    bell
+        What it adds to its Bell index: the outcome XOR that of the other pair.
+    factor
+        On the Werner parameter that it believes in: of the swap, of waiting, and of the other pair.
+    """
 
     other: Ok
     bell: int

@@ -11,9 +11,9 @@ A request travels from head to tail and installs an entry at every node; the ans
 answers with a rejection, and every node on its way back forgets the circuit (QS-L3-013).  Whether the fidelity can be
 reached is decided by the head's router, never in between (QS-L3-014).
 
-Sessions of one head with the same end at the same fidelity and priority may share a circuit, which ends with the last of them.  The head
-admits no more than the circuit can carry: the rates asked for add up to at most the one that the router predicts
-(QS-L3-008).
+Sessions of one head with the same end at the same fidelity and priority may share a circuit, which ends with the last of
+them.  The head admits no more than the circuit can carry: the rates asked for add up to at most the one that the router
+predicts (QS-L3-008).
 """
 
 from __future__ import annotations

@@ -42,8 +42,9 @@ BASES = frozenset(Basis)
 KINDS = {KEEP: l3_network.KEEP, MEASURE: l3_network.MEASURE, PREPARE: l3_network.PREPARE}
 """What the network calls the kinds of a stream."""
 REMEMBERED = 1024
-"""Sessions that have stood and ended, kept so that a repeated OPEN does not raise the dead; sessions that this end was asked
-for and that never stood, kept so that a circuit that comes too late is given back; and sessions, with their peers, whose end was told."""
+"""Sessions that have stood and ended, kept so that a repeated OPEN does not raise the dead; sessions that this end was
+asked for and that never stood, kept so that a circuit that comes too late is given back; and sessions, with their peers,
+whose end was told."""
 
 
 def refusal(terms: Terms) -> str | None:
