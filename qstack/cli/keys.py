@@ -53,7 +53,7 @@ def command() -> None:
 )
 @_link_file
 @_link_values
-@click.option("--reconciliation", help="Scheme that corrects the errors; by default cascade for BB84, ldpc for BBM92.")
+@click.option("--reconciliation", help="Scheme that corrects the errors; default: that of the link or of the flow.")
 @click.option("--eve", is_flag=True, help="With --simulate: let the link's attacker at the line from the beginning.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this time [s]; otherwise on ^C.")
 def serve(
@@ -102,7 +102,7 @@ def serve(
     help="Where blocks come from; both are a BB84 link and a BBM92 flow.",
 )
 @click.option("--attack", help="Who comes: an eavesdropper of the installed plugins; default: that of the link.")
-@click.option("--reconciliation", help="Scheme that corrects the errors; by default cascade for BB84, ldpc for BBM92.")
+@click.option("--reconciliation", help="Scheme that corrects the errors; default: that of the link or of the flow.")
 @_link_file
 @_link_values
 def demo(
