@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from qstack.core.layer import Context, Outputs
 from qstack.core.nouns import Note, Noun
-from qstack.services.device import AskRoom
+from qstack.services.device import AskRoom, Spoiled
 from qstack.services.l2_link import Receive, StopReceive
 from qstack.wire.link import Hello, LinkTest, MemAck, MemReq
 from qstack.wire.network import CircuitTest
@@ -20,11 +20,14 @@ MESSAGES: tuple[type[Noun], ...] = (Hello, MemReq, MemAck, LinkTest, CircuitTest
 REQUESTS: tuple[type[Noun], ...] = (AskRoom, Receive, StopReceive)
 """What a layer asks of the one below it, or of the device."""
 
+INDICATIONS: tuple[type[Noun], ...] = (Spoiled,)
+"""What a device tells: a layer that does not know of losses keeps the half until it lets it go."""
+
 
 def unheard(noun: Noun, context: Context) -> Outputs:
     """Let a noun fall that no layer knows."""
     return (Note(f"unheard: {noun!r}"),)
 
 
-EFFECTS = dict.fromkeys((*MESSAGES, *REQUESTS), unheard)
+EFFECTS = dict.fromkeys((*MESSAGES, *REQUESTS, *INDICATIONS), unheard)
 """The part of a host's table for them; what a layer or a device handles goes there instead."""
