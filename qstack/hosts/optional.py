@@ -10,6 +10,7 @@ from qstack.core.layer import Context, Outputs
 from qstack.core.nouns import Note, Noun
 from qstack.services.device import AskRoom, Spoiled
 from qstack.services.l2_link import Receive, StopReceive
+from qstack.services.l3_network import Rerouted
 from qstack.wire.link import Hello, LinkTest, MemAck, MemReq
 from qstack.wire.network import CircuitTest
 from qstack.wire.transport import FidelityReport
@@ -20,8 +21,8 @@ MESSAGES: tuple[type[Noun], ...] = (Hello, MemReq, MemAck, LinkTest, CircuitTest
 REQUESTS: tuple[type[Noun], ...] = (AskRoom, Receive, StopReceive)
 """What a layer asks of the one below it, or of the device."""
 
-INDICATIONS: tuple[type[Noun], ...] = (Spoiled,)
-"""What a device tells: a layer that does not know of losses keeps the half until it lets it go."""
+INDICATIONS: tuple[type[Noun], ...] = (Spoiled, Rerouted)
+"""What is told of something that changed: a layer that does not know of lost halves keeps them until it lets them go."""
 
 
 def unheard(noun: Noun, context: Context) -> Outputs:

@@ -14,6 +14,7 @@ from qstack.hosts.optional import INDICATIONS, MESSAGES, REQUESTS
 from qstack.hosts.simulation import Simulation
 from qstack.services.device import AskRoom, Free, Spoiled
 from qstack.services.l2_link import Receive, StopReceive
+from qstack.services.l3_network import Rerouted
 from qstack.trace.node import Tracer
 from qstack.trace.sinks import Memory
 from qstack.wire.link import Drop, Hello, LinkTest, MemAck, MemReq
@@ -84,7 +85,7 @@ SAID = {
         FidelityReport(1, 4, 0.9),
     ),
     "requests": (AskRoom(2), Receive(2, 4), StopReceive(2, 4)),
-    "indications": (Spoiled(2, 0, 7),),
+    "indications": (Spoiled(2, 0, 7), Rerouted(3, (0, 1, 2))),
 }
 
 
