@@ -37,7 +37,7 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
     links = experiment.plan.links
     if links:
         _say(console, f"Slowest link: {describe(slowest(links))}.")
-    for words in _waiting(experiment, result):
+    for words in (*_moves(result), *_waiting(experiment, result)):
         _say(console, words)
     _say(console, str(result.formalism))
     for name, platform in zip(experiment.plan.names, experiment.plan.platforms, strict=True):
@@ -59,6 +59,13 @@ def _waiting(experiment: Experiment, result: Result) -> Iterator[str]:
         if passing:
             up = "; ".join(f"{link.name} is {times(link.sheet)}" for link in passing)
             yield f"Open: {flow.name} has {flow.delivered} of {flow.requested} pairs; {up}."
+
+
+def _moves(result: Result) -> Iterator[str]:
+    """Say which flows went on over another path."""
+    for flow in result.flows:
+        for at, path in flow.moves:
+            yield f"Moved: {flow.name} went on over {' - '.join(path)} at {at:.6g} s, because a link of its path had gone down."
 
 
 def _say(console: Console, text: str) -> None:

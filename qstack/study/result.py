@@ -90,6 +90,8 @@ class FlowResult:
         Why it ended; `Reason.NONE` when it delivered all that was asked, None while it was still open.
     tested
         What test rounds have shown: fidelity, its 95 % interval, and how many there were; None without.
+    moves
+        When its circuit moved to another path because a link had gone down [s], and to which.
     """
 
     name: str
@@ -108,6 +110,7 @@ class FlowResult:
     reason: Reason | None
     trials: dict[int, Trials] = field(default_factory=dict)
     tested: tuple[float, float, float, int] | None = None
+    moves: list[tuple[float, list[str]]] = field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -151,7 +154,9 @@ class FlowResult:
         revealed = sum(counts.bits for counts in self.errors.values())
         some, fidelity = self.delivered > 0, self.fidelity
         latencies = np.percentile(self.latencies_s, [50, 95]) if some else [0.0, 0.0]
+        moved = [{"at_s": at, "path": path} for at, path in self.moves]
         return {
+            **({"moved": moved} if moved else {}),
             "name": self.name,
             "application": self.application,
             "source": self.source,
@@ -335,6 +340,7 @@ def _flow(network: Network, number: int) -> FlowResult:
         reason=Reason(max(reasons)) if reasons else None,
         trials={case: Trials(*counts) for case, counts in sorted(record.checked.items())},
         tested=record.tested,
+        moves=[(at * 1e-12, [network.plan.names[node] for node in path]) for at, path in record.moves],
     )
 
 

@@ -33,6 +33,7 @@ REASONS = {
     19: "UNWANTED",
     20: "LOST_PEER",
     21: "SWAP_FAILED",
+    22: "REROUTED",
 }
 """Codes of `qstack.services.reasons.Reason`, which this package must not import; a test holds them together."""
 
