@@ -223,6 +223,13 @@ Rate = Annotated[
     float, BeforeValidator(_quantity(RATES, "a rate", "Hz", least=0, most=1e15)), _text("Hz"), _schema(RATES, "rate")
 ]
 """Zero or more [Hz]."""
+PairRate = Annotated[
+    float,
+    BeforeValidator(_quantity(RATES, "a rate", "Hz", least=1e-3, most=((1 << 32) - 1) / 1000)),
+    _text("Hz"),
+    _schema(RATES, "rate"),
+]
+"""Pairs per second that a message can carry [Hz]."""
 Money = Annotated[
     float,
     BeforeValidator(_quantity(MONEY, "a price", "EUR", least=0, most=1e15)),
