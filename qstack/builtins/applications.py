@@ -29,7 +29,7 @@ CLASSES = {"B": TOLERANT, "C": REACTIVE, "T": DETERMINISTIC}
 
 
 def _wish(end: FlowEnd) -> Wish:
-    return Wish(end.peer, end.min_fidelity, end.number, end.priority)
+    return Wish(end.peer, end.min_fidelity, end.number, end.priority, end.rate)
 
 
 DIRECTIONS = frozenset({"directions"})

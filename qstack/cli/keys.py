@@ -156,8 +156,8 @@ def rekey(settings: Path, file: Path | None, environment: str | None) -> None:
 
     Whatever happens on the way, the store opens under the old one or under the new one: then run it again.
     """
-    from qstack.cli.keys_serve import policy_of, read_file  # noqa: PLC0415  # an extra
-    from qstack.keys import store  # noqa: PLC0415  # only where used
+    from qstack.cli.keys_serve import policy_of, read_file  # an extra
+    from qstack.keys import store  # only where used
 
     with _plain_errors():
         if (file is None) == (environment is None):

@@ -282,8 +282,7 @@ class LinkLayer(FlowControl):
     @on(LinkTest)
     def link_test(self, msg: LinkTest, ctx: Context) -> Outputs:
         """Compare a test round."""
-        self.trials[self._link(ctx.sender).peer].heard(msg)
-        return ()
+        return self.trials[self._link(ctx.sender).peer].heard(ctx.sender, msg)
 
     # -- standing answers ---------------------------------------------------------------------------------------------
 
