@@ -125,7 +125,7 @@ def _verdicts(results: dict[str, list[tuple[Word, str, str]]], specification: Sp
 
 
 class OutOfTime(BaseException):
-    """A test takes too long; no `Exception`, so that nobody on the way takes it for the subject's."""
+    """A test takes too long; no `Exception`, so that nobody on the way takes it for the subject's.  It may say what was waited for."""
 
 
 @contextmanager
@@ -158,8 +158,8 @@ def run_test(test: Any, make: Any, seconds: float) -> Result:
     try:
         with limit(seconds):
             test(make)
-    except OutOfTime:
-        return "fail", f"{HUNG} {seconds:g} s"
+    except OutOfTime as error:
+        return "fail", f"{HUNG} {seconds:g} s{error}"
     except Unjudged as error:
         return error.word, str(error)
     except AssertionError as error:
