@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from qstack.conformance.answers import real, time, two_times
+from qstack.conformance.judge import plainly
 from qstack.conformance.marks import Unsupported
-from qstack.conformance.process import plainly
 from qstack.conformance.sheets import arms_as_data, herald_of
 from qstack.core.errors import WireError
 from qstack.plugin.contracts import Decay

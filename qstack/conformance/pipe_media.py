@@ -28,7 +28,9 @@ class MediaAnswers:
         self.things[question.device] = bench = Bench()
         equipment = self.make(bench, bench.feed, question.seed)
         bench.tables = dict(equipment.tables)
-        handles = sorted(set.intersection(*({lines.name_of(kind) for kind in table} for table in bench.tables.values())))
+        handles = sorted(
+            set.intersection(*({lines.name_of(kind) for kind in table} for table in bench.tables.values()))
+        )
         return {"handles": handles, "sheet": sheet_as_data(equipment.sheet)}
 
     def do_medium(self, question: Any) -> dict[str, Any]:

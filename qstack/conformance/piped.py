@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qstack.conformance.answers import Answer, octets, real, text, three, time, truth, whole
+from qstack.conformance.judge import plainly
 from qstack.conformance.model import Ask
 from qstack.conformance.places import samples_of
-from qstack.conformance.process import plainly
 from qstack.core.errors import ConfigError, WireError
 from qstack.hosts.plain import time_of
 from qstack.quantum.states import Correlators

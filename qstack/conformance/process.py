@@ -17,6 +17,8 @@ from pathlib import Path
 from time import monotonic
 from typing import IO, cast
 
+from qstack.conformance.judge import plainly
+
 LONGEST = 1 << 20
 """Longest line that is read [byte]."""
 KEPT = 1 << 16
@@ -30,11 +32,6 @@ _numbers = count(1)
 
 class Fault(Exception):
     """A process did not answer; the message says what it did instead."""
-
-
-def plainly(text: str, most: int = 1000) -> str:
-    """Return somebody else's text as it can be shown on one line: nothing in it moves a cursor or ends the line."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:most])
 
 
 class Process:

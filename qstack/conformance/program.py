@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 from qstack.conformance import lines
 from qstack.conformance.answers import real, reals
 from qstack.conformance.features import NONSENSE
-from qstack.conformance.judge import OutOfTime
+from qstack.conformance.judge import OutOfTime, plainly
 from qstack.conformance.model import PipedPlatform, platform, reading
 from qstack.conformance.piped import Strategies
 from qstack.conformance.piped_layers import Layers
 from qstack.conformance.piped_media import Media
 from qstack.conformance.places import view_as_data
-from qstack.conformance.process import Fault, Process, plainly
+from qstack.conformance.process import Fault, Process
 from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, RemoteProtocolError, WireError
 from qstack.hosts.plain import object_of, simple
 from qstack.plugin.sites import NetworkView
@@ -38,6 +38,8 @@ REFUSALS: Mapping[str, type[Exception]] = {
 }
 
 
+WORDS = 1000
+"""So much of a reason that a program gives is read [characters]."""
 LAYERS = ("link", "network", "physical", "transport")
 """Profiles of which the subject is a layer."""
 
@@ -168,7 +170,7 @@ class Program(Layers, Media, Strategies):
             If it is one.
         """
         if "refused" in answer:
-            raise REFUSALS[answer["refused"]](plainly(str(answer.get("why", ""))))
+            raise REFUSALS[answer["refused"]](plainly(str(answer.get("why", "")), WORDS))
         return answer
 
     def trouble(self, words: str) -> Trouble:
@@ -217,7 +219,9 @@ class Program(Layers, Media, Strategies):
 
 def _route(answer: Mapping[str, Any]) -> Route | NoRoute:
     if "no_route" in answer:
-        return NoRoute(plainly(str(answer["no_route"])), simple("path", answer.get("path", []), "tuple[int, ...]"))
+        return NoRoute(
+            plainly(str(answer["no_route"]), WORDS), simple("path", answer.get("path", []), "tuple[int, ...]")
+        )
     rate = (real(answer, "rate"),) if "rate" in answer else ()
     path = simple("path", answer["path"], "tuple[int, ...]")
     return Route(path, reals(answer, "fidelities"), real(answer, "expected"), *rate)
