@@ -114,8 +114,8 @@ class Process:
             return left
         data = os.read(pipe, 1 << 16)
         if not data:
-            half = f" in the middle of a line, {self._heard[:60]!r}," if self._heard else ""
-            raise Fault(f"it ended{half} before it answered '{self._what}'{self._end()}")
+            half, end = f" in the middle of a line, {self._heard[:60]!r}," if self._heard else "", self._end()
+            raise Fault(f"it {'ended' if end else 'closed its output'}{half} before it answered '{self._what}'{end}")
         self._heard += data
         return left
 
@@ -156,14 +156,14 @@ class Process:
         return f", only half a line: {self._heard[:60]!r}" if self._heard else ""
 
     def _end(self) -> str:
-        """Return how the process ended, in words, with the last line of its complaints."""
+        """Return how the process ended, in words, with the last line of its complaints; nothing if it runs on."""
         end = monotonic() + PARTING
         while self._process.poll() is None and monotonic() < end:
             self._moan()  # one that still complains would not end
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.02)
         if self._process.returncode is None:
-            return ", but it runs on"
+            return ""
         said = self.complaints().strip().splitlines()
         return f" (exit code {self._process.returncode}{': ' + plainly(said[-1], 200) if said else ''})"
 
