@@ -67,12 +67,12 @@ class Answerer(StrategyAnswers):
         if hasattr(question, "end"):
             made = self.make(FlowEnd(**question.end))
             (table,) = self._laid(question.layer, 0, (made,))
-            return {"handles": _names(table)}
+            return {"handles": sorted(_names(table))}
         site = site_of(question.site)
         if hasattr(question, "applications"):
             site = replace(site, applications=tuple(Listening(one, self.passed) for one in question.applications))
         tables = self._laid(question.layer, site.number, self.make(site))
-        return {"handles": _names({kind: 0 for table in tables for kind in table})}
+        return {"handles": sorted({name for table in tables for name in _names(table)})}
 
     def do_node(self, question: Any) -> dict[str, Any]:
         """Make a whole node, and say of which layers."""
@@ -153,9 +153,9 @@ def _arms(question: Any) -> tuple[Arm, Arm]:
 
 
 def _names(table: Mapping[Any, Any]) -> list[str]:
-    """Return the nouns of the standard that somebody takes."""
+    """Return the nouns of the standard that somebody takes, in his order."""
     known = set(lines.kinds().values())
-    return sorted(lines.name_of(kind) for kind in table if kind in known)
+    return [lines.name_of(kind) for kind in table if kind in known]
 
 
 class Listening(Layer):

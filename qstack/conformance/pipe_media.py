@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 from qstack.conformance import lines
 from qstack.conformance.device_talk import platform
@@ -29,7 +29,7 @@ class MediaAnswers:
         equipment = self.make(bench, bench.feed, question.seed)
         bench.tables = dict(equipment.tables)
         handles = sorted(
-            set.intersection(*({lines.name_of(kind) for kind in table} for table in bench.tables.values()))
+            set.intersection(*({lines.name_of(cast("Any", kind)) for kind in table} for table in bench.tables.values()))
         )
         return {"handles": handles, "sheet": sheet_as_data(equipment.sheet)}
 
@@ -48,7 +48,7 @@ class MediaAnswers:
         )
         bench.tables[node] = table = bench.medium.place(node, question.name, hardware)
         bench.medium.connect(node, partial(bench.feed, node))
-        return {"handles": sorted(map(lines.name_of, table))}
+        return {"handles": sorted(lines.name_of(cast("Any", kind)) for kind in table)}
 
     def do_join(self, question: Any) -> dict[str, Any]:
         """Put a link between two nodes."""

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from qstack import api
+from qstack.application.layer import ApplicationLayer
 from qstack.cli import invoke as called
 from qstack.conformance import channel, lines, profiles, program, reconciliation
-from qstack.application.layer import ApplicationLayer
 from qstack.conformance.adapter import AdapterSuite
 from qstack.conformance.device_talk import VirtualTime, platform
 from qstack.conformance.judge import judge
@@ -358,8 +358,7 @@ ODD = {
     "device": ("reply(hear(), handles=['device.Fire'], sheet={})", "'device' was answered by"),
     "adapter": ("reply(hear(), least='32')", "least = '32': expected int"),
     "front-end": (
-        "reply(hear(), handles=['l5_application.Start']); reply(hear(), out=[], passed=[{'flow': 9, 'noun': "
-        "{'noun': 'l5_application.Start', 'flow': 9}}])",
+        "reply(hear(), handles=['l5_application.Start'])\nq = hear(); reply(q, out=[], passed=[{'flow': 9, **q}])",
         "it hands Start to flow 9, which does not take it",
     ),
     "link-medium": ("reply(hear(), sheet={'heralds': []})", "'link' was answered by"),
