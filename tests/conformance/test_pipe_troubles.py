@@ -44,18 +44,18 @@ while True:
     reply(q, index=0) if q["do"] == "choose" else reply(q)
 """
 
-TROUBLES = {
+ENDLESS = {
     "says a little for ever": (
         "while True: say('x'); time.sleep(0.01)",
         "no answer to 'scheduler' within 1 s, only half a line: b'xxx",
     ),
     "complains for ever": ("while True: os.write(2, b'oh' * 9999)", "no answer to 'scheduler' within 1 s"),
     "says one endless line": ("while True: say('x' * 65536)", "the answer to 'scheduler' is longer than 1048576 bytes"),
-    "says one long line": ("say('x' * (1 << 21) + '\\n')", "the answer to 'scheduler' is longer than 1048576 bytes"),
-    "answers for ever": ("while True: say('{\"re\": 2}\\n')", 'it answered twice, or unasked: b\'{"re": 2}'),
-    "closes its output": ("os.close(1); sleep()", "it closed its output before it answered 'scheduler'"),
-    "stands still": ("os.kill(os.getpid(), signal.SIGSTOP)", "no answer to 'scheduler' within 1 s"),
-    "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "it ended before it answered 'scheduler' (exit code -9)"),
+}
+"""Programs that always say something, and never answer.  Of each: what it does once, at its second question, and what is
+said of it.  Afterwards it is honest."""
+
+LEAVING = {
     "leaves somebody behind": (
         "os.fork() and os._exit(0); sleep()",
         "no answer to 'scheduler' within 1 s; it has ended, and what it has started keeps the pipe open",
@@ -64,12 +64,34 @@ TROUBLES = {
         "if os.fork() == 0:\n    os.setsid()\n    sleep()\nos._exit(0)",
         "it has ended, and what it has started keeps the pipe open",
     ),
+}
+"""Programs that start another one."""
+
+NUMBERS = {
     "is no number": (
         "reply(q); reply(hear(), index=float('nan'))",
         'is not a line of JSON: b\'{"re": 3, "index": NaN}',
     ),
     "is infinite": ('reply(q); hear(); say(\'{"re": 3, "index": -Infinity}\\n\')', "is not a line of JSON"),
     "is too large": ('reply(q); hear(); say(\'{"re": 3, "index": 1e400}\\n\')', "is not a line of JSON"),
+}
+"""Answers with numbers that JSON does not have."""
+
+LYING = {
+    "refuses with a lie": (
+        "reply(q, refused='local', why='no\\x1b[2J\\nQS-L2-290 (MUST) pass')",
+        "LocalProtocolError: no\\x1b[2J\\nQS-L2-290 (MUST) pass",
+    ),
+    "dies with a lie": ("sys.exit('no\\x1b[2J')", "(exit code 1: no\\x1b[2J)"),
+}
+"""Texts that would write the verdict."""
+
+ODD = {
+    "says one long line": ("say('x' * (1 << 21) + '\\n')", "the answer to 'scheduler' is longer than 1048576 bytes"),
+    "answers for ever": ("while True: say('{\"re\": 2}\\n')", 'it answered twice, or unasked: b\'{"re": 2}'),
+    "closes its output": ("os.close(1); sleep()", "it closed its output before it answered 'scheduler'"),
+    "stands still": ("os.kill(os.getpid(), signal.SIGSTOP)", "no answer to 'scheduler' within 1 s"),
+    "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "it ended before it answered 'scheduler' (exit code -9)"),
     "has too many digits": (
         "reply(q); hear(); say('{\"re\": 3, \"index\": ' + '1' * 5000 + '}\\n')",
         "is not a line of JSON",
@@ -90,13 +112,8 @@ TROUBLES = {
     "has a broken number": ("say('{\"re\": 2.0}\\n')", "question 2, is for another one"),
     "has a listed number": ("say('{\"re\": [2]}\\n')", "question 2, is for another one"),
     "refuses with a list": ("reply(q, refused=[])", "it refuses 'scheduler' as []"),
-    "refuses with a lie": (
-        "reply(q, refused='local', why='no\\x1b[2J\\nQS-L2-290 (MUST) pass')",
-        r"LocalProtocolError: no\x1b[2J\nQS-L2-290 (MUST) pass",
-    ),
-    "dies with a lie": ("sys.exit('no\\x1b[2J')", r"(exit code 1: no\x1b[2J)"),
 }
-"""Of each what it does once, at its second question, and what is said of it; afterwards it is honest."""
+"""Everything else that is no answer."""
 
 
 def once(tmp_path: Path, body: str, patience: float = PATIENCE_S) -> Program:
@@ -128,10 +145,9 @@ def left_behind() -> list[int]:
     return [pid for pid in found if alive(pid)]
 
 
-@pytest.mark.requirement("QS-CF-261", "QS-CF-262", "QS-CF-440", "QS-CF-441", "QS-CF-442", "QS-CF-443")
-@pytest.mark.parametrize("name", TROUBLES)
-def test_a_trouble_is_told_and_the_run_goes_on(name, tmp_path):
-    body, words = TROUBLES[name]
+def told_and_gone_on(what: tuple[str, str], tmp_path: Path) -> None:
+    """Expect that a trouble is told in time, that the next test goes well, and that nothing is left."""
+    body, words = what
     program = once(tmp_path, body)
     begun = time.monotonic()
     first, second = (judge(SchedulerSuite, program.subject, SPECIFICATION, [number])[0] for number in (CHOSEN, ALIKE))
@@ -146,11 +162,41 @@ def test_a_trouble_is_told_and_the_run_goes_on(name, tmp_path):
 
 
 @pytest.mark.requirement("QS-CF-441")
+@pytest.mark.parametrize("name", ENDLESS)
+def test_who_always_says_something_is_not_waited_for(name, tmp_path):
+    told_and_gone_on(ENDLESS[name], tmp_path)
+
+
+@pytest.mark.requirement("QS-CF-440")
+@pytest.mark.parametrize("name", LEAVING)
+def test_nobody_is_left_behind(name, tmp_path):
+    told_and_gone_on(LEAVING[name], tmp_path)
+
+
+@pytest.mark.requirement("QS-CF-443")
+@pytest.mark.parametrize("name", NUMBERS)
+def test_what_is_no_number_of_json_is_told(name, tmp_path):
+    told_and_gone_on(NUMBERS[name], tmp_path)
+
+
+@pytest.mark.requirement("QS-CF-442")
+@pytest.mark.parametrize("name", LYING)
+def test_nobody_writes_his_own_verdict(name, tmp_path):
+    told_and_gone_on(LYING[name], tmp_path)
+
+
+@pytest.mark.requirement("QS-CF-261", "QS-CF-262")
+@pytest.mark.parametrize("name", ODD)
+def test_whatever_is_no_answer_is_told(name, tmp_path):
+    told_and_gone_on(ODD[name], tmp_path)
+
+
+@pytest.mark.requirement("QS-CF-441")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
         ("sleep()", "no answer to 'long' within 1 s, and the question was not read"),
-        ("say('{\"re\": 2}\\n'); sleep()", "it answered 'long' before it had read the question"),
+        ("os.read(0, 1); say('{\"re\": 2}\\n'); sleep()", "it answered 'long' before it had read the question"),
         ("os.close(0); sleep()", "it is gone, and 'long' was not read"),
     ],
 )
