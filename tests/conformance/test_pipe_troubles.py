@@ -45,11 +45,14 @@ while True:
 """
 
 ENDLESS = {
-    "says a little for ever": (
-        "while True: say('x'); time.sleep(0.01)",
-        "no answer to 'scheduler' within 1 s, only half a line: b'xxx",
+    "says a little for long": (
+        "end = time.time() + 8\nwhile time.time() < end: say(' '); time.sleep(0.01)\nreply(q)",
+        "no answer to 'scheduler' within 1 s, only half a line: b'   ",
     ),
-    "complains for ever": ("while True: os.write(2, b'oh' * 9999)", "no answer to 'scheduler' within 1 s"),
+    "complains for long": (
+        "end = time.time() + 8\nwhile time.time() < end: os.write(2, b'oh' * 9999)\nreply(q)",
+        "no answer to 'scheduler' within 1 s",
+    ),
     "says one endless line": ("while True: say('x' * 65536)", "the answer to 'scheduler' is longer than 1048576 bytes"),
 }
 """Programs that always say something, and never answer.  Of each: what it does once, at its second question, and what is
