@@ -95,7 +95,7 @@ def subject(
     from qstack.cli.spec import reference  # noqa: PLC0415 - only where used
     from qstack.conformance import exam, profiles, report, reports  # noqa: PLC0415 - only where used
     from qstack.conformance.chance import moved  # noqa: PLC0415 - only where used
-    from qstack.conformance.custody import held  # noqa: PLC0415 - only where used
+    from qstack.conformance.custody import held, orderly  # noqa: PLC0415 - only where used
     from qstack.conformance.judge import failed, judge  # noqa: PLC0415 - only where used
 
     if profile == "?":
@@ -113,7 +113,7 @@ def subject(
         if where is None
         else peer(where, neighbour, profile, timeout)
     )
-    with chosen as subjects, moved(seed):
+    with orderly(), chosen as subjects, moved(seed):
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
             suite, claims, found = profiles.claiming(one, suite, features, specification, questions.points)

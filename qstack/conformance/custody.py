@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,21 @@ from qstack.conformance.judge import HUNG, Result, run_test
 
 KILLED = 2.0
 """Time for a killed process to be gone [s]."""
+
+
+@contextmanager
+def orderly() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a judgement as ^C does, so that what subjects have started ends with it."""
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 @contextmanager

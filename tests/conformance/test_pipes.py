@@ -313,6 +313,7 @@ PASS = {
     "code.pl": ("code", "4 passed, 0 failed"),
     "front.mjs": ("front-end", "2 passed, 0 failed"),
     "link.pl": ("link-medium", "8 passed, 0 failed"),
+    "medium.mjs": ("medium", "16 passed, 0 failed, 3 unsupported"),
     "memory.pl": ("hardware", "14 passed, 0 failed, 1 informational, 2 unsupported"),
     "router.mjs": ("router", "3 passed, 0 failed, 1 informational"),
     "scheduler.mjs": ("scheduler", "2 passed, 0 failed, 2 unsupported"),
@@ -321,14 +322,15 @@ PASS = {
 
 
 @pytest.mark.requirement("QS-CF-264")
-@pytest.mark.parametrize("name", PASS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (PASS[name][0] in SLOW)) for name in PASS]
+)
 def test_a_subject_in_another_language_passes(name, capsys):
     if not (NODE if name.endswith(".mjs") else PERL and PERL.returncode == 0):
         pytest.skip("needs Node.js, or Perl with JSON::PP")
     profile, words = PASS[name]
-    code = conform(
-        "--exec", f"{'node' if name.endswith('.mjs') else 'perl'} {ROOT}/examples/pipe/{name}", "--profile", profile
-    )
+    command = f"{'node' if name.endswith('.mjs') else 'perl'} {ROOT}/examples/pipe/{name}"
+    code = conform("--exec", command, "--profile", profile, "--timeout", "100")
     assert (code, capsys.readouterr().out.splitlines()[-1]) == (0, words)
 
 

@@ -93,7 +93,9 @@ def main() -> None:
     parser.add_argument("--once", type=int, help="one run, with this seed")
     parser.add_argument("--profile", action="append", default=[], help="only these kinds of subjects; all if none")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="so many at a time")
-    parser.add_argument("--write", type=Path, help="write the result here; of other profiles the file keeps what it says")
+    parser.add_argument(
+        "--write", type=Path, help="write the result here; of other profiles the file keeps what it says"
+    )
     given = parser.parse_args()
     if given.once is not None:
         sys.stdout.write(once(given.once, given.profile))
