@@ -285,7 +285,7 @@ def test_the_chapter_tells_of_every_message_and_of_no_other(monkeypatch):
     view = replace(site(1).view, swap_success=(0.5, 0.5, 0.5))  # linear optics: no suite needs them
     Near(installed("router")["shortest"], "router", said).router(view)
     medium = Near(installed("medium")["correlators"], "medium", said).medium(VirtualTime(), 1, "each")
-    medium.place(1, "n1", platform(coherence_s=70e-6, lasting=40.0))
+    medium.place(1, "n1", platform(coherence_s=70e-6, lasting=40.0, warm_up=1000))
     Near(lambda a, b, fibre: passing(midpoint(a, b, fibre)), "link-medium", said).link_medium(
         node(1), node(1), FIBRES[0]
     )
