@@ -40,7 +40,8 @@ function sign(bell, basis) {
 }
 
 // What waiting, and attempts of the node, have left of a half: factors on X, Y and Z.
-function left({ node, emitted, seen }, now) {
+function left({ node, emitted, seen, spoiled }, now) {
+  if (spoiled) return [0, 0, 0];
   const waited = node.coherence ? Math.exp(-(((now - emitted) / node.coherence) ** 2)) : 1;
   const kept = waited * (node.lasting ? Math.exp(-(node.made() - seen) / node.lasting) : 1);
   return [kept, kept, 1];
@@ -96,10 +97,15 @@ class Medium {
     act();
   }
 
-  place({ node, name, coherence = 0, lasting = 0 }) {
+  place({ node, name, coherence = 0, lasting = 0, cold = [] }) {
     const draw = stream(`${this.seed}/${name}`);
     const made = () => this.made(node);
-    this.nodes.set(node, { number: node, draw, coherence: Number(coherence), lasting, made, before: 0, next: 1, qubits: new Map() });
+    const placed = { number: node, draw, coherence: Number(coherence), lasting, made, before: 0, next: 1 };
+    this.nodes.set(node, { ...placed, qubits: new Map(), halves: new Set(), warm: cold.length > 0 });
+    for (const [begin, end] of cold) {
+      this.at(Number(begin), () => this.turn(node, false));
+      this.at(Number(end), () => this.turn(node, true));
+    }
     return { handles: ["Trigger", "Swap", "Measure", "Apply", "Free"].map((name) => `device.${name}`) };
   }
 
@@ -121,10 +127,31 @@ class Medium {
     return own.reduce((sum, [lane, side]) => sum + this.running(lane, side), this.nodes.get(node).before);
   }
 
+  tries({ link, wants, used }, side) {
+    return wants[side] !== null && !used[side] && !this.nodes.get(link.nodes[side]).warm;
+  }
+
   running(lane, side) {
-    if (!attempts(lane, side)) return 0;
+    if (!this.tries(lane, side)) return 0;
     const length = cycle(lane, side);
     return Math.floor(this.now / length) - Math.floor(lane.since[side] / length);
+  }
+
+  // A cryostat gets cold, or warm: then what it holds is lost.
+  turn(node, warm) {
+    const turned = this.nodes.get(node);
+    for (const lane of this.lanes) {
+      lane.link.nodes.forEach((end, side) => end === node && this.change(lane, side, () => (turned.warm = warm)));
+    }
+    for (const half of warm ? turned.halves : []) {
+      half.spoiled = true;
+      if (half.qubit !== undefined) this.spoil(half);
+    }
+  }
+
+  spoil({ node, lane, side, qubit }) {
+    const noun = { noun: "device.Spoiled", peer: lane.link.nodes[1 - side], lane: lane.lane, qubit };
+    this.told.push({ node: node.number, noun });
   }
 
   // Let something change at one end of a lane.
@@ -140,7 +167,7 @@ class Medium {
     const { wants } = lane;
     const alike = ["aid", "row", "keep"].every((name) => wants[0]?.[name] === wants[1]?.[name]);
     lane.armed = {};
-    if (!alike || !attempts(lane, 0) || !attempts(lane, 1)) return;
+    if (!alike || !this.tries(lane, 0) || !this.tries(lane, 1)) return;
     const length = cycle(lane, 0);
     const begin = Math.max(Math.ceil(this.now / length), Math.floor(lane.last / length) + 1) * length;
     const armed = lane.armed; // a change arms anew, and this one is forgotten
@@ -163,6 +190,7 @@ class Medium {
     pair.halves.forEach((half, side) => {
       const { aid, keep, bases } = lane.wants[side];
       const herald = { noun: "device.Herald", peer: link.nodes[1 - side], lane: lane.lane, aid, sequence, bell };
+      if (keep) half.node.halves.add(half);
       this.change(lane, side, () => (lane.used[side] = keep));
       this.at(begin + link.emit[side], () => {
         Object.assign(half, { emitted: this.now, seen: half.node.made() });
@@ -172,8 +200,9 @@ class Medium {
         herald.outcome = measure(half, herald.basis, this.now);
       });
       this.at(begin + link.reply[side], () => {
-        if (keep) half.node.qubits.set((herald.qubit = half.node.next++), half);
+        if (keep) half.node.qubits.set((half.qubit = herald.qubit = half.node.next++), half);
         this.told.push({ node: half.node.number, noun: herald });
+        if (half.spoiled) this.spoil(half);
       });
     });
   }
@@ -190,6 +219,7 @@ class Medium {
     const tell = (answer) => this.told.push({ node, noun: answer });
     const free = () => {
       for (const qubit of qubits) at.qubits.delete(qubit);
+      for (const half of halves) at.halves.delete(half);
       for (const { lane, side } of halves) this.change(lane, side, () => (lane.used[side] = false));
     };
     const acts = {
@@ -222,7 +252,6 @@ class Medium {
   }
 }
 
-const attempts = ({ wants, used }, side) => wants[side] !== null && !used[side];
 const cycle = ({ link, wants }, side) => (wants[side].keep ? link.kept : link.period);
 
 // -- the pipe ---------------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def subject(
     from qstack.cli.spec import reference
     from qstack.conformance import exam, profiles, report, reports
     from qstack.conformance.chance import moved
-    from qstack.conformance.custody import held
+    from qstack.conformance.custody import held, orderly
     from qstack.conformance.judge import failed, judge
 
     if profile == "?":
@@ -113,7 +113,7 @@ def subject(
         if where is None
         else peer(where, neighbour, profile, timeout)
     )
-    with chosen as subjects, moved(seed):
+    with orderly(), chosen as subjects, moved(seed):
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
             suite, claims, found = profiles.claiming(one, suite, features, specification, questions.points)

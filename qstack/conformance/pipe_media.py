@@ -43,9 +43,9 @@ class MediaAnswers:
         """Put a node on a medium."""
         bench, node = self.things[question.device], question.node
         coherence_s = int(getattr(question, "coherence", 0)) / SECOND
-        hardware = platform(coherence_s, getattr(question, "lasting", inf)).model_copy(
-            update={"memories": question.memories}
-        )
+        cold = tuple((int(begin), int(end)) for begin, end in getattr(question, "cold", ()))
+        told = {"memories": question.memories, "cold": cold, "warm_loses": bool(cold)}
+        hardware = platform(coherence_s, getattr(question, "lasting", inf)).model_copy(update=told)
         bench.tables[node] = table = bench.medium.place(node, question.name, hardware)
         bench.medium.connect(node, partial(bench.feed, node))
         return {"handles": sorted(lines.name_of(cast("Any", kind)) for kind in table)}

@@ -131,6 +131,8 @@ class PipedMedium:
             told["coherence"] = str(round(memory.coherence_s * 1e12))
         if isfinite(memory.dephasing_attempts):
             told["lasting"] = memory.dephasing_attempts
+        if platform.cold:
+            told["cold"] = [[str(begin), str(end)] for begin, end in platform.cold]
         asked = {"device": self.number, "node": number, "name": name, **told}
         return self.devices.table(number, self.ask("place", lambda a: kinds_of(a.get("handles")), **asked))
 

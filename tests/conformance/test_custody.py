@@ -7,10 +7,12 @@ import os
 import signal
 import sys
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from qstack.conformance import custody
 from qstack.conformance.custody import cpu_seconds, held
 from qstack.conformance.judge import judge
 from qstack.conformance.policies import SchedulerSuite
@@ -100,6 +102,16 @@ def slow(ready, turn):
 @pytest.mark.parametrize(("timeout", "verdict"), [(0.65, "pass"), (0.3, "fail")])
 def test_a_busy_machine_does_not_count_against_a_subject(tmp_path, timeout, verdict):
     found = verdicts(Spoilt(slow, tmp_path / "done"), timeout)
+    assert found[CHOSEN].verdict == verdict
+
+
+@pytest.mark.requirement("QS-CF-265")
+@pytest.mark.parametrize(("standing", "verdict"), [(1.0, "pass"), (0.0, "fail")])
+def test_who_waits_for_a_processor_is_not_idle(tmp_path, monkeypatch, standing, verdict):
+    clock = count(1)
+    monkeypatch.setattr(custody, "cpu_seconds", lambda pid: 0.0)
+    monkeypatch.setattr(custody, "queued_seconds", lambda pid: standing * next(clock))
+    found = verdicts(Spoilt(lambda ready, turn: time.sleep(1.5) or 0, tmp_path / "done"), 1.0)
     assert found[CHOSEN].verdict == verdict
 
 

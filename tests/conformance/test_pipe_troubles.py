@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -228,6 +229,41 @@ def test_an_answer_that_comes_too_late_is_no_answer_to_the_next_test(tmp_path):
     program.close()
     assert first.detail == " - no end of the test within 4 s, waiting for the answer to 'scheduler'"
     assert second.verdict == "pass"
+
+
+@pytest.mark.requirement("QS-CF-440")
+@pytest.mark.skipif(not PROC.is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_judgement_that_is_ended_leaves_nobody(wish, tmp_path):
+    (tmp_path / "subject.py").write_text(
+        f"{START}greet()\nos.fork() or os.setsid()\nopen(str(os.getpid()), 'w').close()\nsleep()", encoding="utf-8"
+    )
+    command = [
+        sys.executable,
+        "-c",
+        "from qstack.cli import main; main()",
+        "conform",
+        "--profile",
+        "scheduler",
+        "--exec",
+    ]
+    with subprocess.Popen(
+        [*command, f"{sys.executable} -S subject.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    ) as judging:
+        for _ in range(600):
+            both = [int(path.name) for path in tmp_path.iterdir() if path.name.isdecimal()]
+            if len(both) == 2:
+                break
+            time.sleep(0.1)
+        judging.send_signal(wish)
+        said = judging.communicate(timeout=60)[1]
+    assert len(both) == 2
+    assert (judging.returncode, said.strip()) == (1, b"interrupted")
+    assert [pid for pid in both if alive(pid)] == []
 
 
 def forking(ready, turn):
