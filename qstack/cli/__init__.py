@@ -33,6 +33,7 @@ def commands() -> list[click.Command]:
         spec,
         trace,
         validate,
+        wire,
     )
 
     parts = (
@@ -42,6 +43,7 @@ def commands() -> list[click.Command]:
         check,
         demo,
         trace,
+        wire,
         validate,
         hardware,
         cost,

@@ -53,7 +53,7 @@ def command() -> None:
 )
 @_link_file
 @_link_values
-@click.option("--reconciliation", help="Scheme that corrects the errors; by default cascade for BB84, ldpc for BBM92.")
+@click.option("--reconciliation", help="Scheme that corrects the errors; default: that of the link or of the flow.")
 @click.option("--eve", is_flag=True, help="With --simulate: let the link's attacker at the line from the beginning.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this time [s]; otherwise on ^C.")
 def serve(
@@ -102,7 +102,7 @@ def serve(
     help="Where blocks come from; both are a BB84 link and a BBM92 flow.",
 )
 @click.option("--attack", help="Who comes: an eavesdropper of the installed plugins; default: that of the link.")
-@click.option("--reconciliation", help="Scheme that corrects the errors; by default cascade for BB84, ldpc for BBM92.")
+@click.option("--reconciliation", help="Scheme that corrects the errors; default: that of the link or of the flow.")
 @_link_file
 @_link_values
 def demo(
@@ -132,8 +132,7 @@ def audit(store: str, server: str, expect: str | None) -> None:
     from qstack.keys.store.database import connect
 
     with _plain_errors():
-        if "://" not in store and not Path(store).exists():
-            raise ConfigError(f"key store {store!r}: no such file")
+        _must_exist(store)
         head = None
         if expect:
             number, _, text = expect.partition(":")
@@ -146,6 +145,47 @@ def audit(store: str, server: str, expect: str | None) -> None:
         finally:
             db.close()
         click.echo(f"{found.records} records, unbroken. Head: {found.records}:{found.hash}")
+
+
+@command.command()
+@click.argument("settings", type=_FILE)
+@click.option("--file", type=click.Path(path_type=Path), help="File of the new key-encryption key, its owner's alone.")
+@click.option("--environment", metavar="NAME", help="Environment variable of the new key-encryption key.")
+def rekey(settings: Path, file: Path | None, environment: str | None) -> None:
+    """Encrypt the key store of SETTINGS, a file of `serve`, under a new key-encryption key; no server may have it open.
+
+    Whatever happens on the way, the store opens under the old one or under the new one: then run it again.
+    """
+    from qstack.cli.keys_serve import policy_of, read_file  # an extra
+    from qstack.keys import store  # only where used
+
+    with _plain_errors():
+        if (file is None) == (environment is None):
+            raise ConfigError(
+                "give the place of the new key-encryption key in exactly one way: --file or --environment"
+            )
+        found = read_file(settings)
+        place = found.store_key
+        new = store.key_from(file, environment)
+        _must_exist(found.store)
+        old = store.key_from(place.file, place.environment) if place else None
+        done = store.rekey(found.store, policy_of(found), old, new)
+        if done is None:
+            click.echo(f"{found.kme_id}: the store lies under this key-encryption key already; nothing was changed.")
+            return
+        click.echo(
+            f"{found.kme_id}: {done.keys} keys encrypted anew. Now name the new key-encryption key in {settings}:"
+        )
+        click.echo(f"store_key: {{file: {file}}}" if file else f"store_key: {{environment: {environment}}}")
+        if done.damaged:
+            click.echo(f"{len(done.damaged)} keys were damaged and are voided: {', '.join(done.damaged)}", err=True)
+
+
+def _must_exist(store: str) -> None:
+    """Refuse to begin a store where one is to be read."""
+    path = store.removeprefix("sqlite:///")
+    if "://" not in path and not Path(path).exists():
+        raise ConfigError(f"key store {path!r}: no such file")
 
 
 @command.command()

@@ -43,7 +43,8 @@ class NodeFile(Options):
     slow
         Laboratory only: seconds of the wall for one second of the network.
     again
-        Nodes only: seconds after which a flow that failed is started again; null leaves it.
+        Nodes only: seconds after which a flow that failed is started again, and the node itself when its device has
+        ended it; null leaves both.
     """
 
     scenario: Path
@@ -108,6 +109,7 @@ async def _serve(found: NodeFile, plan: Plan, *, once: bool) -> None:
     import asyncio
 
     from qstack.hosts.laboratory import Laboratory
+    from qstack.hosts.lives import live
     from qstack.hosts.ports import Identity
     from qstack.hosts.sockets import NodeHost
 
@@ -124,12 +126,24 @@ async def _serve(found: NodeFile, plan: Plan, *, once: bool) -> None:
     else:
         number = plan.names.index(found.node)
         driver = found.driver
-        host = NodeHost(
-            plan, number, identity, found.addresses, _say, again=found.again, driver=lambda site: driver.make(site=site)
-        )
-        work = loop.create_task(host.run())
-        if once and host.open:
-            ends.append(loop.create_task(host.done.wait()))
+        done = asyncio.Event()
+
+        def node(flows: list[int] | None) -> NodeHost:
+            return NodeHost(
+                plan,
+                number,
+                identity,
+                found.addresses,
+                _say,
+                again=found.again,
+                driver=lambda site: driver.make(site=site),
+                flows=flows,
+                done=done,
+            )
+
+        work = loop.create_task(live(node, found.again))
+        if once and any(number in (flow.source, flow.target) for flow in plan.flows):
+            ends.append(loop.create_task(done.wait()))
     await asyncio.wait((work, *ends), return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
         await asyncio.sleep(FAREWELL)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -122,12 +123,15 @@ class Custody:
         if talk is not None:
             talk.close()
         if process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)  # and all that the subject has started
             process.kill()
             process.join(KILLED)
 
 
 def _held(suite: type, make: Any, judge: Connection, talk: Connection) -> None:
     """Run tests until nobody asks any more; what the subject prints is no part of the report."""
+    os.setsid()
     judge.close()
     with suppress(OSError):
         os.dup2(2, 1)

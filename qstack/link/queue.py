@@ -126,6 +126,8 @@ class Link:
         turn of the numbers earlier.
     log
         The last pairs that were told: an expiry names them by number only.
+    stored
+        The last pair of each lane that was told: as long as an end holds its half, both know which it is.
     special
         Pair numbers with a history: expired before they came (True), or perhaps still alive from the last turn (False).
     newest
@@ -164,6 +166,7 @@ class Link:
     standing: list[int] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
     log: deque[Ok] = field(default_factory=deque)
+    stored: list[Ok | None] = field(default_factory=list)
     special: dict[int, bool] = field(default_factory=dict)
     newest: int = -1
     wrapped: bool = False
@@ -190,6 +193,7 @@ class Link:
         self.standing = [-1] * self.lanes
         self.turns = [lane - SEQUENCES for lane in range(self.lanes)]
         self.log = deque(maxlen=16 + 4 * self.lanes)
+        self.stored = [None] * self.lanes
 
     def forget(self) -> None:
         """Forget everything that was agreed, as if the link were new; standing answers are the caller's business."""
@@ -204,6 +208,7 @@ class Link:
         self.wrapped = self.full = False
         self.exclusive = None
         self.turns = [lane - SEQUENCES for lane in range(self.lanes)]
+        self.stored = [None] * self.lanes
 
     # -- numbers ------------------------------------------------------------------------------------------------------
 
@@ -255,6 +260,18 @@ class Link:
         lost = (high - 1) % SEQUENCES
         self.turns = [t if t >= 0 and (t - high) % SEQUENCES < SEQUENCES // 4 else lost for t in self.turns]
 
+    def recall(self, low: int, count: int) -> list[Ok]:
+        """Return the pairs of so many numbers that were told, oldest first, and forget that they were."""
+        known = {ok.sequence: ok for ok in (*self.stored, *self.log) if ok and (ok.sequence - low) % SEQUENCES < count}
+        for ok in [ok for ok in self.log if ok.sequence in known]:
+            self.log.remove(ok)
+        self.stored = [None if ok and ok.sequence in known else ok for ok in self.stored]
+        return sorted(known.values(), key=lambda ok: (ok.sequence - low) % SEQUENCES)
+
+    def told(self, qubit: int) -> Ok | None:
+        """Return the pair that was told of a qubit."""
+        return next((ok for ok in (*self.stored, *self.log) if ok and ok.qubit == qubit), None)
+
     def wrap(self, lane: int) -> None:
         """Guard the numbers of pairs that may still be alive when the numbers begin anew (QS-L2-003).
 
@@ -288,6 +305,11 @@ class Link:
         """Take an item out and remember it for pairs of it that come late."""
         del self.items[item.aid]
         remember(self.ended, item.aid, item)
+
+    def request_of(self, ok: Ok) -> Item | None:
+        """Return the request that a pair was told of, if it is known."""
+        items = (*self.items.values(), *self.ended.values())
+        return next((i for i in items if (i.create_id, i.remote) == (ok.create_id, ok.remote)), None)
 
     def purposes(self) -> set[int]:
         """Return the purposes of all requests in the queue."""

@@ -208,6 +208,8 @@ Power = Annotated[float, *_measured(POWERS, "a power", "W", least=0, most=1e9)]
 """Zero or more [W]."""
 Rate = Annotated[float, *_measured(RATES, "a rate", "Hz", least=0, most=1e15)]
 """Zero or more [Hz]."""
+PairRate = Annotated[float, *_measured(RATES, "a rate", "Hz", least=1e-3, most=((1 << 32) - 1) / 1000)]
+"""Pairs per second that a message can carry [Hz]."""
 Money = Annotated[float, *_measured(MONEY, "a price", "EUR", least=0, most=1e15)]
 """Zero or more [EUR]."""
 Upkeep = Annotated[float, *_measured(UPKEEPS, "a running cost", "EUR/yr", least=0, most=1e15)]

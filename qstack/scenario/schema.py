@@ -20,6 +20,7 @@ from qstack.plugin.units import (
     Fraction,
     Length,
     Loss,
+    PairRate,
     Speed,
 )
 from qstack.scenario.faults import Fault
@@ -180,6 +181,7 @@ class Flow(Options):
     number: Annotated[int, Field(ge=1, lt=1 << 31, strict=True)] | None = None
     start: Duration = 0
     priority: Annotated[int, Field(ge=0, le=7, strict=True)] = 0
+    rate: PairRate | None = None
 
     @model_validator(mode="after")
     def _two_ends(self) -> Self:

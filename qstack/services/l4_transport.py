@@ -55,8 +55,8 @@ class Open(Request):
         `KEEP`, `MEASURE` or `PREPARE`; teleportation keeps.
     basis
         What is measured: see `qstack.services.bell.Basis`.
-    priority
-        As in `qstack.services.l3_network.Connect`.
+    priority, rate
+        As in `qstack.services.l3_network.Connect`; the rate travels in thousandths of a pair per second.
     """
 
     session: int
@@ -70,6 +70,7 @@ class Open(Request):
     kind: int = KEEP
     basis: int = 0
     priority: int = 0
+    rate: float = 0.0
 
 
 @noun

@@ -167,6 +167,7 @@ BROKEN = {
         (Open, SessionOpenAck),
         lambda: edit(Connect, lambda c: replace(c, priority=0)),
     ),
+    "forgets the rate": ("QS-L4-470", (Open, SessionOpenAck), lambda: edit(Connect, lambda c: replace(c, rate=0.0))),
     "measures without a pair": ("QS-L4-001", (Open, Transmit), reckless),
     "receives twice": ("QS-L4-002", (Correction,), lambda: again),
     "undoes the wrong frame": (

@@ -178,6 +178,7 @@ LIES = {
     "bits": device.Bits(1, 8, 256),
     "outcome": device.Measured(3, 0, 2, 0),
     "stranger": device.Missed(0, 3),
+    "no such memory": device.Spoiled(1, 9, 3),
 }
 
 

@@ -89,7 +89,8 @@ def test_a_pair_whose_herald_comes_after_the_warm_up_is_lost_too():
     bench = Bench("correlators", "skip", [platform(), platform(cold=(("0 s", "20500 ps"),), warm_loses=True)], p=1.0)
     bench.clock.at(15_000, lambda _: bench.want((0, 1)), None)
     bench.clock.run(40_000)
-    (_, now, noun), _ = bench.heard
+    (_, now, noun), _, (node, _, spoiled) = bench.heard
+    assert (node, spoiled) == (1, device.Spoiled(0, 0, noun.qubit))
     assert (noun.emitted, now) == (20_000, 21_000)
     assert bench.fidelity(1, noun.qubit, now) == pytest.approx(0.25)
 
