@@ -18,8 +18,9 @@ from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun, Send, Set
-from qstack.network.circuit import EPOCHS, Activate, Ask, Circuit, Deactivate, Fate, Held, Side, pause_of
+from qstack.network.circuit import EPOCHS, Ask, Circuit, Fate, Held, Side
 from qstack.network.entries import MOST, Circuits, Pace
+from qstack.network.requests import Activate, Deactivate, pause_of
 from qstack.services.bell import Basis
 from qstack.services.device import Free, Probe, Probed
 from qstack.services.l2_link import Ok

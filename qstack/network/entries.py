@@ -16,7 +16,8 @@ from typing import ClassVar
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Request, Send, Set, Timer, noun, timer
-from qstack.network.circuit import EPOCHS, Ask, Circuit, Install, Progress, Side, Uninstall
+from qstack.network.circuit import EPOCHS, Ask, Circuit, Side
+from qstack.network.requests import Install, Progress, Uninstall
 from qstack.services.bell import Basis
 from qstack.services.device import Free
 from qstack.services.l2_link import Accepted, Create, Ok, Receive, StopReceive, Withdraw
