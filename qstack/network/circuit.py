@@ -221,18 +221,12 @@ class Ask:
         return not self.number or self.started < self.number
 
 
-@dataclass(slots=True)
-class Held:
-    """A pair that an end of the circuit keeps until the other end's TRACK arrives.
+Held = tuple[Ok, Ask | None, int, int]
+"""A pair that an end of the circuit keeps until the other end's TRACK arrives: (pair, ask, slot, asked).
 
-    `ask`, `slot` and `asked` are the head's: whose pair, which of its wanted pairs, and when it was asked for [ps].  A
-    pair of nobody is a test round.
-    """
-
-    ok: Ok
-    ask: Ask | None
-    slot: int
-    asked: int
+The last three are the head's: whose pair, which of its wanted pairs, and when it was asked for [ps].  A pair of nobody is
+a test round.
+"""
 
 
 @dataclass(slots=True)
