@@ -124,8 +124,15 @@ class Half:
         """Apply the decay up to now."""
         law, touched = self.law, self.touched
         if law is not None and now > touched:
-            born, pair = self.born, self.pair
-            xy, z = law.survival(touched - born, now - born)
+            pair = self.pair
+            if (
+                type(law) is Exponential
+            ):  # the usual law, written out: it has no memory, so that only the time between counts
+                age, t1 = touched - now, law.t1
+                xy, z = exp(age / law.t2), 1.0 if t1 == inf else exp(age / t1)
+            else:
+                born = self.born
+                xy, z = law.survival(touched - born, now - born)
             pair.x *= xy
             pair.y *= xy
             pair.z *= z
