@@ -58,10 +58,10 @@ def _dicts(value: object) -> list[dict[str, Any]]:
     return [item for item in value.values() if isinstance(item, dict)] if isinstance(value, dict) else []
 
 
-def open_for(settings: KmeSettings) -> SqlKeyStore:
-    """Open the store of a key manager."""
+def policy_of(settings: KmeSettings) -> Policy:
+    """Return what the store of a key manager allows."""
     keys = settings.keys
-    policy = Policy(
+    return Policy(
         site=settings.kme_id,
         server=settings.server,
         key_bits=keys.key_size,
@@ -70,9 +70,13 @@ def open_for(settings: KmeSettings) -> SqlKeyStore:
         quota_bits=keys.quota_bits,
         window_s=keys.window_s,
     )
+
+
+def open_for(settings: KmeSettings) -> SqlKeyStore:
+    """Open the store of a key manager."""
     place = settings.store_key
     secret = key_from(place.file, place.environment) if place else None
-    return open_store(settings.store, policy, secret=secret)
+    return open_store(settings.store, policy_of(settings), secret=secret)
 
 
 @contextlib.asynccontextmanager

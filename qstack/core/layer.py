@@ -49,7 +49,7 @@ def on(*nouns: type[Noun]) -> Callable[[F], F]:
     """Mark a method as the handler of these noun types."""
 
     def mark(method: F) -> F:
-        method.handles = nouns  # type: ignore[attr-defined]
+        method.handles = nouns  # type: ignore[attr-defined]  # a mark on a function
         return method
 
     return mark

@@ -11,8 +11,9 @@ from qstack.core.layer import Handler, Layer
 from qstack.core.nouns import Noun
 from qstack.hardware.course import courses
 from qstack.hardware.cryostat import Cold
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device, Medium
+from qstack.hardware.medium import Medium
 from qstack.hardware.models import RelaxingMemory
 from qstack.hardware.pairs import Exponential, Law
 from qstack.hardware.register import Register

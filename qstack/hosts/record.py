@@ -14,6 +14,7 @@ from qstack.core.nouns import Noun
 from qstack.hosts.simulation import Simulation
 from qstack.plugin.contracts import Medium
 from qstack.scenario.plan import Plan
+from qstack.services.l3_network import Rerouted
 from qstack.services.l5_application import Assessed, Checked, Consumed, Finished, Kept, Sifted
 
 
@@ -35,6 +36,8 @@ class FlowRecord:
         By case: tests of what the pairs were used for, and how many passed.
     tested
         What the last test round has shown: fidelity, its 95 % interval, rounds; None without test rounds.
+    moves
+        When its circuit moved to another path [ps], and to which.
     finished
         Reason by end.
     ended
@@ -47,6 +50,7 @@ class FlowRecord:
     kept: dict[int, int] = field(default_factory=dict)
     checked: dict[int, list[int]] = field(default_factory=dict)
     tested: tuple[float, float, float, int] | None = None
+    moves: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     finished: dict[int, int] = field(default_factory=dict)
     ended: int = -1
 
@@ -68,8 +72,14 @@ class Recorder:
             Consumed: self._consumer(node),
             Finished: self._finisher(node),
             Assessed: self._tester(node),
+            Rerouted: self._moved,
             **self._counters(node),
         }
+
+    def _moved(self, noun: Rerouted, ctx: Context) -> Outputs:
+        if noun.session < len(self.flows):  # a session is named like its flow
+            self.flows[noun.session].moves.append((ctx.now, noun.path))
+        return ()
 
     def _consumer(self, node: int) -> Handler:
         flows, overlap = self.flows, self.medium.overlap

@@ -43,6 +43,8 @@ class Install(Request):
         How long a half may wait here [ps]; 0 for ever.
     priority
         What the link behind this node is asked with.
+    moved
+        Sessions that had another circuit before: their users have heard that they are connected.
     """
 
     circuit: int
@@ -53,6 +55,7 @@ class Install(Request):
     fidelity: float
     cutoff: int
     priority: int = 0
+    moved: tuple[int, ...] = ()
 
 
 @noun
@@ -71,6 +74,15 @@ class Uninstall(Request):
     reason: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a session has come: pairs asked for, pairs handed up, and those between as (number, asked at [ps])."""
+
+    started: int
+    delivered: int
+    wanted: tuple[tuple[int, int], ...]
+
+
 @noun
 class Activate(Request):
     """Signalling tells the head to make pairs for one more request; number 0 means without end.
@@ -85,6 +97,8 @@ class Activate(Request):
         As in `qstack.services.l3_network.Connect`.
     rate
         Most pairs to ask for in a second [1/s]; 0 unlimited.
+    progress
+        How far the session came on another circuit; None for a new one.
     """
 
     circuit: int
@@ -93,6 +107,7 @@ class Activate(Request):
     kind: int = KEEP
     basis: int = 0
     rate: float = 0.0
+    progress: Progress | None = None
 
 
 @noun
@@ -105,7 +120,17 @@ class Deactivate(Request):
 
 @dataclass(slots=True)
 class Record:
-    """A swap: which pair was joined to which, and the outcome; kept until both TRACKs have passed (QS-L3-004)."""
+    """A swap, as a TRACK from one side needs to know it; kept until both TRACKs have passed (QS-L3-004).
+
+    Attributes
+    ----------
+    other
+        The pair on the other side, with which the TRACK goes on.
+    bell
+        What it adds to its Bell index: the outcome XOR that of the other pair.
+    factor
+        On the Werner parameter that it believes in: of the swap, of waiting, and of the other pair.
+    """
 
     other: Ok
     bell: int
@@ -269,6 +294,8 @@ class Circuit:
         At the ends: the request of this epoch if it is the only one; whether it wants a pair whenever one was delivered.
     stock
         Pairs still to come from the link behind, as asked by this node.
+    moved
+        Sessions that had another circuit before.
     recent
         At the ends: pairs handed up of late, as (number here, number at the other end, what was told, when [ps]).
     """
@@ -296,11 +323,21 @@ class Circuit:
     trials: Trials = field(default_factory=Trials)
     stock: int = 0
     opened: int = 0
+    moved: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for which, side in enumerate(self.sides):
             side.circuit = self
             side.which = which
+
+    def progress(self) -> dict[int, Progress]:
+        """Return how far every session has come, at the head."""
+        found = {}
+        for session, ask in self.asks.items():
+            open_ = [(slot, asked) for whose, slot, asked in self.slots if whose is ask]
+            held = [(slot, asked) for _, whose, slot, asked in self.held.values() if whose is ask]
+            found[session] = Progress(ask.started, ask.delivered, tuple(sorted(held + open_)))
+        return found
 
     @property
     def is_head(self) -> bool:

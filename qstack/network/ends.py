@@ -79,7 +79,10 @@ class Ends(Circuits):
             return
         if not circuit.is_head:
             raise LocalProtocolError(f"requests of circuit {req.circuit} are served by its head")
-        circuit.asks[req.session] = Ask(req.session, req.number, req.kind, req.basis, interval, ctx.now)
+        circuit.asks[req.session] = ask = Ask(req.session, req.number, req.kind, req.basis, interval, ctx.now)
+        if req.progress is not None:
+            ask.started, ask.delivered = req.progress.started, req.progress.delivered
+            circuit.slots.extend((ask, number, asked) for number, asked in req.progress.wanted)
         circuit.requests.add(req.session)
         circuit.turn((circuit.epoch + 1) % EPOCHS)
         told = req.number if req.number <= MOST else 0
@@ -90,7 +93,8 @@ class Ends(Circuits):
         )
         yield Send(circuit.sides[1].peer, message)
         yield from self._begin(circuit, req.kind, req.basis, ctx)
-        yield Connected(req.session, tail, initiator=True, number=req.number)
+        if req.progress is None:
+            yield Connected(req.session, tail, initiator=True, number=req.number)
         yield from self._refill(circuit, ctx.now)
 
     @on(Deactivate)

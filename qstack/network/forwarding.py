@@ -44,7 +44,7 @@ class ForwardingLayer(Ends):
     Parameters
     ----------
     survival
-        What waiting costs at this node.
+        Factor on the Werner parameter after a half has waited at this node, by the time [ps].
     swap_factor
         Factor on the Werner parameter of an imperfect swap at this node.
     lanes
@@ -57,6 +57,11 @@ class ForwardingLayer(Ends):
         Share of the pairs that the head makes test rounds [1].
     gate
         As in `qstack.network.entries.Circuits`.
+
+    Attributes
+    ----------
+    swapping
+        Circuit and both pairs of each swap that is under way, by the qubit on the head's side.
     """
 
     name = "network"

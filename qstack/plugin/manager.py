@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from qstack.core.errors import ConfigError, PluginError, QstackError
 from qstack.plugin import hooks
 from qstack.plugin.contracts import HardwareModel, Platform, Selection, Sheet
-from qstack.plugin.discovery import GROUP, INLINE, Plugin, inline, installed
+from qstack.plugin.discovery import GROUP, INLINE, Plugin, files_of, inline, installed
 from qstack.plugin.kinds import KINDS, LEVELS, MODEL, Kind, WrongThing
 from qstack.plugin.spelling import nearest
 from qstack.plugin.trouble import told
@@ -227,11 +227,11 @@ class Manager:
 
     def blame(self, error: BaseException) -> PluginError | None:
         """Return the error that names the plugin from whose code an exception came, or None if it came from qstack."""
-        folders = {p: _home(p.module) for p in self.plugins if p.distribution != REFERENCE}
+        homes = {plugin: _homes(plugin) for plugin in self.plugins if plugin.distribution != REFERENCE}
         for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
             file = Path(frame.f_code.co_filename)
-            for plugin, home in folders.items():
-                if home is not None and (file == home or home in file.parents):
+            for plugin, places in homes.items():
+                if any(file == home or home in file.parents for home in places):
                     return PluginError(f"{plugin} failed: {told(error)}")
         return None
 
@@ -250,15 +250,17 @@ class Manager:
 
     def files(self) -> list[Path]:
         """Return the files of inline plugins: what a run needs beside its scenario."""
-        return [Path(str(p.module.__file__)) for p in self.plugins if p.distribution == INLINE]
+        return [file for plugin in self.plugins if plugin.distribution == INLINE for file in files_of(plugin.module)]
 
 
-def _home(module: ModuleType) -> Path | None:
-    """Return the folder of a plugin's package, or the file of its only module."""
+def _homes(plugin: Plugin) -> list[Path]:
+    """Return the folder of a plugin's package, or its files where it is none."""
+    module = plugin.module
     if module.__file__ is None:
-        return None
-    file = Path(module.__file__)
-    return file.parent if module.__package__ else file
+        return []
+    if plugin.distribution == INLINE or not module.__package__:
+        return files_of(module)
+    return [Path(module.__file__).parent]
 
 
 def _check_version(plugin: Plugin) -> None:

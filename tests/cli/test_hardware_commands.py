@@ -45,16 +45,29 @@ def test_list_names_every_platform(qstack):
     assert "textbook" in qstack("hardware", "list").out
 
 
-def test_show_tells_values_with_their_origin(qstack, sheet, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-    out = qstack("hardware", "show", sheet, "--length", "10 km").out
-    (detection,) = [line for line in out.splitlines() if line.startswith("interface.detection")]
-    assert "0.10 +- 0.01" in detection
-    assert "A. Author, J. Exp. 1, 1 (2026), high" in detection
-    (visibility,) = [line for line in out.splitlines() if line.startswith("interface.visibility")]
-    assert "assumed: nobody measured it" in visibility
-    (overhead,) = [line for line in out.splitlines() if line.startswith("interface.overhead")]
-    assert "no origin given" in overhead
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_show_tells_values_with_their_origin(qstack, sheet, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = qstack("hardware", "show", sheet, "--length", "10 km").out.splitlines()
+
+    def row(key):
+        (found,) = [line.split() for line in lines if line.startswith(key)]
+        return found
+
+    def note(number):
+        (found,) = [
+            line.strip().removeprefix(number).strip() for line in lines if line.strip().startswith(f"{number} ")
+        ]
+        return found
+
+    detection = row("interface.detection")
+    assert detection[1:-1] == ["0.1", "0.10", "+-", "0.01"]
+    assert note(detection[-1]) == "A. Author, J. Exp. 1, 1 (2026), high"
+    assert note(row("interface.visibility")[-1]) == "assumed: nobody measured it"
+    assert note(row("interface.overhead")[-1]) == "no origin given"
+    silent = " ".join(lines[lines.index(next(line for line in lines if line.startswith("By default"))) :])
+    assert "interface.emitter_fidelity 1," in silent
+    assert "memory.coherence_time" not in silent
 
 
 def test_show_gives_the_numbers_of_the_link(qstack, sheet):

@@ -12,7 +12,6 @@ from qstack.keys.store import carry, delivery, pool
 from qstack.keys.store.database import (
     ContentionError,
     Database,
-    PostgresDatabase,
     StoreCorruptError,
     StoreError,
     connect,
@@ -73,7 +72,7 @@ class SqlKeyStore:
         self.policy = policy
         self.clock = clock
         self.turn = threading.Lock()
-        create(db, "BYTEA" if isinstance(db, PostgresDatabase) else "BLOB")
+        create(db)
         with self.turn, db.transaction():
             self.vault = vault_of(db, secret)
             tx = begin(db, policy, clock, self.vault)

@@ -10,8 +10,9 @@ from qstack.core.clock import MICROSECOND, SECOND
 from qstack.core.layer import Context, Layer, Outputs, on
 from qstack.core.nouns import Message, Noun, Send
 from qstack.correction.distillation import Dejmps
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device, Medium
+from qstack.hardware.medium import Medium
 from qstack.hardware.pairs import Half
 from qstack.hardware.pairs import Pair as State
 from qstack.hosts.simulation import Simulation
