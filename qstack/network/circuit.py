@@ -146,18 +146,12 @@ class Ask:
         return not self.number or self.started < self.number
 
 
-@dataclass(slots=True)
-class Held:
-    """A pair that an end of the circuit keeps until the other end's TRACK arrives.
+Held = tuple[Ok, Ask | None, int, int]
+"""A pair that an end of the circuit keeps until the other end's TRACK arrives: (pair, ask, slot, asked).
 
-    `ask`, `slot` and `asked` are the head's: whose pair, which of its wanted pairs, and when it was asked for [ps].  A
-    pair of nobody is a test round.
-    """
-
-    ok: Ok
-    ask: Ask | None
-    slot: int
-    asked: int
+The last three are the head's: whose pair, which of its wanted pairs, and when it was asked for [ps].  A pair of nobody is
+a test round.
+"""
 
 
 @dataclass(slots=True)
@@ -241,7 +235,7 @@ class Circuit:
         found = {}
         for session, ask in self.asks.items():
             open_ = [(slot, asked) for whose, slot, asked in self.slots if whose is ask]
-            held = [(held.slot, held.asked) for held in self.held.values() if held.ask is ask]
+            held = [(slot, asked) for _, whose, slot, asked in self.held.values() if whose is ask]
             found[session] = Progress(ask.started, ask.delivered, tuple(sorted(held + open_)))
         return found
 
