@@ -157,7 +157,7 @@ def test_settings_files_that_cannot_be(tmp_path, text, message):
     ("arguments", "message"),
     [
         (["audit", "/nowhere.db"], "no such file"),
-        (["audit", "mysql://x"], "unknown scheme 'mysql'"),
+        (["audit", "mysql://user:sesame@x"], "key store: unknown scheme 'mysql'"),
         (["demo", "--mode", "Whatever"], "QkdAndPqcRequired"),
         (["serve", "/nowhere.yaml"], "does not exist"),
     ],
@@ -166,6 +166,7 @@ def test_bad_words_are_named(arguments, message):
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in result.output
+    assert "sesame" not in result.output
 
 
 def test_a_store_is_given_another_key_encryption_key(tmp_path, monkeypatch):
