@@ -17,7 +17,9 @@ from qstack.keys.store.pool import key_id, one_time_tag
 from qstack.services.key_delivery import (
     CONTROL_OCTETS,
     Admit,
+    Assignment,
     Borrow,
+    Carried,
     Cede,
     Confirm,
     Count,
@@ -32,6 +34,7 @@ from qstack.services.key_delivery import (
     Settle,
     Sweep,
     Unconfirmed,
+    Unwrap,
     Void,
 )
 from qstack.services.secret import Secret
@@ -406,3 +409,27 @@ def test_the_audit_of_a_database_that_is_no_key_store_names_it(tmp_path):
     with pytest.raises(StoreError, match=r"other.db': no such table: audit$"):
         verify(db, "server-1")
     db.close()
+
+
+@pytest.mark.parametrize("fault", ["pad twice", "no octets", "no pad", "half a pad", "pad of others"])
+def test_a_carried_key_whose_pad_or_octets_are_none_is_refused_and_spends_nothing(open_pools, fault):
+    """Two pad keys of 256 bits each carry a key of 256 bits: one is the pad, the other authenticates."""
+    pools = open_pools()
+    octets = pools.fill(8)
+    names = [row[0] for row in pools.second.db.rows("SELECT id FROM keys WHERE owner = 0 ORDER BY seq")]
+    foreign = [row[0] for row in pools.second.db.rows("SELECT id FROM keys WHERE owner = 1 ORDER BY seq")]
+    sealed = b"" if fault == "no octets" else bytes(32)
+    chunks = {
+        "pad twice": (names[0], names[0]),
+        "no pad": (),
+        "half a pad": (names[0],),
+        "pad of others": tuple(foreign[:2]),
+    }.get(fault, tuple(names[:2]))
+    tag = one_time_tag(octets[0:32], b"carried" + sealed)  # right where the first pad key authenticates
+    carried = Carried(
+        Assignment("carried", chunks, 8 * len(sealed), "SAE_A", ("SAE_B",)), sealed, tag, simulated=False, hops=1
+    )
+    before = pools.second.call(Count("kme-1"))
+    assert pools.second.call(Unwrap("kme-1", [carried])) == ("carried",)
+    assert pools.second.call(Count("kme-1")) == before
+    assert pools.second.call(Fetch("SAE_B", ["carried"], "SAE_A")).reason is Reason.NOT_FOUND
