@@ -112,8 +112,8 @@ class SharedQubits(Options):
         return self.communication + self.storage
 
 
-class Cost(Options):
-    """What one node of this hardware costs.
+class PartCost(Options):
+    """What a part of a node costs.
 
     Parameters
     ----------
@@ -128,6 +128,21 @@ class Cost(Options):
     capital: Money = 0.0
     operation: Upkeep = 0.0
     power: Power = 0.0
+
+
+PartName = Literal["memory", "source", "detectors", "cryostat", "electronics", "conversion"]
+
+
+class Cost(PartCost):
+    """What one node of this hardware costs; parameters as in `PartCost`, for what is not told apart.
+
+    Parameters
+    ----------
+    parts
+        What is told apart: memory or source, detectors, cryostat, electronics, frequency conversion.
+    """
+
+    parts: dict[PartName, PartCost] = Field(default_factory=dict)
 
 
 def check_origins(origins: tuple[Origin, ...], sheet: Mapping[str, Any]) -> None:
