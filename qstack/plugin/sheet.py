@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from qstack.plugin.offers import Options
-from qstack.plugin.units import Duration, Fraction, Money, Power, Upkeep
+from qstack.plugin.units import Fraction, Money, Power, Span, Upkeep
 
 
 def _gives(value: object) -> object:
@@ -89,7 +89,7 @@ class SharedQubits(Options):
 
     communication: int = Field(ge=1, le=4096, strict=True)
     storage: int = Field(0, ge=0, le=4096, strict=True)
-    move_time: Duration = 0
+    move_time: Span = 0
     move_noise: Fraction = 0.0
     reach: tuple[tuple[Annotated[int, Field(ge=0, strict=True)], ...], ...] = ()
 
