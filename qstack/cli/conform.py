@@ -114,6 +114,7 @@ def subject(
     questions = exam.read(only, specification)
     verdicts: list[Any] = []
     judged: list[report.Judged] = []
+    chosen: AbstractContextManager[Iterable[Any]]
     if where is not None:
         chosen = peer(where, neighbour, profile, timeout)
     else:

@@ -27,7 +27,7 @@ from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
 from qstack.network.circuit import Activate, Deactivate, Install, Progress, Uninstall, longest_wait, pause_of
 from qstack.network.entries import Broken, Joined, Left, Uninstalled
 from qstack.network.moving import Falls, MoveDue, Moving
-from qstack.network.path import Entry, simple
+from qstack.network.path import Entry, simple, terms
 from qstack.services.l2_link import Unreachable
 from qstack.services.l3_network import Connect, Disconnect, Disconnected, Rerouted
 from qstack.services.reasons import Reason
@@ -148,7 +148,7 @@ class SignallingLayer(Moving):
         for circuit, entry in self.entries.items():
             if entry.position == 0 and entry.path[-1] == req.peer and entry.asked < 0 and entry.closing is None:
                 first = next(iter(entry.sessions.values()))
-                if first is not None and _terms(first) == _terms(req):
+                if first is not None and terms(first) == terms(req):
                     return circuit
         return None
 
@@ -392,11 +392,6 @@ class SignallingLayer(Moving):
             if entry.asked >= 0:
                 session = next(iter(entry.sessions))
                 yield Waiting(f"the answer to a set-up (session {session})", entry.behind, entry.asked)
-
-
-def _terms(req: Connect) -> tuple[int, float, int]:
-    """Return what sessions that share a circuit have to agree on."""
-    return req.kind, req.min_fidelity, req.priority
 
 
 def _activate(circuit: int, req: Connect, progress: Progress | None = None) -> Activate:
