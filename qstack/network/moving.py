@@ -99,7 +99,7 @@ class Moving(Layer):
 
     def desert(self, session: int) -> Outputs:
         """End a session that has no circuit, at the tail: its new one will be refused."""
-        if session not in self.moving:
+        if self.moving.get(session, -1) < 0:
             return ()
         self.moving[session] = ~self.moving[session]
         return (Disconnected(session, Reason.NONE),)

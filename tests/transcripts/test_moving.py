@@ -105,6 +105,7 @@ def test_a_tail_that_waits_in_vain_tells_its_user():
 def test_a_tail_whose_user_has_ended_the_session_meanwhile_refuses():
     t = node(3).from_(1) >> FIRST >> Teardown(OLD, Reason.REROUTED) >> Uninstalled(OLD)
     t >> Disconnect(7) << Disconnected(7, Reason.NONE)
+    (t >> Disconnect(7)).never(Disconnected, more_than=1)
     t.from_(2) >> SECOND << Send(2, Reject(NEW, 3, Reason.REJECTED))
 
 
