@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Arm, Decay, Herald, InterfaceModel, MemoryModel, Outcome
-from qstack.plugin.units import FOR_EVER, Duration, Fraction, PositiveDuration
+from qstack.plugin.units import FOR_EVER, Fraction, PositiveDuration, PositiveSpan, Span
 from qstack.quantum import heralding
 from qstack.quantum.memory import t1_t2
 from qstack.quantum.photons import arrival_jitter
@@ -90,8 +90,8 @@ class TextbookInterface(InterfaceModel):
     kind: ClassVar[str] = "textbook"
     probability: Annotated[Fraction, Field(gt=0)]
     fidelity: Annotated[Fraction, Field(ge=0.25)]
-    attempt_period: PositiveDuration = Field(description="time from one attempt of a lane to the next [ps]")
-    herald_after: Duration | None = Field(None, description="when both ends know [ps]; default: when light allows")
+    attempt_period: PositiveSpan = Field(description="time from one attempt of a lane to the next [ps]")
+    herald_after: Span | None = Field(None, description="when both ends know [ps]; default: when light allows")
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting: a Werner pair in the frame of Phi+."""
@@ -154,9 +154,9 @@ class PhotonInterface(StationInterface):
     dark_click: Annotated[Fraction, Field(lt=1)] = Field(0.0, description="per detector and window [1]")
     double_excitation: Fraction = Field(0.0, description="an excited emitter sends two photons [1]")
     detectors: Literal["threshold", "number"] = Field("threshold", description="number: tells one photon from two")
-    photon_lifetime: Duration = Field(0, description="of the emitter: time constant of a photon's decay [ps]")
-    arrival_jitter: Duration = Field(0, description="standard deviation of the offset of two photons [ps]")
-    overhead: Duration = Field(0, description="of every cycle, beside the light's way [ps]")
+    photon_lifetime: Span = Field(0, description="of the emitter: time constant of a photon's decay [ps]")
+    arrival_jitter: Span = Field(0, description="standard deviation of the offset of two photons [ps]")
+    overhead: Span = Field(0, description="of every cycle, beside the light's way [ps]")
 
     def ends(self, peer: PhotonInterface, arms: tuple[Arm, Arm]) -> tuple[heralding.Arm, heralding.Arm]:
         """Return both nodes and their fibres as the heralding formulas take them."""
@@ -196,8 +196,8 @@ class DoubleClickInterface(PhotonInterface):
     phase_drift: Sigma = Field(
         0.0, description="standard deviation of the change of the arms' phase from bin to bin [rad]; a constant cancels"
     )
-    dead_time: Duration = Field(0, description="of a detector after a click [ps]")
-    bin_spacing: Duration = Field(0, description="from the early to the late bin [ps]")
+    dead_time: Span = Field(0, description="of a detector after a click [ps]")
+    bin_spacing: Span = Field(0, description="from the early to the late bin [ps]")
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting: equal or different detectors announce Psi+ or Psi-."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from qstack.hardware.models import Sigma, StationInterface, announced, either, same_kind
 from qstack.plugin.contracts import Arm, Herald, InterfaceModel
-from qstack.plugin.units import Duration, Fraction, PositiveDuration
+from qstack.plugin.units import Fraction, PositiveSpan, Span
 from qstack.quantum import heralding, sources, timing
 from qstack.quantum.states import bell_from_correlators, werner
 
@@ -22,7 +22,7 @@ class _BetweenNodes(InterfaceModel):
     """A source between two nodes: photons fly outwards, the nodes tell each other what came."""
 
     outward: ClassVar[bool] = True
-    pulse_period: PositiveDuration = Field(description="from one pulse of the source to the next [ps]")
+    pulse_period: PositiveSpan = Field(description="from one pulse of the source to the next [ps]")
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each photon arrives [ps]: a qubit begins to age in its memory."""
@@ -111,7 +111,7 @@ class AbsorptiveInterface(StationInterface):
     visibility: Fraction = Field(1.0, description="squared overlap of two photons' wave packets [1]")
     phase_noise: Sigma = Field(0.0, description="standard deviation of the phase between the arms [rad]")
     dark_click: Annotated[Fraction, Field(lt=1)] = Field(0.0, description="per detector and mode [1]")
-    overhead: Duration = Field(0, description="of every cycle, beside the light's way [ps]")
+    overhead: Span = Field(0, description="of every cycle, beside the light's way [ps]")
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting per brightness; the fewer modes of both ends are those that can meet."""

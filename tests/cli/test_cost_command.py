@@ -33,8 +33,66 @@ def test_cost_adds_up(qstack, priced):
     assert data["yearly_eur"] == pytest.approx(everything)
     (flow,) = data["flows"]
     assert data["eur_per_pair"] == pytest.approx(everything / (flow["pairs_hz"] * hours * 3600))
-    assert data["eur_per_secret_bit"] >= data["eur_per_pair"]
     assert all(a["source"] for a in data["assumptions"].values())
+
+
+def test_cost_of_a_network_without_a_key_flow_says_why_bits_have_no_price(qstack, priced):
+    data = json.loads(qstack("cost", priced, "--json").out)
+    assert data["eur_per_secret_bit"] is None
+    assert data["why_no_secret_bit"] == "pairs makes no key: its application is pairs, not bbm92"
+    assert f"No price of a secret bit: {data['why_no_secret_bit']}." in qstack("cost", priced).out
+    poor = ("--set", "flows.0.app=bbm92")
+    assert qstack("cost", priced, *poor).code == 2  # nothing is changed here: a scenario is priced as it stands
+
+
+def test_cost_of_a_key_flow_counts_half_of_the_pairs(qstack, tmp_path, priced):
+    """Half of them are measured alike; of these one-way reconciliation and the error in X leave 1 - 2 h(e)."""
+    path = tmp_path / "key.yaml"
+    path.write_text(
+        priced.read_text().replace("app: pairs", "app: bbm92").replace("min_fidelity: 0.8", "min_fidelity: 0.9")
+    )
+    data = json.loads(qstack("cost", path, "--json").out)
+    (flow,) = data["flows"]
+    assert 0 < flow["secret_hz"] < flow["pairs_hz"] / 2
+    assert data["eur_per_secret_bit"] == pytest.approx(data["eur_per_pair"] * flow["pairs_hz"] / flow["secret_hz"])
+    assert "why_no_secret_bit" not in data
+
+
+def test_cost_is_split_by_part_where_the_sheet_says_how(qstack, tmp_path, priced):
+    parts = "parts: {cryostat: {capital: 90 kEUR, power: 5 kW}, detectors: {capital: 40 kEUR, operation: 1000 EUR/yr}}"
+    path = tmp_path / "parts.yaml"
+    path.write_text(priced.read_text().replace("power: 2 kW}", "power: 2 kW, " + parts + "}"))
+    data = json.loads(qstack("cost", path, "--json").out)
+    node = data["nodes"][0]
+    assert {part["name"]: part["capital_eur"] for part in node["parts"]} == {
+        "cryostat": 90_000,
+        "detectors": 40_000,
+        "not told apart": 50_000,
+    }
+    assert (node["capital_eur"], node["operation_eur_yr"], node["power_w"]) == (180_000, pytest.approx(2200), 7000)
+    sums = {part["name"]: part for part in data["parts"]}
+    assert sums["cryostat"]["yearly_eur"] == pytest.approx(3 * (9_000 + 5 * 8766 * 0.2))
+    assert sums["fibre"]["operation_eur_yr"] == pytest.approx(50 * 900)
+    assert sum(part["yearly_eur"] for part in data["parts"]) == pytest.approx(data["yearly_eur"])
+    path.write_text(priced.read_text().replace("power: 2 kW}", "power: 2 kW, parts: {cryostats: {capital: 1 EUR}}}"))
+    said = qstack("cost", path)
+    assert said.code == 2
+    assert "one of: memory, source, detectors, cryostat, electronics, conversion.  Did you mean 'cryostat'" in said.err
+
+
+def test_parts_of_an_assumed_node_add_up_to_it(qstack, tmp_path):
+    path = tmp_path / "nodes.yaml"
+    path.write_text(
+        "name: parts\nnetwork: {chain: {segments: 1, length: 10 km}, hardware: {all: nv-projected}}\n"
+        "flows: [{name: p, from: n0, to: n1, min_fidelity: 0.6, number: 2}]\nrun: {until: 10 s}\n"
+    )
+    (node, _) = json.loads(qstack("cost", path, "--json").out)["nodes"]
+    found = {part["name"]: part["capital_eur"] for part in node["parts"]}
+    assert found == {"memory": 450_000, "electronics": 300_000, "cryostat": 125_000, "conversion": 60_000}
+    assert sum(found.values()) == node["capital_eur"]
+    (node, _) = json.loads(qstack("cost", path, "--assume", "electronics_share=0", "--json").out)["nodes"]
+    assert {part["name"] for part in node["parts"] if part["capital_eur"]} == {"memory", "cryostat", "conversion"}
+    assert "at most 1" in qstack("cost", path, "--assume", "electronics_share=2").err
 
 
 EXAMPLES = ("chsh", "delft-eindhoven", "satellite-pass", "teleport")
