@@ -107,7 +107,7 @@ def check_identity(path: Path, found: NodeFile) -> None:
     ConfigError
         If nobody would accept it.
     """
-    from qstack.hosts.identity import trouble  # noqa: PLC0415 - sockets are for those who use them
+    from qstack.hosts.identity import trouble
 
     wrong = trouble(found.certificate, found.key, found.authority, found.node)
     if wrong is not None:
