@@ -47,17 +47,17 @@ def _fixed(value: object) -> object:
 class LinkOptions(Options):
     """Options of the reference link layer."""
 
-    scheduler: chosen("schedulers", "a scheduler") = _field("wfq")  # type: ignore[valid-type]
-    distillation: chosen("distillation", "a distillation scheme") = _field("none")  # type: ignore[valid-type]
+    scheduler: chosen("schedulers", "a scheduler") = _field("wfq")
+    distillation: chosen("distillation", "a distillation scheme") = _field("none")
     test_period: int = Field(0, ge=0, strict=True, description="successes from one test round to the next; 0 for none")
 
 
 class NetworkOptions(Options):
     """Options of the reference network layer; a cutoff may be written as a time."""
 
-    routing: chosen("routers", "a router") = _field("shortest")  # type: ignore[valid-type]
-    swap: chosen("swap_policies", "a swap policy") = _field("asap")  # type: ignore[valid-type]
-    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed), _A_TIME] = _field("never")  # type: ignore[valid-type]
+    routing: chosen("routers", "a router") = _field("shortest")
+    swap: chosen("swap_policies", "a swap policy") = _field("asap")
+    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed), _A_TIME] = _field("never")
     give_way: float = Field(
         10.0,
         ge=0,

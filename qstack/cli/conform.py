@@ -97,12 +97,12 @@ def subject(
 
     Exit codes: 0 nothing failed; 1 something did; 2 no such subject, profile or requirement.
     """
-    from qstack.cli.conform_peer import peer  # noqa: PLC0415 - only where used
-    from qstack.cli.spec import reference  # noqa: PLC0415 - only where used
-    from qstack.conformance import exam, profiles, report, reports  # noqa: PLC0415 - only where used
-    from qstack.conformance.chance import moved  # noqa: PLC0415 - only where used
-    from qstack.conformance.custody import held  # noqa: PLC0415 - only where used
-    from qstack.conformance.judge import failed, judge  # noqa: PLC0415 - only where used
+    from qstack.cli.conform_peer import peer
+    from qstack.cli.spec import reference
+    from qstack.conformance import exam, profiles, report, reports
+    from qstack.conformance.chance import moved
+    from qstack.conformance.custody import held, orderly
+    from qstack.conformance.judge import failed, judge
 
     if profile == "?":
         click.echo("\n".join(profiles.PROFILES))
@@ -119,7 +119,7 @@ def subject(
         chosen = peer(where, neighbour, profile, timeout)
     else:
         chosen = _installed(name, profile, program, timeout)
-    with chosen as subjects, moved(seed):
+    with orderly(), chosen as subjects, moved(seed):
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
             suite, claims, found = profiles.claiming(one, suite, features, specification, questions.points)
@@ -144,7 +144,7 @@ def _installed(
     name: str | None, profile: str | None, program: str | None, patience: float
 ) -> AbstractContextManager[Iterable[Any]]:
     """Return who is judged in this process: a data sheet in a file, or what `qstack.conformance.profiles.chosen` finds."""
-    from qstack.conformance import profiles  # noqa: PLC0415 - only where used
+    from qstack.conformance import profiles
 
     if name is not None and name.endswith(FILES) and profile in {None, "hardware"}:
         sheet = find(name, api.manager(Path(name).parent))
@@ -164,8 +164,8 @@ def _whom(name: str | None, program: str | None, where: str | None, features: st
 @click.option("--profile", help="What it is judged as, where its name does not say.")
 def pipe(name: str, profile: str | None) -> None:
     """Be a program on a pipe: answer the judge's lines with an installed subject, as `--exec` wants it."""
-    from qstack.conformance import profiles  # noqa: PLC0415 - only where used
-    from qstack.conformance.pipe import Answerer, serve  # noqa: PLC0415 - only where used
+    from qstack.conformance import profiles
+    from qstack.conformance.pipe import Answerer, serve
 
     one = profiles.find(api.manager(Path()), name, profile)
     version = one.version if isinstance(one.version, str) else one.version()
@@ -177,7 +177,7 @@ def pipe(name: str, profile: str | None) -> None:
 @click.argument("new", type=click.Path(path_type=Path))
 def compare(old: Path, new: Path) -> None:
     """Compare two YAML reports: what was gained, what was lost. Exit code 1 if something that passed passes no more."""
-    from qstack.conformance import reports  # noqa: PLC0415 - only where used
+    from qstack.conformance import reports
 
     lines, lost = reports.compare(old, new)
     for line in lines:

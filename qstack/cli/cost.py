@@ -59,8 +59,8 @@ def _change(text: str) -> tuple[str, float]:
 
 
 def _print(found: Bill) -> None:
-    from rich.console import Console  # noqa: PLC0415 - every command loads this module, one prints tables
-    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.console import Console
+    from rich.table import Table
 
     console = Console(highlight=False)
     data = found.data()
@@ -90,7 +90,7 @@ def _print(found: Bill) -> None:
 
 
 def _items(title: str, items: tuple[Item, ...], found: Bill) -> Table:
-    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.table import Table
 
     table = Table(title, "EUR", "EUR/yr", "kW", "what it is", box=None, pad_edge=False)
     for item in items[:SHOWN]:

@@ -33,7 +33,7 @@ def command(file: Path, *, as_json: bool, plot: Path | None) -> None:
     found = [(link, over_time(link.sheet)) for link in links]
     keys = [pass_keys(link.sheet, (plan.platforms[link.ends[0]], plan.platforms[link.ends[1]])) for link in links]
     if plot is not None:
-        from qstack.cli.hardware_plot import draw_passes  # noqa: PLC0415 - matplotlib is heavy, and an extra
+        from qstack.cli.hardware_plot import draw_passes
 
         draw_passes(plot, [(link.name, moments) for link, moments in found])
     if as_json:

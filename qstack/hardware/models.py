@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, inf
-from typing import Annotated, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -116,7 +116,36 @@ class TextbookInterface(InterfaceModel):
         return self.herald_after, self.herald_after
 
 
-class PhotonInterface(InterfaceModel):
+def either(one: float, other: float) -> float:
+    """Return the probability that at least one of two independent things happens."""
+    return one + other - one * other
+
+
+class StationInterface(InterfaceModel):
+    """Interfaces whose photons interfere at a station: what light, mismatch and distance do to them."""
+
+    if TYPE_CHECKING:  # each declares them in its data sheet, in its own place and words
+        dark_click: float
+        visibility: float
+        overhead: int
+
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light."""
+        return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
+
+    def blurred(self, overlap: float) -> Self:
+        """Return this interface with photons that overlap less."""
+        return self.model_copy(update={"visibility": self.visibility * overlap})
+
+    def period(self, arms: tuple[Arm, Arm]) -> int:
+        """Return the slowest way to the station and back, plus the overhead [ps]."""
+        period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead
+        if period == 0:
+            raise PhysicsError("a cycle of no length: give the interface an overhead")
+        return period
+
+
+class PhotonInterface(StationInterface):
     """What every emitter-and-station interface has in common."""
 
     detection: Annotated[Fraction, Field(gt=0)] = Field(description="an emitted photon is detected, fibre apart [1]")
@@ -154,26 +183,6 @@ class PhotonInterface(InterfaceModel):
         if not lifetime:
             raise PhysicsError("arrival_jitter needs photon_lifetime: it spoils short photons more than long ones")
         return visibility * arrival_jitter(1 / lifetime, jitter)
-
-    def lit(self, clicks: float) -> Self:
-        """Return this interface with background light."""
-        return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
-
-    def blurred(self, overlap: float) -> Self:
-        """Return this interface with photons that overlap less."""
-        return self.model_copy(update={"visibility": self.visibility * overlap})
-
-    def period(self, arms: tuple[Arm, Arm]) -> int:
-        """Return the slowest way to the station and back, plus the overhead [ps]."""
-        period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead
-        if period == 0:
-            raise PhysicsError("a cycle of no length: give the interface an overhead")
-        return period
-
-
-def either(one: float, other: float) -> float:
-    """Return the probability that at least one of two independent things happens."""
-    return one + other - one * other
 
 
 class DoubleClickInterface(PhotonInterface):

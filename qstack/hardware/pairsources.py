@@ -9,8 +9,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from qstack.core.errors import PhysicsError
-from qstack.hardware.models import Sigma, announced, either, same_kind
+from qstack.hardware.models import Sigma, StationInterface, announced, either, same_kind
 from qstack.plugin.contracts import Arm, Herald, InterfaceModel
 from qstack.plugin.units import Fraction, PositiveSpan, Span
 from qstack.quantum import heralding, sources, timing
@@ -95,7 +94,7 @@ class PairSourceInterface(_BetweenNodes):
         return self.model_copy(update={"dark_click": either(self.dark_click, either(clicks, clicks))})
 
 
-class AbsorptiveInterface(InterfaceModel):
+class AbsorptiveInterface(StationInterface):
     """A memory beside a pair source, or an ensemble that is both: one photon stays, the other flies to a station.
 
     One click heralds one excitation in two memories: Simon et al., Phys. Rev. Lett. 98, 190503 (2007).  Many temporal
@@ -129,18 +128,3 @@ class AbsorptiveInterface(InterfaceModel):
             one = announced(mean, sources.absorptive_single_click((a, b), visibility, station, sigma))
             found.append(Herald(mean, sources.multiplexed(one.probability, modes), one.outcomes))
         return tuple(found)
-
-    def lit(self, clicks: float) -> Self:
-        """Return this interface with background light."""
-        return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
-
-    def blurred(self, overlap: float) -> Self:
-        """Return this interface with photons that overlap less."""
-        return self.model_copy(update={"visibility": self.visibility * overlap})
-
-    def period(self, arms: tuple[Arm, Arm]) -> int:
-        """Return the slowest way to the station and back, plus the overhead [ps]."""
-        period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead
-        if period == 0:
-            raise PhysicsError("a cycle of no length: give the interface an overhead")
-        return period

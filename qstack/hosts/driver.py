@@ -100,7 +100,8 @@ class SocketDriver:
     def ask(self, request: Noun) -> None:
         """Send a request."""
         assert self.writer is not None
-        self.writer.write(line(request))
+        if not self.writer.transport.is_closing():  # its end is told by `told`, in its turn
+            self.writer.write(line(request))
 
     async def told(self) -> AsyncIterator[Noun | Refused]:
         """Yield what comes, and ask whether the device lives.

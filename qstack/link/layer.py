@@ -74,6 +74,8 @@ class LinkLayer(FlowControl):
     ----------
     trials
         What test rounds have shown, by neighbour.
+    reminding
+        Neighbours whose missing bits of distillations will be asked for.
     """
 
     name = "link"
@@ -280,8 +282,7 @@ class LinkLayer(FlowControl):
     @on(LinkTest)
     def link_test(self, msg: LinkTest, ctx: Context) -> Outputs:
         """Compare a test round."""
-        self.trials[self._link(ctx.sender).peer].heard(msg)
-        return ()
+        return self.trials[self._link(ctx.sender).peer].heard(ctx.sender, msg)
 
     # -- standing answers ---------------------------------------------------------------------------------------------
 
@@ -296,10 +297,8 @@ class LinkLayer(FlowControl):
 
     def _answer(self, link: Link, lane: int) -> Iterator[Noun]:
         item = link.choose(lane, self.scheduler)
-        if (
-            item is not None and link.full and item.theirs
-        ):  # QS-L2-016; no other request, which the neighbour would not choose
-            item = None
+        if item is not None and link.full and item.theirs:
+            item = None  # QS-L2-016; and no other request, for the neighbour would not choose that one
         if item is None:
             aid = -1
         elif is_due(link, lane, self.test_period):

@@ -42,10 +42,22 @@ REMEMBERED = 64
 class Item:
     """A request in the queue.
 
-    `remaining` counts down from the number asked; `ready` tells that the other end is known to hold it too; `keep` is
-    what this end does with its halves, `theirs` whether the neighbour keeps its own.  `batch` holds the pairs of a request that wants them all at once, None for one
-    that takes them as they come.  `distilled` tells whether its pairs are distilled before they are told.  `following` is the next ready request
-    of the same purpose.
+    Attributes
+    ----------
+    remaining
+        Counts down from the number asked.
+    keep, theirs
+        Whether this end keeps its halves, and whether the neighbour keeps its own.
+    batch
+        Pairs of a request that wants them all at once; None for one that takes them as they come.
+    distilled
+        Whether its pairs are distilled before they are told.
+    ready
+        Whether the other end is known to hold the request too.
+    begun
+        Of an atomic request: whether it has had its first pair.
+    following
+        The next ready request of the same purpose.
     """
 
     aid: int

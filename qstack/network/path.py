@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from qstack.network.circuit import Progress
+from qstack.network.requests import Progress
 from qstack.services.l3_network import Connect
 from qstack.services.strategies import Route
 

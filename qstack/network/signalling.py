@@ -11,9 +11,9 @@ A request travels from head to tail and installs an entry at every node; the ans
 answers with a rejection, and every node on its way back forgets the circuit (QS-L3-013).  Whether the fidelity can be
 reached is decided by the head's router, never in between (QS-L3-014).
 
-Sessions of one head with the same end at the same fidelity and priority may share a circuit, which ends with the last of them.  The head
-admits no more than the circuit can carry: the rates asked for add up to at most the one that the router predicts
-(QS-L3-008).
+Sessions of one head with the same end at the same fidelity and priority may share a circuit, which ends with the last of
+them.  The head admits no more than the circuit can carry: the rates asked for add up to at most the one that the router
+predicts (QS-L3-008).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
-from qstack.network.circuit import Activate, Deactivate, Install, Progress, Uninstall, longest_wait, pause_of
 from qstack.network.entries import Broken, Joined, Left, Uninstalled
 from qstack.network.moving import Falls, MoveDue, Moving
 from qstack.network.path import Entry, simple, terms
+from qstack.network.requests import Deactivate, Install, Progress, Uninstall, activate, longest_wait, pause_of
 from qstack.services.l2_link import Unreachable
 from qstack.services.l3_network import Connect, Disconnect, Disconnected, Rerouted
 from qstack.services.reasons import Reason
@@ -161,7 +161,7 @@ class SignallingLayer(Moving):
             return
         entry.sessions[req.session] = req
         self.sessions[req.session] = circuit
-        yield _activate(circuit, req)
+        yield activate(circuit, req)
 
     def _number(self, node: int) -> int:
         """Return a number for a new circuit that none of this head's carries."""
@@ -238,7 +238,7 @@ class SignallingLayer(Moving):
             return (Send(entry.before, msg),)
         entry.asked = -1
         asked = [req for req in entry.sessions.values() if req is not None]
-        active = (_activate(msg.circuit, req, entry.progress.get(req.session)) for req in asked)
+        active = (activate(msg.circuit, req, entry.progress.get(req.session)) for req in asked)
         moved = (Rerouted(session, entry.path) for session in entry.progress)
         return (Cancel(SetupDue(msg.circuit)), *active, *moved, *self.watch(msg.circuit, ctx.now))
 
@@ -392,7 +392,3 @@ class SignallingLayer(Moving):
             if entry.asked >= 0:
                 session = next(iter(entry.sessions))
                 yield Waiting(f"the answer to a set-up (session {session})", entry.behind, entry.asked)
-
-
-def _activate(circuit: int, req: Connect, progress: Progress | None = None) -> Activate:
-    return Activate(circuit, req.number, req.session, req.kind, req.basis, req.rate, progress)

@@ -15,9 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from ruamel.yaml import YAML
 
 from qstack.plugin.offers import Options
 from qstack.plugin.units import Fraction, Money, Power, Span, Upkeep
@@ -198,3 +201,16 @@ def still_true(sheet: Mapping[str, Any], change: Mapping[str, Any]) -> list[dict
         if gives:
             found.append({**origin, "gives": gives})
     return found
+
+
+def content_of(path: Path) -> Any:
+    """Return what a YAML file of sheets holds.
+
+    It is read once per process unless it changes, for reading is slow.
+    """
+    return _content(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _content(path: Path, changed: int) -> Any:
+    return YAML(typ="safe").load(path)

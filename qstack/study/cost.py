@@ -288,8 +288,9 @@ def bill(plan: Plan, given: Mapping[str, Assumption], summary: Mapping[str, Any]
     """Return what the network of a plan costs.
 
     A node costs what its data sheet says, or what its kind is assumed to; a link its leased fibre, or what stands for it
-    in the air and in orbit, and a station with detectors.  Flows get what a run's summary says, or else what their routes promise if each were alone; secret bits
-    are those of the sifted bits of key flows and their counted errors, or else of Werner pairs of which half are sifted,
+    in the air and in orbit, and a station with detectors.  Flows get what a run's summary says, or else what their routes
+    promise if each were alone; secret bits are those of the sifted bits of key flows and their counted errors, or else of
+    Werner pairs of which half are sifted,
     one-way, long keys (Shor and Preskill, Phys. Rev. Lett. 85, 441, 2000).
     """
     nodes = tuple(_node(name, platform, given) for name, platform in zip(plan.names, plan.platforms, strict=True))

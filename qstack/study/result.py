@@ -236,6 +236,8 @@ class Result:
         True if a user stopped the run; what was finished by then is here.
     formalism
         Tier of the run, and bounds of what it approximates.
+    faults
+        For each rule of the scenario, how many messages it was looked at for, and how many it has struck.
     standstill
         Why nothing happened any more, or None.
     """
@@ -249,6 +251,7 @@ class Result:
     interrupted: bool = False
     standstill: str | None = None
     formalism: Formalism | None = None
+    faults: tuple[tuple[int, int], ...] = ()
 
     @property
     def seed(self) -> int:
@@ -271,6 +274,7 @@ class Result:
             "flows": [flow.summary() for flow in self.flows],
             "links": self.links,
             "nodes": self.nodes,
+            **({"faults": [{"seen": seen, "struck": struck} for seen, struck in self.faults]} if self.faults else {}),
         }
 
 
@@ -313,6 +317,7 @@ def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: st
         interrupted=interrupted,
         standstill=standstill,
         formalism=formalism(plan, [flow.latencies_s for flow in flows]),
+        faults=network.struck(),
     )
 
 

@@ -100,6 +100,16 @@ NODE = Kind("node", show=lambda raw: f"node {raw}")
 PAIR = Kind("pair number", show=lambda raw: f"pair {raw}")
 
 
+def _millihertz(rate: float) -> int:
+    if not 0 <= rate <= FASTEST:  # false for NaN too
+        raise ValueError(f"a rate is 0 to {FASTEST:.3f} Hz")
+    return round(rate * 1000)
+
+
+FASTEST = ((1 << 32) - 1) / 1000
+HERTZ = Kind("mHz", _millihertz, lambda raw: raw / 1000, lambda raw: f"{raw / 1000:g} Hz")
+
+
 def _positive(raw: int) -> int:
     if raw == 0:
         raise ValueError("must be at least 1")

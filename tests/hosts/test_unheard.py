@@ -25,7 +25,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "table-link"
 MIXED = """
 from qstack import Offer, hookimpl, load
 from qstack.builtins.layers import LinkOptions, _link
-from table import TableLink
+from .rules import TableLink
 
 QSTACK_API = (1, 0)
 
@@ -56,11 +56,11 @@ SCENARIO = {
 @pytest.mark.requirement("QS-CV-400", "QS-L2-313")
 @pytest.mark.parametrize("table", [0, 1])
 @pytest.mark.parametrize("encode", [False, True], ids=["objects", "bytes"])
-def test_a_link_layer_that_knows_no_words_about_memories(table, encode, tmp_path, monkeypatch):
+def test_a_link_layer_that_knows_no_words_about_memories(table, encode, tmp_path):
     """At one end of a link, the reference at the other, which asks in vain and goes on."""
-    (tmp_path / "table.py").write_text((EXAMPLE / "qstackfile.py").read_text())
+    (tmp_path / "table.py").write_text((EXAMPLE / "table.py").read_text())
+    (tmp_path / "rules.py").write_text((EXAMPLE / "qstackfile.py").read_text())
     (tmp_path / "qstackfile.py").write_text(MIXED.replace("{table}", str(table)))
-    monkeypatch.syspath_prepend(tmp_path)
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text(json.dumps({**SCENARIO, "run": {**SCENARIO["run"], "encode": encode}}))  # JSON is YAML
     experiment = qstack.load(scenario)

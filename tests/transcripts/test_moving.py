@@ -6,7 +6,7 @@ import pytest
 
 from qstack.conformance.transcript import Transcript
 from qstack.core.nouns import Cancel, Send, Set
-from qstack.network.circuit import Activate, Install, Progress, Uninstall
+from qstack.network.requests import Activate, Install, Progress, Uninstall
 from qstack.network.entries import Uninstalled
 from qstack.network.moving import Falls, MoveDue
 from qstack.network.signalling import SignallingLayer

@@ -32,8 +32,8 @@ class BenchInterface(InterfaceModel):
     pair_fidelity: Annotated[Fraction, Field(ge=0.25)] = Field(description="of a pair at low brightness [1]")
     collection: Share = Field(description="a photon of a pair enters the fibre [1]")
     window: PositiveSpan = Field(description="of a coincidence [ps]")
-    detector: part(Detector)  # type: ignore[valid-type]
-    converter: part(Converter) | None = None  # type: ignore[valid-type]
+    detector: part(Detector)  # type: ignore[valid-type]  # made by a function
+    converter: part(Converter) | None = None  # type: ignore[valid-type]  # as above
     background: Annotated[Fraction, Field(lt=1)] = Field(
         0.0, description="clicks of light that nobody sent, per detector and window [1]"
     )
