@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def start(directory, kme, tls, ports, far):
     )
 
 
+async def serves(server):
+    """Wait for the first line, and read all others: a server whose pipe is full would wait for its reader."""
+    await asyncio.to_thread(server.stdout.readline)
+    threading.Thread(target=server.stdout.read, daemon=True).start()
+
+
 def books_balance(paths):
     for kme, far in (("kme-1", "kme-2"), ("kme-2", "kme-1")):
         store = open_store(paths[kme], Policy(kme))
@@ -93,7 +100,7 @@ def test_kill_under_load(tmp_path, certificates, victim):
 
     async def main():
         for server in servers.values():
-            await asyncio.to_thread(server.stdout.readline)
+            await serves(server)
         stop = asyncio.Event()
         tasks = [asyncio.create_task(take(stop)) for _ in range(4)]
         far = "kme-2" if victim == "kme-1" else "kme-1"
@@ -103,7 +110,7 @@ def test_kill_under_load(tmp_path, certificates, victim):
             servers[victim].wait(10)
             servers[victim].stdout.close()
             servers[victim] = start(tmp_path, victim, tls, ports, far)
-            await asyncio.to_thread(servers[victim].stdout.readline)
+            await serves(servers[victim])
         before = len(got["SAE_B"])
         await asyncio.sleep(1.5)
         stop.set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import ssl
 import time
 
@@ -12,6 +11,7 @@ import pytest
 
 from qstack.core.errors import ConfigError
 from qstack.integration.etsi014.client import Etsi014Error
+from qstack.integration.etsi014.service import Response
 from qstack.integration.kme.settings import read_settings
 from qstack.integration.site import Site
 from qstack.integration.tls import EXTRACTORS, client_context
@@ -149,17 +149,22 @@ def test_slow_clients_are_let_go(rig):
 def test_a_client_that_does_not_read_its_answers_is_let_go(rig):
     async def scenario(sites):
         server = sites.sites["kme-1"].applications
-        server._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # that little is soon full
-        reader, writer = await connect(sites)
-        await talk((reader, writer), get(STATUS))
-        for _ in range(300):
-            if not server._web.connections:
-                break
-            if writer.transport.get_write_buffer_size() < 1 << 20:
-                writer.write(get(STATUS).encode() * 200)  # and nobody reads: the answers stay
+        answer = server.answer
+
+        async def long(request):
+            return Response(200, bytes(1 << 20))  # more than the buffers between the two hold, in a few answers
+
+        server.answer = long
+        _, writer = await connect(sites)
+        writer.write(get(STATUS).encode() * 50)
+        held = []
+        for _ in range(200):
             await asyncio.sleep(0.05)
-        held = len(server._web.connections)
-        return held, (await talk(await connect(sites, sae="SAE_D"), get(STATUS)))[0]
+            held.append(len(server._web.connections))
+            if held[-1] < max(held):
+                break
+        server.answer = answer
+        return held[-1], (await talk(await connect(sites, sae="SAE_D"), get(STATUS)))[0]
 
     assert rig(scenario, limits={"idle_timeout_s": 0.5}) == (0, 200)
 
