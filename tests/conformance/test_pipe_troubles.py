@@ -216,7 +216,7 @@ def test_who_does_not_read_is_not_waited_for(body, words, tmp_path):
 
 def test_who_complains_much_may_still_be_right(tmp_path):
     (tmp_path / "subject.py").write_text(f"{START}os.write(2, b'oh' * (1 << 21))\ngreet()\n{HONEST}", encoding="utf-8")
-    program = Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", "scheduler", 20.0)
+    program = Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", "scheduler", 120.0)
     assert {v.verdict for v in judge(SchedulerSuite, program.subject, SPECIFICATION)} <= {"pass", "unsupported"}
     assert len(program.complaints()) == process.KEPT
     program.close()
@@ -310,7 +310,7 @@ def test_an_object_cannot_write_into_the_report(tmp_path, monkeypatch, capsys):
 def test_a_version_is_shown_as_it_may_be_shown(tmp_path):
     start = START.replace("features=[])", "features=[], version='1\\x1b[2J' + 'x' * 99)")
     (tmp_path / "subject.py").write_text(f"{start}greet()\n{HONEST}", encoding="utf-8")
-    program = Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", "scheduler", 20.0)
+    program = Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", "scheduler", 120.0)
     judge(SchedulerSuite, program.subject, SPECIFICATION, [ALIKE])
     program.close()
     assert program.told() == r"1\x1b[2J" + "x" * 55

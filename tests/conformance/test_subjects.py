@@ -119,7 +119,7 @@ def test_a_layer_that_handles_strange_things_is_told(answer, words, tmp_path):
 @pytest.mark.parametrize("profile", ["link", "physical", "transport", "network"])
 def test_the_reference_passes_over_the_pipe_what_it_passes_at_home(profile, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    program = Program(f"{WRAPPED} {profile}", profile, 20.0)
+    program = Program(f"{WRAPPED} {profile}", profile, 120.0)
     suite = profiles.PROFILES[profile].suite
     abroad = judge(suite, program.layer, SPECIFICATION)
     program.close()
@@ -132,7 +132,7 @@ def test_the_reference_passes_over_the_pipe_what_it_passes_at_home(profile, monk
 @pytest.mark.requirement("QS-CF-264")
 def test_hardware_is_asked_its_functions_as_data(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    program = Program(f"{WRAPPED.replace('reference', 'textbook')} hardware", "hardware", 20.0)
+    program = Program(f"{WRAPPED.replace('reference', 'textbook')} hardware", "hardware", 120.0)
     abroad = {v.id: v.verdict for v in judge(profiles.PROFILES["hardware"].suite, program.hardware, SPECIFICATION)}
     program.close()
     sheets = {"QS-L1-033", "QS-L1-039"}
