@@ -85,11 +85,9 @@ class Pairs(Application):
         """Report the pair and let it go."""
         if self.early:
             self.early.discard(ind.qubit)
-        return (
-            Consumed(self.flow, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked),
-            Free(ind.qubit),
-            *self.release,
-        )
+        qubit = ind.qubit
+        consumed, freed = Consumed(self.flow, ind.pair, ind.bell, qubit, ind.estimate, ind.asked), Free(qubit)
+        return (consumed, freed, *self.release) if self.release else (consumed, freed)
 
     @on(EarlyDelivery)
     def early_delivery(self, ind: EarlyDelivery, ctx: Context) -> Outputs:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,11 @@ import click
 
 from qstack import api
 from qstack.cli import keys
+from qstack.cli.sheets import find
 from qstack.core.errors import ConfigError
+
+FILES = (".yaml", ".yml", ".json")
+"""How the name of a data sheet ends."""
 
 
 class Judges(click.Group):
@@ -87,7 +93,7 @@ def subject(
     whole: bool,
     thorough: bool,
 ) -> None:
-    """Judge an installed layer, model or scheme by its name, an object as MODULE:NAME, a program on a pipe, or a node over sockets.
+    """Judge an installed layer, model or scheme by its name, a data sheet by its file, an object as MODULE:NAME, a program on a pipe, or a node over sockets.
 
     Exit codes: 0 nothing failed; 1 something did; 2 no such subject, profile or requirement.
     """
@@ -108,11 +114,11 @@ def subject(
     questions = exam.read(only, specification)
     verdicts: list[Any] = []
     judged: list[report.Judged] = []
-    chosen = (
-        profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout)
-        if where is None
-        else peer(where, neighbour, profile, timeout)
-    )
+    chosen: AbstractContextManager[Iterable[Any]]
+    if where is not None:
+        chosen = peer(where, neighbour, profile, timeout)
+    else:
+        chosen = _installed(name, profile, program, timeout)
     with orderly(), chosen as subjects, moved(seed):
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
@@ -132,6 +138,18 @@ def subject(
         reports.write(file, judged, specification)
     if failed(verdicts, strict=strict):
         raise SystemExit(1)
+
+
+def _installed(
+    name: str | None, profile: str | None, program: str | None, patience: float
+) -> AbstractContextManager[Iterable[Any]]:
+    """Return who is judged in this process: a data sheet in a file, or what `qstack.conformance.profiles.chosen` finds."""
+    from qstack.conformance import profiles
+
+    if name is not None and name.endswith(FILES) and profile in {None, "hardware"}:
+        sheet = find(name, api.manager(Path(name).parent))
+        return nullcontext([profiles.Subject(name, profiles.PROFILES["hardware"], sheet)])
+    return profiles.chosen(lambda: api.manager(Path()), name, profile, program, patience)
 
 
 def _whom(name: str | None, program: str | None, where: str | None, features: str | None, *, everything: bool) -> None:

@@ -48,6 +48,8 @@ def _quantity(units: Any, what: str, name: str) -> Callable[..., float]:
             raise refusal(f"{name} '{value}'", str(error)) from error
         if number < 0:
             raise refusal(f"{name} '{value}'", f"{what} must not be negative.")
+        if number == float("inf"):
+            raise refusal(f"{name} '{value}'", f"{what} must be finite.")
         return number
 
     return read_option

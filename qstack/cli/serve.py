@@ -18,7 +18,7 @@ from qstack.plugin.contracts import Options, chosen
 from qstack.plugin.drivers import Address
 from qstack.plugin.spelling import nearest
 from qstack.scenario.plan import Plan
-from qstack.scenario.problems import from_validation, report
+from qstack.scenario.problems import Problem, from_validation, report
 from qstack.scenario.yaml import read
 
 FAREWELL = 0.2
@@ -61,7 +61,7 @@ class NodeFile(Options):
     def _reachable(self) -> Self:
         for name in (self.node, "laboratory"):
             if name not in self.addresses:
-                raise ValueError(f"'addresses' lacks '{name}'.")
+                raise ValueError(f"'addresses' lacks '{name}'.{nearest(name, self.addresses)}")
         return self
 
 
@@ -97,6 +97,22 @@ def load(path: Path) -> tuple[NodeFile, Plan]:
     if "laboratory" in plan.names:
         raise ConfigError(f"{found.scenario}  a node cannot be called 'laboratory' here.")
     return found, plan
+
+
+def check_identity(path: Path, found: NodeFile) -> None:
+    """Look at a node's own certificate.
+
+    Raises
+    ------
+    ConfigError
+        If nobody would accept it.
+    """
+    from qstack.hosts.identity import trouble
+
+    wrong = trouble(found.certificate, found.key, found.authority, found.node)
+    if wrong is not None:
+        _, origin = read(path.read_text(encoding="utf-8"), str(path))
+        raise report([Problem((wrong[0],), wrong[1])], origin)
 
 
 def _say(event: dict[str, Any]) -> None:
@@ -165,5 +181,6 @@ def command(file: Path, *, once: bool) -> int:
     import asyncio
 
     found, plan = load(file)
+    check_identity(file, found)
     asyncio.run(_serve(found, plan, once=once))
     return 0

@@ -96,6 +96,7 @@ class NodeDevice:
         self.qubits = medium.qubits[node]
         self.ports = medium.ports[node]
         self.device = medium.devices[node]
+        self.certain = self.device.certain
         self.swaps = 0
         self.failed = 0
         self.discards = 0
@@ -185,7 +186,7 @@ class NodeDevice:
         device = self.device
         self.swaps += 1
         outcome = self.join(left, right, now)
-        if not device.certain and not self.announced(outcome):
+        if not self.certain and not self.announced(outcome):
             left.pair.part()  # QS-L1-382
             self.failed += 1
             outcome = -1
@@ -226,7 +227,7 @@ class NodeDevice:
         now = ctx.now
         if req.data == req.half:
             raise LocalProtocolError(f"node {self.node} cannot measure qubit {req.data} with itself")
-        if not self.device.certain:
+        if not self.certain:
             raise LocalProtocolError(f"node {self.node} cannot be asked for a Bell measurement that must not fail")
         data, half = self.take(req.data), self.take(req.half)
         outcome = self.join(data, half, now)
@@ -281,12 +282,13 @@ class NodeDevice:
 
     def _finish(self, halves: tuple[Half, ...], answer: Indication, duration: int, now: int) -> Outputs:
         """Give memories back and answer, after the time that the operation takes."""
-        for half in halves:
-            self.busy += now + duration - half.born
         if duration:
-            self.medium.clock.at(now + duration, self._later, (halves, answer, now + duration))
+            done = now + duration
+            self.busy += sum(done - half.born for half in halves)
+            self.medium.clock.at(done, self._later, (halves, answer, done))
             return ()
         for half in halves:
+            self.busy += now - half.born
             half.place.release(half.side, now)
         return (answer,)
 

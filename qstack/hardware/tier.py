@@ -112,7 +112,7 @@ class CorrelatorTier(Medium):
         half.consumed = True
         pair = half.pair
         if pair.bell == bell:
-            return (1 + pair.x + pair.y + pair.z) / 4
+            return (1.0 + pair.x + pair.y + pair.z) / 4.0
         return bell_from_correlators((pair.x, pair.y, pair.z))[pair.bell ^ bell]
 
     def counts(self, number: int) -> Mapping[str, float]:

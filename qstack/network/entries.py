@@ -16,7 +16,8 @@ from typing import ClassVar
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Request, Send, Set, Timer, noun, timer
-from qstack.network.circuit import EPOCHS, Ask, Circuit, Install, Progress, Side, Uninstall
+from qstack.network.circuit import EPOCHS, Ask, Circuit, Side
+from qstack.network.requests import Install, Progress, Uninstall
 from qstack.services.bell import Basis
 from qstack.services.device import Free
 from qstack.services.l2_link import Accepted, Create, Ok, Receive, StopReceive, Withdraw
@@ -281,8 +282,8 @@ class Circuits(Layer):
             side.clear()
         yield Cancel(Sweep(circuit.number))
         yield Cancel(Pace(circuit.number))
-        for held in circuit.held.values():
-            yield from self._release_half(circuit, held.ok, Reason.TORN_DOWN)
+        for ok, *_ in circuit.held.values():
+            yield from self._release_half(circuit, ok, Reason.TORN_DOWN)
         circuit.held.clear()
         circuit.slots.clear()
         circuit.requests.clear()
@@ -315,7 +316,7 @@ class Circuits(Layer):
                     what = f"partners for {len(here.queue)} pairs with node {here.peer} (session {circuit.session})"
                     yield Waiting(what, there.peer, here.queue[0].since)
             if circuit.held:
-                oldest = min(held.ok.since for held in circuit.held.values())
+                oldest = min(ok.since for ok, *_ in circuit.held.values())
                 what = f"the TRACK of {len(circuit.held)} pairs (session {circuit.session})"
                 yield Waiting(what, circuit.other_end, oldest)
             if circuit.slots:

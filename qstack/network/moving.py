@@ -48,7 +48,7 @@ class Moving(Layer):
     entries, sessions
         What is known of each circuit; the circuit of each session.
     moving
-        At the tail: the circuit that has given way, by session; -1 if its user has ended the session meanwhile.
+        At the tail: the circuit that has given way, by session; its complement if the user has ended the session meanwhile.
     """
 
     def __init__(self, timetable: Timetable | None) -> None:
@@ -99,15 +99,15 @@ class Moving(Layer):
 
     def desert(self, session: int) -> Outputs:
         """End a session that has no circuit, at the tail: its new one will be refused."""
-        if session not in self.moving:
+        if self.moving.get(session, -1) < 0:
             return ()
-        self.moving[session] = -1
+        self.moving[session] = ~self.moving[session]
         return (Disconnected(session, Reason.NONE),)
 
     @on(MoveDue)
     def move_due(self, due: MoveDue, ctx: Context) -> Outputs:
         """Give up waiting for the circuit that was to take another's place."""
         late = [session for session, circuit in self.moving.items() if circuit == due.circuit]
-        for session in late:
+        for session in (*late, *(s for s, circuit in self.moving.items() if circuit == ~due.circuit)):
             del self.moving[session]
         return tuple(Disconnected(session, Reason.LOST_PEER) for session in late)

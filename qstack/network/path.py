@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from qstack.network.circuit import Progress
+from qstack.network.requests import Progress
 from qstack.services.l3_network import Connect
 from qstack.services.strategies import Route
 
@@ -64,3 +64,8 @@ class Entry:
 def simple(path: tuple[int, ...]) -> bool:
     """Tell whether a path has at least one link and visits no node twice."""
     return len(path) == len(set(path)) > 1
+
+
+def terms(req: Connect) -> tuple[int, float, int]:
+    """Return what sessions that share a circuit have to agree on."""
+    return req.kind, req.min_fidelity, req.priority

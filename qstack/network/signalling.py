@@ -24,10 +24,10 @@ from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
-from qstack.network.circuit import Activate, Deactivate, Install, Progress, Uninstall, longest_wait, pause_of
 from qstack.network.entries import Broken, Joined, Left, Uninstalled
 from qstack.network.moving import Falls, MoveDue, Moving
-from qstack.network.path import Entry, simple
+from qstack.network.path import Entry, simple, terms
+from qstack.network.requests import Deactivate, Install, Progress, Uninstall, activate, longest_wait, pause_of
 from qstack.services.l2_link import Unreachable
 from qstack.services.l3_network import Connect, Disconnect, Disconnected, Rerouted
 from qstack.services.reasons import Reason
@@ -148,7 +148,7 @@ class SignallingLayer(Moving):
         for circuit, entry in self.entries.items():
             if entry.position == 0 and entry.path[-1] == req.peer and entry.asked < 0 and entry.closing is None:
                 first = next(iter(entry.sessions.values()))
-                if first is not None and _terms(first) == _terms(req):
+                if first is not None and terms(first) == terms(req):
                     return circuit
         return None
 
@@ -161,7 +161,7 @@ class SignallingLayer(Moving):
             return
         entry.sessions[req.session] = req
         self.sessions[req.session] = circuit
-        yield _activate(circuit, req)
+        yield activate(circuit, req)
 
     def _number(self, node: int) -> int:
         """Return a number for a new circuit that none of this head's carries."""
@@ -238,7 +238,7 @@ class SignallingLayer(Moving):
             return (Send(entry.before, msg),)
         entry.asked = -1
         asked = [req for req in entry.sessions.values() if req is not None]
-        active = (_activate(msg.circuit, req, entry.progress.get(req.session)) for req in asked)
+        active = (activate(msg.circuit, req, entry.progress.get(req.session)) for req in asked)
         moved = (Rerouted(session, entry.path) for session in entry.progress)
         return (Cancel(SetupDue(msg.circuit)), *active, *moved, *self.watch(msg.circuit, ctx.now))
 
@@ -392,12 +392,3 @@ class SignallingLayer(Moving):
             if entry.asked >= 0:
                 session = next(iter(entry.sessions))
                 yield Waiting(f"the answer to a set-up (session {session})", entry.behind, entry.asked)
-
-
-def _terms(req: Connect) -> tuple[int, float, int]:
-    """Return what sessions that share a circuit have to agree on."""
-    return req.kind, req.min_fidelity, req.priority
-
-
-def _activate(circuit: int, req: Connect, progress: Progress | None = None) -> Activate:
-    return Activate(circuit, req.number, req.session, req.kind, req.basis, req.rate, progress)

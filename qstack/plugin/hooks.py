@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import click
 import pluggy
 
 from qstack.plugin.contracts import HardwareModel, Offer, Platform, Sheet
 from qstack.plugin.optics import Part, PartSheet
+
+if TYPE_CHECKING:
+    import click
 
 PROJECT = "qstack"
 API_VERSION = (1, 0)

@@ -38,6 +38,9 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
 
 OBSERVERS = tuple(name for name, parameters in HOOKS.items() if parameters)
 
+LATE = frozenset({"commands"})
+"""Kinds of which the built-in ones are loaded when they are wanted: a script needs no command line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -87,6 +90,19 @@ class Platforms(Mapping[str, Platform]):
         return len(self._found)
 
 
+class _Asked(dict[str, dict[tuple[str, str], Found]]):
+    """What was found of every kind; a kind that nobody has asked for yet is asked for when it is wanted."""
+
+    def __init__(self, ask: Callable[[Kind], dict[tuple[str, str], Found]]) -> None:
+        super().__init__()
+        self._ask = ask
+
+    def __missing__(self, name: str) -> dict[tuple[str, str], Found]:
+        """Ask."""
+        self[name] = found = self._ask(KINDS[name])
+        return found
+
+
 class Manager:
     """All plugins of one process.
 
@@ -113,7 +129,11 @@ class Manager:
             _check_version(plugin)
             for hook, implementation in _implementations(plugin):
                 self._implementations[hook].append(implementation)
-        self.found = {name: self._ask(kind) for name, kind in KINDS.items()}
+        self.found: dict[str, dict[tuple[str, str], Found]] = _Asked(self._ask)
+        for name, kind in KINDS.items():
+            offering = {one.plugin.distribution for one in self._implementations[kind.hook]}
+            if name not in LATE or offering - {REFERENCE}:
+                self.found[name] = self._ask(kind)
 
     def _ask(self, kind: Kind) -> dict[tuple[str, str], Found]:
         """Ask one hook of every plugin; keys are (level, name)."""

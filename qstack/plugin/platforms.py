@@ -16,7 +16,7 @@ from qstack.core.errors import PluginError
 from qstack.plugin.models import HardwareModel, InterfaceModel, MemoryModel, choose_model
 from qstack.plugin.offers import NestedErrors, Options
 from qstack.plugin.sheet import Cost, Origin, SharedQubits, check_origins, content_of
-from qstack.plugin.units import FOR_EVER, Duration, Fraction, time_text
+from qstack.plugin.units import FOR_EVER, Duration, Fraction, Span, time_text
 
 _BOTH_ERRORS = {
     "type": "array",
@@ -79,8 +79,8 @@ class Platform(Options):
     memories: int = Field(1, ge=1, le=4096, strict=True)
     gate_noise: Fraction = 0.0
     readout_error: Annotated[Fraction, Field(json_schema_extra={"also": [_BOTH_ERRORS]})] = 0.0
-    swap_time: Duration = 0
-    readout_time: Duration = 0
+    swap_time: Span = 0
+    readout_time: Span = 0
     bell_outcomes: Literal[2, 4] = 4
     bell_efficiency: Annotated[Fraction, Field(gt=0)] = 1.0
     readout_bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
@@ -120,8 +120,11 @@ class Platform(Options):
             return sheet
         errors = sheet["readout_error"]
         if len(errors) != 2:
-            raise ValueError("readout_error: one error, or those of a true 0 and of a true 1.")
-        zero, one = (TypeAdapter(Fraction).validate_python(error) for error in errors)
+            raise ValueError("readout_error: expected one error, or those of a true 0 and of a true 1.")
+        try:
+            zero, one = (TypeAdapter(Fraction).validate_python(error) for error in errors)
+        except ValidationError:
+            raise ValueError("readout_error: expected numbers from 0 to 1, or percentages.") from None
         return {**sheet, "readout_error": (zero + one) / 2, "readout_bias": (zero - one) / 2}
 
     @model_validator(mode="after")
@@ -134,7 +137,9 @@ class Platform(Options):
         if any(earlier >= later for earlier, later in pairwise(times)):
             raise ValueError("cold: times must rise, as in [[0 s, 10 min], [1 h, 2 h]].")
         if self.warm_loses and not self.cold:
-            raise ValueError("warm_loses: nothing warms up; cold says when.")
+            raise ValueError(
+                "warm_loses: nothing warms up; give cold, which says when, as in [[0 s, 10 min], [1 h, 2 h]]."
+            )
         if self.origins:
             check_origins(self.origins, self.model_dump(mode="json"))
         return self

@@ -98,6 +98,18 @@ def _end(value: object) -> int:
     return time
 
 
+def _span(value: object) -> int:
+    time = _time(value)
+    if time == FOR_EVER:
+        raise ValueError("a duration must be finite here: the longest is 53 days.")
+    return time
+
+
+def _positive_span(value: object) -> int:
+    _positive_time(value)
+    return _span(value)
+
+
 def _quantity(units: Mapping[str, Decimal], what: str, unit: str, *, least: float, most: float) -> Any:
     """Return a reader of a quantity between two values, the lower one zero or positive."""
 
@@ -181,6 +193,10 @@ Duration = Annotated[int, BeforeValidator(_time), *_TIME]
 """Zero or more [ps]."""
 PositiveDuration = Annotated[int, BeforeValidator(_positive_time), *_TIME]
 """More than zero [ps]."""
+Span = Annotated[int, BeforeValidator(_span), *_TIME]
+"""Zero or more, and finite [ps]: how long something takes that happens again and again."""
+PositiveSpan = Annotated[int, BeforeValidator(_positive_span), *_TIME]
+"""More than zero, and finite [ps]."""
 EndTime = Annotated[int, BeforeValidator(_end), *_TIME]
 """More than zero, and finite [ps]."""
 

@@ -12,9 +12,10 @@ from qstack.conformance.network import NetworkSuite
 from qstack.conformance.network_talk import CIRCUIT, SESSION
 from qstack.core.errors import LocalProtocolError
 from qstack.core.nouns import Cancel, Send, Set
-from qstack.network.circuit import Record, Uninstall
+from qstack.network.circuit import Record
 from qstack.network.entries import Cutoff, Pace, Sweep
 from qstack.network.forwarding import ForwardingLayer
+from qstack.network.requests import Uninstall
 from qstack.network.signalling import SetupDue, SignallingLayer
 from qstack.routing.shortest import ShortestPath
 from qstack.services.device import Free, Probe, Swap, Swapped

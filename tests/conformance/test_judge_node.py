@@ -11,7 +11,7 @@ from qstack import api
 from qstack.conformance.judge import judge
 from qstack.conformance.node import NodeSuite
 from qstack.conformance.offers import nodes
-from qstack.network.circuit import Uninstall
+from qstack.network.requests import Uninstall
 from qstack.services.device import Free, Swap, Swapped
 from qstack.services.l1_physical import Attempt
 from qstack.services.l2_link import Ok

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from qstack.conformance.transcript import Transcript
-from qstack.network.circuit import Activate, Install
 from qstack.network.forwarding import UNIT, ForwardingLayer
+from qstack.network.requests import Activate, Install
 from qstack.services.l2_link import Ok
 from qstack.wire.network import Forward, Track
 

@@ -89,3 +89,13 @@ def test_sessions_that_share_a_circuit_move_together():
     result = qstack.load(data).run()
     assert [flow.delivered for flow in result.flows] == [620, 560]
     assert [len(flow.moves) for flow in result.flows] == [1, 1]
+
+
+@pytest.mark.parametrize("app", ["bbm92", "teleport", "rsp"])
+def test_sessions_of_every_kind_move(app):
+    """Keys and qubits that are sent, acknowledged and numbered: nothing is missing, nothing comes twice."""
+    data = scenario(1150)
+    data["flows"][0]["app"] = app
+    (flow,) = qstack.load(data).run().flows
+    assert (flow.delivered, flow.failure, len(flow.moves)) == (1150, None, 1)
+    assert flow.times_s.max() > SET

@@ -22,9 +22,9 @@ from forwarding_dialogue import (
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.nouns import Send
-from qstack.network.circuit import Activate, Install, Uninstall
 from qstack.network.entries import BATCH, Broken, Uninstalled
 from qstack.network.forwarding import UNIT, ForwardingLayer
+from qstack.network.requests import Activate, Install, Uninstall
 from qstack.services.device import Free, Swap, Swapped
 from qstack.services.l2_link import Accepted, Create, Err, Withdraw
 from qstack.services.l3_network import Connected

@@ -20,8 +20,8 @@ from forwarding_dialogue import (
 from qstack.conformance.transcript import ANY
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.nouns import Send
-from qstack.network.circuit import Activate
 from qstack.network.forwarding import UNIT
+from qstack.network.requests import Activate
 from qstack.services.device import Free, Swap, Swapped
 from qstack.services.l2_link import Withdraw
 from qstack.services.l3_network import Pair

@@ -301,7 +301,7 @@ def test_first_come_serves_the_oldest_alone():
 
 @pytest.mark.requirement("QS-L2-021")
 def test_strict_priority_serves_the_highest_alone():  # QS-L2-021
-    assert shares(queue_of(link(1, 2, scheduler=strict_priority), (4, 0), (6, 7), (8, 7)), 50) == {6: 50}
+    assert shares(queue_of(link(1, 2, scheduler=strict_priority), (4, 0), (6, 7), (8, 7)), 50) == {6: 25, 8: 25}
 
 
 @pytest.mark.requirement("QS-L2-020")

@@ -368,5 +368,6 @@ def connect(url: str, *, alone: bool = False) -> Database:
     if scheme in {"postgresql", "postgres"}:
         return PostgresDatabase(url, alone=alone)
     raise ConfigError(
-        f"key store {url!r}: unknown scheme {scheme!r}. Allowed: a path, sqlite:///path, postgresql://..."
+        # The rest may hold a password.
+        f"key store: unknown scheme {scheme!r}. Allowed: a path, sqlite:///path, postgresql://..."
     )

@@ -141,8 +141,13 @@ def test_with_leave_they_are(tmp_path, programs):
     [
         ("kme_id: x\nsaes: [", "site.yaml:2"),
         ("- a\n", "must hold a mapping such as kme_id: kme-1"),
-        ("kme_id: x\n", "site.yaml  store Field required"),
-        ("kme_id: x\nstor: y\n", "site.yaml  stor 'y': Extra inputs are not permitted"),
+        ("kme_id: x\n", "store  is missing."),
+        ("kme_id: x\nstor: y\n", "site.yaml:2 stor  is not a key here."),
+        ("kme_id: x\nstor: y\n", "Did you mean 'store'?"),
+        ("kme_id: x\nkeys:\n  max_key_size: 100\n", "site.yaml:3 keys.max_key_size  '100': "),
+        ("kme_id: x\nkme_id: y\n", "site.yaml:2"),
+        ("kme_id: x\nlisten: {port: 70000}\n", "site.yaml:2 listen.port  '70000': must be at most 65535."),
+        ("kme_id: x\nclient_certificate: optionl\n", "Did you mean 'optional'?"),
     ],
 )
 def test_settings_files_that_cannot_be(tmp_path, text, message):
@@ -157,7 +162,7 @@ def test_settings_files_that_cannot_be(tmp_path, text, message):
     ("arguments", "message"),
     [
         (["audit", "/nowhere.db"], "no such file"),
-        (["audit", "mysql://x"], "unknown scheme 'mysql'"),
+        (["audit", "mysql://user:sesame@x"], "key store: unknown scheme 'mysql'"),
         (["demo", "--mode", "Whatever"], "QkdAndPqcRequired"),
         (["serve", "/nowhere.yaml"], "does not exist"),
     ],
@@ -166,6 +171,7 @@ def test_bad_words_are_named(arguments, message):
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in result.output
+    assert "sesame" not in result.output
 
 
 def test_a_store_is_given_another_key_encryption_key(tmp_path, monkeypatch):
