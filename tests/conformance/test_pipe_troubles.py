@@ -23,7 +23,9 @@ from qstack.conformance.specification import load
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = load(ROOT / "specs")
 CHOSEN, ALIKE = "QS-L2-290", "QS-L2-050"
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
+"""For those of whom nothing but time tells; the others are given plenty of it, for the machine may be busy."""
+PLENTY_S = 60.0
 PROC = Path("/proc")
 
 START = """\
@@ -46,23 +48,24 @@ while True:
 """
 
 ENDLESS = {
+    "stands still": ("os.kill(os.getpid(), signal.SIGSTOP)", "no answer to 'scheduler' within 3 s"),
     "says a little for long": (
         "end = time.time() + 8\nwhile time.time() < end: say(' '); time.sleep(0.01)\nreply(q)",
-        "no answer to 'scheduler' within 1 s, only half a line: b'   ",
+        "no answer to 'scheduler' within 3 s, only half a line: b'   ",
     ),
     "complains for long": (
         "end = time.time() + 8\nwhile time.time() < end: os.write(2, b'oh' * 9999)\nreply(q)",
-        "no answer to 'scheduler' within 1 s",
+        "no answer to 'scheduler' within 3 s",
     ),
     "says one endless line": ("while True: say('x' * 65536)", "the answer to 'scheduler' is longer than 1048576 bytes"),
 }
-"""Programs that always say something, and never answer.  Of each: what it does once, at its second question, and what is
+"""Programs that always say something, or nothing at all, and never answer.  Of each: what it does once, at its second question, and what is
 said of it.  Afterwards it is honest."""
 
 LEAVING = {
     "leaves somebody behind": (
         "os.fork() and os._exit(0); sleep()",
-        "no answer to 'scheduler' within 1 s; it has ended, and what it has started keeps the pipe open",
+        "no answer to 'scheduler' within 3 s; it has ended, and what it has started keeps the pipe open",
     ),
     "leaves somebody who hides": (
         "if os.fork() == 0:\n    os.setsid()\n    sleep()\nos._exit(0)",
@@ -94,7 +97,6 @@ ODD = {
     "says one long line": ("say('x' * (1 << 21) + '\\n')", "the answer to 'scheduler' is longer than 1048576 bytes"),
     "answers for ever": ("while True: say('{\"re\": 2}\\n')", 'it answered twice, or unasked: b\'{"re": 2}'),
     "closes its output": ("os.close(1); sleep()", "it closed its output before it answered 'scheduler'"),
-    "stands still": ("os.kill(os.getpid(), signal.SIGSTOP)", "no answer to 'scheduler' within 1 s"),
     "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "it ended before it answered 'scheduler' (exit code -9)"),
     "has too many digits": (
         "reply(q); hear(); say('{\"re\": 3, \"index\": ' + '1' * 5000 + '}\\n')",
@@ -120,7 +122,7 @@ ODD = {
 """Everything else that is no answer."""
 
 
-def once(tmp_path: Path, body: str, patience: float = PATIENCE_S) -> Program:
+def once(tmp_path: Path, body: str, patience: float = PLENTY_S) -> Program:
     """Return a scheduler that misbehaves in its first process only."""
     flag = tmp_path / "done"
     indented = "".join(f"    {line}\n" for line in f"q = hear()\n{body}".splitlines())
@@ -149,13 +151,13 @@ def left_behind() -> list[int]:
     return [pid for pid in found if alive(pid)]
 
 
-def told_and_gone_on(what: tuple[str, str], tmp_path: Path) -> None:
+def told_and_gone_on(what: tuple[str, str], tmp_path: Path, patience: float = PLENTY_S) -> None:
     """Expect that a trouble is told in time, that the next test goes well, and that nothing is left."""
     body, words = what
-    program = once(tmp_path, body)
+    program = once(tmp_path, body, patience)
     begun = time.monotonic()
     first, second = (judge(SchedulerSuite, program.subject, SPECIFICATION, [number])[0] for number in (CHOSEN, ALIKE))
-    assert time.monotonic() - begun < 60 * PATIENCE_S
+    assert time.monotonic() - begun < 3 * PLENTY_S
     program.close()
     assert first.verdict == "fail"
     assert words in first.detail
@@ -168,13 +170,13 @@ def told_and_gone_on(what: tuple[str, str], tmp_path: Path) -> None:
 @pytest.mark.requirement("QS-CF-441")
 @pytest.mark.parametrize("name", ENDLESS)
 def test_who_always_says_something_is_not_waited_for(name, tmp_path):
-    told_and_gone_on(ENDLESS[name], tmp_path)
+    told_and_gone_on(ENDLESS[name], tmp_path, PATIENCE_S)
 
 
 @pytest.mark.requirement("QS-CF-440")
 @pytest.mark.parametrize("name", LEAVING)
 def test_nobody_is_left_behind(name, tmp_path):
-    told_and_gone_on(LEAVING[name], tmp_path)
+    told_and_gone_on(LEAVING[name], tmp_path, PATIENCE_S)
 
 
 @pytest.mark.requirement("QS-CF-443")
@@ -199,7 +201,7 @@ def test_whatever_is_no_answer_is_told(name, tmp_path):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("sleep()", "no answer to 'long' within 1 s, and the question was not read"),
+        ("sleep()", "no answer to 'long' within 3 s, and the question was not read"),
         ("os.read(0, 1); say('{\"re\": 2}\\n'); sleep()", "it answered 'long' before it had read the question"),
         ("os.close(0); sleep()", "it is gone, and 'long' was not read"),
     ],
@@ -214,7 +216,7 @@ def test_who_does_not_read_is_not_waited_for(body, words, tmp_path):
 
 def test_who_complains_much_may_still_be_right(tmp_path):
     (tmp_path / "subject.py").write_text(f"{START}os.write(2, b'oh' * (1 << 21))\ngreet()\n{HONEST}", encoding="utf-8")
-    program = Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", "scheduler", 20.0)
+    program = Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", "scheduler", 120.0)
     assert {v.verdict for v in judge(SchedulerSuite, program.subject, SPECIFICATION)} <= {"pass", "unsupported"}
     assert len(program.complaints()) == process.KEPT
     program.close()
@@ -222,12 +224,12 @@ def test_who_complains_much_may_still_be_right(tmp_path):
 
 @pytest.mark.requirement("QS-CF-444")
 def test_an_answer_that_comes_too_late_is_no_answer_to_the_next_test(tmp_path):
-    program = once(tmp_path, "time.sleep(6); reply(q)", patience=60.0)
+    program = once(tmp_path, "time.sleep(9); reply(q)")
     first, second = (
-        judge(SchedulerSuite, program.subject, SPECIFICATION, [number], seconds=4.0)[0] for number in (CHOSEN, ALIKE)
+        judge(SchedulerSuite, program.subject, SPECIFICATION, [number], seconds=6.0)[0] for number in (CHOSEN, ALIKE)
     )
     program.close()
-    assert first.detail == " - no end of the test within 4 s, waiting for the answer to 'scheduler'"
+    assert first.detail == " - no end of the test within 6 s, waiting for the answer to 'scheduler'"
     assert second.verdict == "pass"
 
 
@@ -308,7 +310,7 @@ def test_an_object_cannot_write_into_the_report(tmp_path, monkeypatch, capsys):
 def test_a_version_is_shown_as_it_may_be_shown(tmp_path):
     start = START.replace("features=[])", "features=[], version='1\\x1b[2J' + 'x' * 99)")
     (tmp_path / "subject.py").write_text(f"{start}greet()\n{HONEST}", encoding="utf-8")
-    program = Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", "scheduler", 20.0)
+    program = Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", "scheduler", 120.0)
     judge(SchedulerSuite, program.subject, SPECIFICATION, [ALIKE])
     program.close()
     assert program.told() == r"1\x1b[2J" + "x" * 55

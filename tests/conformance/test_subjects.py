@@ -50,7 +50,7 @@ BAD = {
         "it ended before it answered 'hello' (exit code 1: no licence)",
     ),
     "crashes": ("greet(); hear(); raise ValueError('oops')", "(exit code 1: ValueError: oops)"),
-    "hangs": ("greet(); hear(); time.sleep(60)", "no answer to 'router' within 0.3 s"),
+    "hangs": ("greet(); hear(); time.sleep(60)", "no answer to 'router' within 2 s"),
     "garbage": ("greet(); hear(); say('Segmentation fault\\n')", "is not a line of JSON: b'Segmentation fault'"),
     "half a line": ("greet(); hear(); say('{\"re\": 2'); time.sleep(60)", "only half a line: b'{\"re\": 2'"),
     "ends in a line": ("greet(); hear(); say('{\"re\"')", "it ended in the middle of a line, b'{\"re\"',"),
@@ -70,14 +70,18 @@ BAD = {
         "greet(); hear(); os.close(0); say('{\"re\": 2}\\n'); time.sleep(60)",
         "it is gone, and 'route' was not read",
     ),
-    "no route": ("greet()\nwhile True: reply(hear())", "'route' was answered by neither a route nor 'no_route'"),
+    "no route": ("greet()\nwhile True: reply(hear())", "'route' was answered by {}: KeyError: 'path'"),
     "refuses oddly": ("greet(); reply(hear(), refused='never'); hear()", "it refuses 'router' as 'never'"),
 }
 
 
+SILENT = (BAD["hangs"][0], BAD["half a line"][0])
+"""Of these nothing but time tells; the others are given plenty of it, for the machine may be busy."""
+
+
 def bad(tmp_path: Path, body: str, profile: str = "router") -> Program:
     (tmp_path / "subject.py").write_text(START + body, encoding="utf-8")
-    return Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", profile, 0.3)
+    return Program(f"{sys.executable} -S {tmp_path / 'subject.py'}", profile, 2.0 if body in SILENT else 60.0)
 
 
 @pytest.mark.requirement("QS-CF-261")
@@ -115,7 +119,7 @@ def test_a_layer_that_handles_strange_things_is_told(answer, words, tmp_path):
 @pytest.mark.parametrize("profile", ["link", "physical", "transport", "network"])
 def test_the_reference_passes_over_the_pipe_what_it_passes_at_home(profile, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    program = Program(f"{WRAPPED} {profile}", profile, 20.0)
+    program = Program(f"{WRAPPED} {profile}", profile, 120.0)
     suite = profiles.PROFILES[profile].suite
     abroad = judge(suite, program.layer, SPECIFICATION)
     program.close()
@@ -128,7 +132,7 @@ def test_the_reference_passes_over_the_pipe_what_it_passes_at_home(profile, monk
 @pytest.mark.requirement("QS-CF-264")
 def test_hardware_is_asked_its_functions_as_data(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    program = Program(f"{WRAPPED.replace('reference', 'textbook')} hardware", "hardware", 20.0)
+    program = Program(f"{WRAPPED.replace('reference', 'textbook')} hardware", "hardware", 120.0)
     abroad = {v.id: v.verdict for v in judge(profiles.PROFILES["hardware"].suite, program.hardware, SPECIFICATION)}
     program.close()
     sheets = {"QS-L1-033", "QS-L1-039"}
