@@ -87,7 +87,8 @@ class Layer:
 
     def handlers(self) -> dict[type[Noun], Handler]:
         """Return the table from noun type to bound handler."""
-        return {kind: getattr(self, attribute) for kind, attribute in _marked(type(self))}  # type: ignore[arg-type]  # mypy asks an instance for its hash, not the class
+        marked = _marked(type(self))  # type: ignore[arg-type]  # classes are hashable; mypy asks their objects
+        return {kind: getattr(self, attribute) for kind, attribute in marked}
 
     def waiting(self) -> Iterable[Waiting]:
         """Return what this layer waits for; nothing changes by asking."""
