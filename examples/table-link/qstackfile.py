@@ -422,6 +422,7 @@ class TableLink(Layer):
             "told",
             "void",
             "latest",
+            "turns",
             "clock",
             "number",
             "expected",

@@ -28,7 +28,7 @@ from qstack.link.room import RoomDue, RoomLater
 from qstack.link.schedulers import first_come, strict_priority, weighted_fair
 from qstack.plugin.discovery import inline
 from qstack.services.classical import NeighbourLost
-from qstack.services.device import Free, Room
+from qstack.services.device import AskRoom, Free, Room
 from qstack.services.l1_physical import Attempt, Heralded, Skipped
 from qstack.services.l2_link import Accepted, Create, Err, Ok, Receive, Unreachable, Withdraw
 from qstack.services.reasons import Reason
@@ -272,6 +272,18 @@ def remembers_for_ever():
     return spoil
 
 
+def asks_nobody():
+    """Only a neighbour that has said that it is full is asked for its memories."""
+    full = []
+
+    def spoil(inner, noun, ctx):
+        if isinstance(noun, MemReq | MemAck):
+            full[:] = [] if noun.communication else [True]
+        return [a for a in inner(noun, ctx) if full or not isinstance(a, AskRoom) or isinstance(noun, MemReq)]
+
+    return spoil
+
+
 BROKEN = {
     "hides that its queue is full": ("QS-L2-042", (Create,), lambda: reason(Reason.NORES, Reason.OTHER)),
     "takes what was dropped": (
@@ -454,6 +466,12 @@ BROKEN = {
         (MemAck,),
         lambda: more(lambda answers, noun: [] if noun.communication else [Attempt(2, 0, -1, 0, keep=True, bases=())]),
     ),
+    "asks in the midst of pairs": (
+        "QS-L2-430",
+        (Heralded,),
+        lambda: more(lambda answers, noun: [Send(noun.peer, MemReq(2, 0))] if noun.sequence == 20 else []),
+    ),
+    "never asks a silent neighbour": ("QS-L2-431", (MemReq, MemAck, RoomDue, RoomLater), asks_nobody),
     "accepts a malformed ADD": (
         "QS-L2-052",
         (Add,),
@@ -463,7 +481,7 @@ BROKEN = {
 
 
 def failures(make):
-    return {verdict.id for verdict in failed(judge(LinkSuite, make, SPECIFICATION))}
+    return {verdict.id for verdict in failed(judge(LinkSuite, make, SPECIFICATION), strict=True)}
 
 
 class TestReference(LinkSuite):
@@ -483,7 +501,7 @@ def test_a_broken_layer_fails_what_it_breaks(name):
 
 def test_every_requirement_of_the_suite_has_a_layer_that_breaks_it():
     judged = {verdict.id for verdict in judge(LinkSuite, reference, SPECIFICATION)}
-    assert judged == {number for number, _, _ in BROKEN.values()} | {"QS-L2-031", "QS-L2-020"}
+    assert judged == {number for number, _, _ in BROKEN.values()} | {"QS-L2-031", "QS-L2-432", "QS-L2-020"}
 
 
 class ByArrival(Link):
@@ -495,9 +513,17 @@ class ByArrival(Link):
             self.last_order = item.order = len(self.items)
 
 
+class Thrifty(Link):
+    """The least queue id that is free is given to the next request."""
+
+    def assign(self):
+        return next(n for n in range(1, 1 << 11) if n not in self.items)
+
+
 @pytest.mark.requirement("QS-CF-008")
-def test_an_order_of_its_own():
-    assert failures(lambda site: reference(site, ByArrival)) == {"QS-L2-031"}
+@pytest.mark.parametrize(("link", "number"), [(ByArrival, "QS-L2-031"), (Thrifty, "QS-L2-432")])
+def test_a_queue_of_its_own(link, number):
+    assert failures(lambda site: reference(site, link)) == {number}
 
 
 @pytest.mark.requirement("QS-CF-008")
@@ -505,7 +531,7 @@ def test_an_order_of_its_own():
 def test_shares_that_are_claimed_and_not_given(scheduler):
     suite = told(LinkSuite, ("proportional-shares",))
     verdicts = judge(suite, lambda site: reference(site, scheduler=scheduler), SPECIFICATION)
-    assert {verdict.id for verdict in failed(verdicts)} == {"QS-L2-020"}
+    assert {verdict.id for verdict in failed(verdicts, strict=True)} == {"QS-L2-020"}
 
 
 def toy(site):
@@ -513,6 +539,7 @@ def toy(site):
     return plugin.module.StopAndWait(dict(site.neighbours))
 
 
+MEMORIES = (*range(310, 315), 430, 431)
 TOY_BREAKS = {
     "QS-L2-003",  # it does not look at numbers
     "QS-L2-013",  # and never hears of those that were lost
@@ -546,7 +573,7 @@ def test_what_is_not_claimed_is_unsupported():
         "QS-L2-029": "deadlines",
         "QS-L2-024": "purposes that a node was told to accept",
         "QS-L2-016": "advertisements of memories",
-        **{f"QS-L2-{number}": "advertisements of memories" for number in range(310, 315)},
+        **{f"QS-L2-{number}": "advertisements of memories" for number in MEMORIES},
     }
 
 
@@ -568,7 +595,7 @@ class Crashing(Layer):
 def test_a_layer_that_crashes_gets_a_verdict():
     verdicts = judge(LinkSuite, lambda site: Crashing(), SPECIFICATION)
     assert {v.verdict for v in verdicts} == {"fail", "unsupported", "not run"}
-    memories = {"QS-L2-016", *(f"QS-L2-{number}" for number in range(310, 315))}
+    memories = {"QS-L2-016", *(f"QS-L2-{number}" for number in MEMORIES)}
     assert {v.id for v in verdicts if v.verdict == "unsupported"} == {"QS-L2-024", *memories}
     details = {v.id: v.detail for v in verdicts}
     assert "no exception, but ZeroDivisionError: division by zero" in details["QS-L2-001"]
