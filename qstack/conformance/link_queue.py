@@ -177,7 +177,7 @@ class QueueTests:
         expect(t, t.last(Ok).purpose == 6, "a pair of the new request")
 
     @course
-    @requirement("QS-L2-056", "QS-L2-050")
+    @requirement("QS-L2-056")
     @extended("lost-neighbours")
     def test_a_neighbour_that_begins_anew(self, make: Make) -> None:
         """Agrees with one that has only lost it, lane by lane, whatever was served before."""

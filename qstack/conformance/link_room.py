@@ -136,24 +136,26 @@ class RoomTests:
         t >> MemAck(1, 0)
         expect(t, all(aid >= 0 for aid in standing(t).values()), "attempts for a neighbour that has memory again")
 
+    @course
     @requirement("QS-L2-430")
     def test_nobody_asks_while_pairs_come(self, make: Make) -> None:
         """Whatever was said before, and for every request anew."""
         t = self._begin(make, None)
         for purpose in (4, 6):
-            t >> replace(CREATE, purpose=purpose, number=90)
+            t >> replace(CREATE, purpose=purpose, number=150)
             agree(t, purpose)
-            first = 90 * (purpose == 6)
+            first = 150 * (purpose == 6)
             for word in (Room(2, LANES), MemReq(LANES, 0), MemAck(LANES, 0)):
                 herald(t, first)
                 before = len(t.all(MemReq))
                 t >> word
                 if t.open[-1:] == [AskRoom(2)]:
                     t >> Room(2, LANES)
-                serve(t, first + 1, first + 30)
+                serve(t, first + 1, first + 50)
                 expect(t, len(t.all(MemReq)) == before, "no question about memories while pairs come")
-                first += 30
+                first += 50
 
+    @course
     @requirement("QS-L2-431")
     def test_a_silent_link_asks(self, make: Make) -> None:
         """Though pairs have come before, and though requests come meanwhile."""

@@ -509,7 +509,7 @@ class ByArrival(Link):
 
     def insert(self, item):
         super().insert(item)
-        if len(self.items) < 4 and set(self.items) <= {1, 2, 3}:
+        if not self.master and len(self.items) < 4 and set(self.items) <= {1, 2, 3}:
             self.last_order = item.order = len(self.items)
 
 

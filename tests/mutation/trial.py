@@ -20,7 +20,12 @@ HOOK = Path(__file__).parent / "changed"
 HUNG = -1
 HANGS_S = 150
 """After so long a test counts as one that never ends."""
-OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "slow or not slow", "--no-header", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+LOADED = tuple("pytest hypothesis numpy pydantic click ruamel.yaml rich pluggy structlog rustworkx".split())
+"""What every child would load, and nothing of the project."""
+OPTIONS = (
+    *("-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "slow or not slow"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # it is loaded before
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,6 @@ def run(tests: Iterable[str], plugin: Chosen, *options: str) -> int:
 
 
 def preload() -> None:
-    """Load what every child would load: nothing of the project."""
-    for module in ("pytest", "hypothesis", "numpy", "pydantic", "click", "ruamel.yaml", "rich", "pluggy", "structlog", "rustworkx"):
+    """Load once what every child would load."""
+    for module in LOADED:
         importlib.import_module(module)
