@@ -20,7 +20,7 @@ HOOK = Path(__file__).parent / "changed"
 HUNG = -1
 HANGS_S = 150
 """After so long a test counts as one that never ends."""
-LOADED = tuple("pytest hypothesis numpy pydantic click ruamel.yaml rich pluggy structlog rustworkx".split())
+LOADED = "pytest hypothesis numpy pydantic click ruamel.yaml rich pluggy structlog rustworkx"
 """What every child would load, and nothing of the project."""
 OPTIONS = (
     *("-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "slow or not slow"),
@@ -165,5 +165,5 @@ def run(tests: Iterable[str], plugin: Chosen, *options: str) -> int:
 
 def preload() -> None:
     """Load once what every child would load."""
-    for module in LOADED:
+    for module in LOADED.split():
         importlib.import_module(module)
