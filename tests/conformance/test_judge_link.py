@@ -520,9 +520,13 @@ class Thrifty(Link):
         return next(n for n in range(1, 1 << 11) if n not in self.items)
 
 
+QUEUES = {"stand by arrival": (ByArrival, "QS-L2-031"), "give ids again": (Thrifty, "QS-L2-432")}
+
+
 @pytest.mark.requirement("QS-CF-008")
-@pytest.mark.parametrize(("link", "number"), [(ByArrival, "QS-L2-031"), (Thrifty, "QS-L2-432")])
-def test_a_queue_of_its_own(link, number):
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_of_its_own(name):
+    link, number = QUEUES[name]
     assert failures(lambda site: reference(site, link)) == {number}
 
 
