@@ -63,7 +63,10 @@ def test_the_result_is_that_of_this_table_and_every_mutant_was_caught_by_its_own
     assert end == rules.ending(lines, GIVEN)
     reasoned = len(GIVEN.also)
     said = " ".join((trial.ROOT / "docs/validation/mutants.md").read_text(encoding="utf-8").split())
-    assert f"Under {len(lines) - reasoned} of {len(lines)} mutants none of them fails. Under the other {reasoned} others" in said
+    assert (
+        f"Under {len(lines) - reasoned} of {len(lines)} mutants none of them fails. Under the other {reasoned} others"
+        in said
+    )
 
 
 SCHEDULERS = "qstack/link/schedulers.py"
