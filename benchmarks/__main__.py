@@ -57,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _line(found: dict[str, object], change: float | None) -> str:
     gate = f"gate {found['gate']:,.0f}" if found["gate"] else ""
     compared = f"{change:.2f} of the baseline" if change else ""
-    return f"{found['name']:20} {found['figure']:14,.0f} {found['unit']:24} ratio {found['ratio']:.2e}   {gate:18} {compared}"
+    digits = 0 if found["figure"] >= 100 else 2
+    return f"{found['name']:20} {found['figure']:14,.{digits}f} {found['unit']:24} ratio {found['ratio']:.2e}   {gate:18} {compared}"
 
 
 if __name__ == "__main__":

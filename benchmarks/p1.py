@@ -21,8 +21,9 @@ from qstack.application.pairs import Pairs, Wish
 from qstack.core.clock import MICROSECOND, SECOND
 from qstack.core.layer import Context, Outputs
 from qstack.correction.distillation import Dejmps
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device, Medium
+from qstack.hardware.medium import Medium
 from qstack.hardware.pairs import Exponential, Half
 from qstack.hosts.simulation import Simulation
 from qstack.link.distil import Distiller

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import codec, events, keys, keyserver, networks, sessions, startup
+from benchmarks import codec, events, keys, keyserver, networks, reading, sessions, startup
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ TABLE: tuple[Benchmark, ...] = (
     Benchmark("net_10000_1000", networks.net, PAIRS, {"nodes": 10_000, "flows": 1000, "seconds": 0.5}, slow=True),
     Benchmark("events_1", events.events, "events/CPU-s", {"depth": 1}, 2e6, 8e6),
     Benchmark("events_1000", events.events, "events/CPU-s", {"depth": 1000}, 1.2e6, 4e6),
+    Benchmark("read_aged", reading.reads, "reads/CPU-s", {}, 1 / 0.3e-6),
     Benchmark("import", startup.imports, "imports/CPU-s", {}, 2.0),
     Benchmark("build_100", startup.builds, "builds/CPU-s", {"nodes": 100, "flows": 20}, 2.0),
     Benchmark("bb84_sifted", figure(keys.sifted_bits), BITS, {}, 1e6, 1e7),

@@ -11,8 +11,6 @@ made while both ends serve the same request, so a lost message costs time; three
 learns of that from the next message.  Messages of one neighbour must not overtake each other.
 """
 
-# ruff: noqa: INP001 - a file beside a scenario, no package
-
 from __future__ import annotations
 
 from collections import deque

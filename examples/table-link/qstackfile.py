@@ -10,19 +10,16 @@ clock, the lower node takes even ones; purposes take turns by the number of a la
 are delivered as they come; deadlines, atomic requests and pairs that are measured at once are refused.
 """
 
-# ruff: noqa: INP001 - a file beside a scenario, no package
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
 from qstack import Offer, Options, hookimpl
 from qstack.core.errors import RemoteProtocolError
 from qstack.core.layer import Context, Handler, Layer
-from qstack.core.nouns import Cancel, Message, Noun, Send, Set, Timer, timer
+from qstack.core.nouns import Cancel, Message, Noun, Send, Set, Timer
 from qstack.plugin.sites import Neighbour, Site
 from qstack.services.classical import NeighbourLost
 from qstack.services.device import Free
@@ -32,76 +29,14 @@ from qstack.services.reasons import Reason
 from qstack.services.strategies import best_row
 from qstack.wire.link import UNASSIGNED, Add, AddAck, AddRej, Drop, DropAck, LinkExpire, LinkExpireAck
 
+from .table import NUMBERS, Job, Letter, Line, Remind, Wake
+
 QSTACK_API = (1, 0)
-IDS, NUMBERS, SEQUENCES = 1 << 12, 1 << 8, 1 << 16
+IDS, SEQUENCES = 1 << 12, 1 << 16
 WINDOW = NUMBERS // 4
 IDLE = (-1, 0)
 REMEMBERED = 1 << 10
 """Pairs, and requests that have ended, of which something may still be heard."""
-
-
-@timer
-class Wake(Timer):
-    """Something of this neighbour is due."""
-
-    peer: int
-
-
-@timer
-class Remind(Timer):
-    """Something that was said three times has still not been answered."""
-
-    housekeeping = True
-    peer: int
-
-
-@dataclass(slots=True)
-class Job:
-    """A request, at either end."""
-
-    add: Add
-    left: int
-    order: int = 0
-    mine: bool = False
-    agreed: bool = False
-    over: bool = False
-
-
-@dataclass(slots=True)
-class Letter:
-    """A message that is repeated until it is answered."""
-
-    message: Message
-    due: int
-    pause: int
-    sent: int = 1
-
-
-@dataclass(slots=True)
-class Line:
-    """The table of one neighbour."""
-
-    to: Neighbour
-    even: bool
-    waiting: list[Job] = field(default_factory=list)
-    jobs: dict[int, Job] = field(default_factory=dict)  # by queue id
-    letters: dict[Any, Letter] = field(default_factory=dict)  # by what the answer names
-    heard: dict[int, tuple[Add, Message]] = field(default_factory=dict)  # by number: what was answered to what
-    dropped: dict[int, int] = field(default_factory=dict)  # by purpose: number of the peer's last Drop
-    told: dict[int, Job] = field(default_factory=dict)  # by pair number
-    void: dict[int, None] = field(default_factory=dict)  # pair numbers that were expired before they came
-    latest: dict[int, int] = field(default_factory=dict)  # by lane: number of its last pair
-    turns: dict[int, int] = field(default_factory=dict)  # by lane: the same, as both ends know it
-    standing: dict[int, tuple[int, int]] = field(default_factory=dict)  # by lane: what the device was told
-    clock: int = 0
-    number: int = 0
-    expected: int = 0
-    alarm: tuple[Timer, int] | None = None
-
-    def free(self) -> int:
-        """Return the next number that no unanswered message carries."""
-        taken = {getattr(letter.message, "cseq", -1) for letter in self.letters.values()}
-        return next(n for k in range(1, NUMBERS) if (n := (self.number + k) % NUMBERS) not in taken)
 
 
 class TableLink(Layer):

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qstack.application.entropy import Entropy
+from qstack.application.entropy import Drawing, Entropy
 from qstack.application.pairs import Wish
 from qstack.application.rounds import Rounds
-from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun
-from qstack.services.device import TURN, Bits, MeasureAlong, Measured
+from qstack.services.device import TURN, MeasureAlong, Measured
 from qstack.services.l4_transport import DETERMINISTIC, STREAM, Delivery, Opened
 from qstack.services.l5_application import Checked, Consumed, Start
 
@@ -31,17 +30,13 @@ DIRECTIONS: dict[bool, tuple[tuple[int, int], tuple[int, int]]] = {
 """Polar angle and azimuth of both settings, of the end that asked and of the other one."""
 
 
-class Chsh(Rounds):
+class Chsh(Drawing, Rounds):
     """One end of a CHSH game.
 
     Parameters
     ----------
-    flow
-        Number of the flow.
-    wish
-        What to ask for; only the initiator asks.
-    initiator
-        Whether this end asks; it also counts.
+    flow, wish, initiator
+        As of `Rounds`.
     """
 
     name = "chsh"
@@ -49,7 +44,6 @@ class Chsh(Rounds):
     def __init__(self, flow: int, wish: Wish, *, initiator: bool) -> None:
         super().__init__(flow, wish, initiator=initiator)
         self.entropy = Entropy(flow)
-        self.measuring: dict[int, tuple[int, int]] = {}
 
     @on(Start)
     def start(self, req: Start, ctx: Context) -> Outputs:
@@ -61,11 +55,6 @@ class Chsh(Rounds):
         """Have random bits at hand when the first pair comes."""
         self.begin()
         return self.entropy.ready()
-
-    @on(Bits)
-    def bits(self, ind: Bits, ctx: Context) -> Outputs:
-        """Take random bits from the device."""
-        return self.entropy.fill(ind)
 
     @on(Delivery)
     def delivery(self, ind: Delivery, ctx: Context) -> Outputs:
@@ -82,10 +71,7 @@ class Chsh(Rounds):
     @on(Measured)
     def measured(self, ind: Measured, ctx: Context) -> Outputs:
         """Keep the bit."""
-        known = self.measuring.pop(ind.qubit, None)
-        if known is None:
-            raise LocalProtocolError(f"qubit {ind.qubit} was not to be measured for flow {self.flow}")
-        return self.played_here(*known, ind.outcome)
+        return self.played_here(*self.measured_pair(ind.qubit), ind.outcome)
 
     @property
     def busy(self) -> bool:

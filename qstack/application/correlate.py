@@ -23,12 +23,8 @@ class Correlate(Rounds):
 
     Parameters
     ----------
-    flow
-        Number of the flow.
-    wish
-        What to ask for; only the initiator asks.
-    initiator
-        Whether this end asks; it also counts.
+    flow, wish, initiator
+        As of `Rounds`.
     basis
         What both ends measure.
     window

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from qstack.core.errors import LocalProtocolError
+from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun
 from qstack.services.device import Bits, DrawBits
 
@@ -66,3 +67,20 @@ class Entropy:
         if self.left < LOW and not self.asked:
             self.asked = True
             yield DrawBits(BLOCK, self.purpose)
+
+
+class Drawing:
+    """An application that draws random bits.
+
+    Attributes
+    ----------
+    entropy
+        Its pool, made with the application.
+    """
+
+    entropy: Entropy
+
+    @on(Bits)
+    def bits(self, ind: Bits, ctx: Context) -> Outputs:
+        """Take random bits from the device."""
+        return self.entropy.fill(ind)

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from qstack.core.clock import SECOND
-from qstack.core.errors import RemoteProtocolError
+from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Handler, Layer, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Set, Timer, timer
 from qstack.services.device import Free
@@ -68,15 +68,31 @@ class Pairwise(Application):
     ----------
     closed
         Why the session has ended; None while it has not.
+    measuring
+        Qubits whose bits are still to come: what each is half of, by number, and what was kept with it.
     """
 
     def __init__(self, flow: int, peer: int) -> None:
         super().__init__(flow, peer)
         self.closed: int | None = None
+        self.measuring: dict[int, tuple[int, int]] = {}
 
     def begin(self) -> None:
         """Take note that a session stands, perhaps after one that has failed."""
         self.closed = None
+
+    def measured_pair(self, qubit: int) -> tuple[int, int]:
+        """Return what stands in `measuring` for a qubit whose bit has come, and strike it out.
+
+        Raises
+        ------
+        LocalProtocolError
+            If nobody has asked for a bit of this qubit.
+        """
+        known = self.measuring.pop(qubit, None)
+        if known is None:
+            raise LocalProtocolError(f"qubit {qubit} was not to be measured for flow {self.flow}")
+        return known
 
     @property
     def open(self) -> bool:

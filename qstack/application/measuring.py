@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qstack.application.entropy import Entropy
+from qstack.application.entropy import Drawing, Entropy
 from qstack.application.layer import Application
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun
 from qstack.services.bell import Basis, flip
-from qstack.services.device import Bits, Measure, Measured
+from qstack.services.device import Measure, Measured
 from qstack.services.l4_transport import Delivery, EarlyDelivery, Expired
 from qstack.services.l5_application import Consumed
 
@@ -32,7 +32,7 @@ class Result:
     bit: int
 
 
-class Measuring(Application):
+class Measuring(Drawing, Application):
     """One end of a flow that measures every pair in Z or X.
 
     Parameters
@@ -69,11 +69,6 @@ class Measuring(Application):
     def onward(self) -> Outputs:
         """Go on after a bit has come."""
         raise NotImplementedError
-
-    @on(Bits)
-    def bits(self, ind: Bits, ctx: Context) -> Outputs:
-        """Take random bits from the device."""
-        return self.entropy.fill(ind)
 
     @on(Delivery)
     def delivery(self, ind: Delivery, ctx: Context) -> Outputs:

@@ -35,13 +35,14 @@ class Wish:
     min_fidelity: float
     number: int
     priority: int = 0
+    rate: float = 0.0
 
     def opening(
         self, flow: int, mode: int, consumption: int, window: int = 0, *, kind: int = KEEP, basis: int = 0
     ) -> Open:
         """Return the request for the session of a flow; parameters as in `qstack.services.l4_transport.Open`."""
         terms = self.peer, self.min_fidelity, self.number, mode, consumption, window
-        return Open(flow, *terms, kind=kind, basis=basis, priority=self.priority)
+        return Open(flow, *terms, kind=kind, basis=basis, priority=self.priority, rate=self.rate)
 
 
 class Pairs(Application):
@@ -84,11 +85,9 @@ class Pairs(Application):
         """Report the pair and let it go."""
         if self.early:
             self.early.discard(ind.qubit)
-        return (
-            Consumed(self.flow, ind.pair, ind.bell, ind.qubit, ind.estimate, ind.asked),
-            Free(ind.qubit),
-            *self.release,
-        )
+        qubit = ind.qubit
+        consumed, freed = Consumed(self.flow, ind.pair, ind.bell, qubit, ind.estimate, ind.asked), Free(qubit)
+        return (consumed, freed, *self.release) if self.release else (consumed, freed)
 
     @on(EarlyDelivery)
     def early_delivery(self, ind: EarlyDelivery, ctx: Context) -> Outputs:

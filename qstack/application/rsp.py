@@ -17,14 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qstack.application.entropy import Entropy
+from qstack.application.entropy import Drawing, Entropy
 from qstack.application.layer import Pairwise
 from qstack.application.pairs import Wish
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun, Send
 from qstack.services.bell import Basis
-from qstack.services.device import TURN, Apply, Bits, Free, MeasureAlong, Measured
+from qstack.services.device import TURN, Apply, Free, MeasureAlong, Measured
 from qstack.services.l4_transport import (
     DETERMINISTIC,
     KEEP,
@@ -55,17 +55,9 @@ class _End(Pairwise):
     def __init__(self, flow: int, wish: Wish) -> None:
         super().__init__(flow, wish.peer)
         self.wish = wish
-        self.measuring: dict[int, tuple[int, int]] = {}
-
-    def measured_pair(self, qubit: int) -> tuple[int, int]:
-        """Return the pair of a qubit whose bit has come, and what was kept with it."""
-        known = self.measuring.pop(qubit, None)
-        if known is None:
-            raise LocalProtocolError(f"qubit {qubit} was not to be measured for flow {self.flow}")
-        return known
 
 
-class Preparer(_End):
+class Preparer(Drawing, _End):
     """The end that asks, and knows the states.
 
     Parameters
@@ -120,11 +112,6 @@ class Preparer(_End):
             return ()
         self.doubtful.add(ind.pair)
         return self.end()
-
-    @on(Bits)
-    def bits(self, ind: Bits, ctx: Context) -> Outputs:
-        """Take random bits from the device."""
-        return self.entropy.fill(ind)
 
     @on(Delivery)
     def delivery(self, ind: Delivery, ctx: Context) -> Outputs:

@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from qstack.application.entropy import Entropy
+from qstack.application.entropy import Drawing, Entropy
 from qstack.application.layer import Pairwise
 from qstack.application.pairs import Wish
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun, Send
 from qstack.services.bell import Basis, flip
-from qstack.services.device import TURN, Bits, Free, Measure, Measured, Prepare, Prepared
+from qstack.services.device import TURN, Free, Measure, Measured, Prepare, Prepared
 from qstack.services.l4_transport import (
     TELEPORT,
     Credit,
@@ -54,7 +54,7 @@ MOST = 1 << 16
 """Claims that may come before their qubits."""
 
 
-class TeleportSender(Pairwise):
+class TeleportSender(Drawing, Pairwise):
     """The end that sends.
 
     Parameters
@@ -92,11 +92,6 @@ class TeleportSender(Pairwise):
         """Have random bits at hand when the first pair comes."""
         self.begin()
         return self.entropy.ready()
-
-    @on(Bits)
-    def bits(self, ind: Bits, ctx: Context) -> Outputs:
-        """Take random bits from the device."""
-        return self.entropy.fill(ind)
 
     @on(Credit)
     def credit(self, ind: Credit, ctx: Context) -> Outputs:
@@ -178,7 +173,6 @@ class TeleportReceiver(Pairwise):
         super().__init__(flow, peer)
         self.here: dict[int, tuple[int, int]] = {}
         self.claims: dict[int, int] = {}
-        self.measuring: dict[int, tuple[int, int]] = {}
 
     @on(Opened)
     def opened(self, ind: Opened, ctx: Context) -> Outputs:
@@ -215,10 +209,7 @@ class TeleportReceiver(Pairwise):
     @on(Measured)
     def measured(self, ind: Measured, ctx: Context) -> Outputs:
         """Tell the outcome; a frame that was not applied flips the bit."""
-        known = self.measuring.pop(ind.qubit, None)
-        if known is None:
-            raise LocalProtocolError(f"qubit {ind.qubit} was not to be measured for flow {self.flow}")
-        sequence, frame = known
+        sequence, frame = self.measured_pair(ind.qubit)
         yield Send(self.peer, Finding(self.flow, sequence, ind.outcome ^ flip(frame, ind.basis)))
         yield Release(self.flow)
         yield from self.end()

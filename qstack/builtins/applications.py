@@ -16,6 +16,7 @@ from qstack.application.teleport import TeleportReceiver, TeleportSender
 from qstack.plugin.contracts import (
     Offer,
     Options,
+    chosen,
 )
 from qstack.plugin.hooks import hookimpl
 from qstack.plugin.sites import FlowEnd
@@ -28,7 +29,7 @@ CLASSES = {"B": TOLERANT, "C": REACTIVE, "T": DETERMINISTIC}
 
 
 def _wish(end: FlowEnd) -> Wish:
-    return Wish(end.peer, end.min_fidelity, end.number, end.priority)
+    return Wish(end.peer, end.min_fidelity, end.number, end.priority, end.rate)
 
 
 DIRECTIONS = frozenset({"directions"})
@@ -55,6 +56,9 @@ class KeyOptions(Options):
     sample: Fraction = Field(0.5, description="share of the sifted Z bits that is revealed to count errors")
     early: bool = Field(
         default=False, strict=True, description="measure halves before it is known what they are (class B)"
+    )
+    reconciliation: chosen("reconciliation", "a reconciliation scheme") = Field(  # type: ignore[valid-type]  # made at run time
+        "ldpc", validate_default=True, description="scheme that corrects the errors, where keys are served"
     )
 
 

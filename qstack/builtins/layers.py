@@ -20,7 +20,8 @@ from qstack.plugin.contracts import (
     chosen,
 )
 from qstack.plugin.hooks import hookimpl
-from qstack.plugin.sites import Site
+from qstack.plugin.sites import NetworkView, Site
+from qstack.routing.timetable import Windows
 from qstack.services.strategies import Router
 from qstack.transport.layer import TransportLayer
 
@@ -46,17 +47,17 @@ def _fixed(value: object) -> object:
 class LinkOptions(Options):
     """Options of the reference link layer."""
 
-    scheduler: chosen("schedulers", "a scheduler") = _field("wfq")  # type: ignore[valid-type]
-    distillation: chosen("distillation", "a distillation scheme") = _field("none")  # type: ignore[valid-type]
+    scheduler: chosen("schedulers", "a scheduler") = _field("wfq")
+    distillation: chosen("distillation", "a distillation scheme") = _field("none")
     test_period: int = Field(0, ge=0, strict=True, description="successes from one test round to the next; 0 for none")
 
 
 class NetworkOptions(Options):
     """Options of the reference network layer; a cutoff may be written as a time."""
 
-    routing: chosen("routers", "a router") = _field("shortest")  # type: ignore[valid-type]
-    swap: chosen("swap_policies", "a swap policy") = _field("asap")  # type: ignore[valid-type]
-    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed), _A_TIME] = _field("never")  # type: ignore[valid-type]
+    routing: chosen("routers", "a router") = _field("shortest")
+    swap: chosen("swap_policies", "a swap policy") = _field("asap")
+    cutoff: Annotated[chosen("cutoffs", "a cutoff policy"), BeforeValidator(_fixed), _A_TIME] = _field("never")
     give_way: float = Field(
         10.0,
         ge=0,
@@ -66,6 +67,9 @@ class NetworkOptions(Options):
     circuits_per_link: int = Field(1 << 15, ge=1, le=1 << 15, strict=True)
     aggregate: bool = Field(default=False, description="sessions with the same ends and fidelity share a circuit")
     test_share: float = Field(0.0, ge=0, lt=1, description="share of the pairs that are measured as test rounds")
+    reroute: bool = Field(
+        default=True, strict=True, description="circuits whose link goes down at its hour move to a path that is up"
+    )
     gate: bool = Field(
         default=False, strict=True, description="links refuse what a neighbour asks for under a purpose of no circuit"
     )
@@ -86,7 +90,12 @@ def _link(options: LinkOptions, site: Site) -> Layer:
 
 
 def _network(options: NetworkOptions, site: Site) -> tuple[Layer, Layer]:
-    router: Router = site.once("router", lambda: options.routing.make(view=site.view))
+    def make(view: NetworkView) -> Router:
+        router: Router = options.routing.make(view=view)
+        return router
+
+    router = site.once("router", lambda: make(site.view))
+    passing = any(edge.windows for edge in site.view.edges)
     lanes = {peer: n.lanes for peer, n in site.neighbours.items()}
     most = max((edge.lanes for edge in site.view.edges), default=1)
     return (
@@ -106,6 +115,7 @@ def _network(options: NetworkOptions, site: Site) -> tuple[Layer, Layer]:
             lanes.keys(),
             aggregate=options.aggregate,
             give_way=options.give_way * most,
+            timetable=site.once("timetable", lambda: Windows(site.view, make)) if passing and options.reroute else None,
         ),
     )
 

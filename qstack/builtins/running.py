@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 from pydantic import Field
 
 from qstack.core.errors import ConfigError
@@ -16,6 +15,9 @@ from qstack.plugin.contracts import (
 )
 from qstack.plugin.drivers import Address, Driver, DriverSite
 from qstack.plugin.hooks import hookimpl
+
+if TYPE_CHECKING:
+    import click
 
 
 def _json_lines(options: Options, path: Path) -> Any:

@@ -40,7 +40,7 @@ def qstack_schedulers() -> list[Offer]:
         Offer(
             "strict",
             _just(strict_priority),
-            summary="the oldest request of the highest priority",
+            summary="the highest priority alone; equal ones evenly",
             features=("strict-priorities",),
         ),
     ]

@@ -16,7 +16,7 @@ CODES = ((ConfigError, 2), (PluginError, 3), (QstackError, 1))
 
 def commands() -> list[click.Command]:
     """Return the built-in commands."""
-    from qstack.cli import (  # noqa: PLC0415 - each loads what it needs
+    from qstack.cli import (
         check,
         compare,
         conform,
@@ -33,6 +33,7 @@ def commands() -> list[click.Command]:
         spec,
         trace,
         validate,
+        wire,
     )
 
     parts = (
@@ -42,6 +43,7 @@ def commands() -> list[click.Command]:
         check,
         demo,
         trace,
+        wire,
         validate,
         hardware,
         cost,
@@ -58,7 +60,7 @@ def commands() -> list[click.Command]:
 
 def group(found: dict[str, click.Command]) -> click.Group:
     """Return the program with its commands."""
-    from qstack.study.experiment import own_version  # noqa: PLC0415 - heavy
+    from qstack.study.experiment import own_version
 
     @click.group(
         commands=found,
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def invoke(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    from qstack import api  # noqa: PLC0415 - heavy
+    from qstack import api
 
     try:
         found: dict[str, Any] = api.manager().offers("commands")

@@ -90,8 +90,8 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console  # noqa: PLC0415 - only for people who look
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("running", total=None)
@@ -102,8 +102,8 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
 
 def _tables(series: Sequence[Series]) -> None:
     """Print, for each flow, what every variant gives and how that differs from the first."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.text import Text
 
     console = Console(highlight=False)
     console.width = max(console.width, LEAST_WIDTH)
@@ -126,8 +126,8 @@ def _tables(series: Sequence[Series]) -> None:
 
 
 def _table(title: str, quantities: Sequence[str]) -> Any:
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(Text(title), overflow="fold", min_width=16)

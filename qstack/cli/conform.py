@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,11 @@ import click
 
 from qstack import api
 from qstack.cli import keys
+from qstack.cli.sheets import find
 from qstack.core.errors import ConfigError
+
+FILES = (".yaml", ".yml", ".json")
+"""How the name of a data sheet ends."""
 
 
 class Judges(click.Group):
@@ -87,16 +93,16 @@ def subject(
     whole: bool,
     thorough: bool,
 ) -> None:
-    """Judge an installed layer, model or scheme by its name, an object as MODULE:NAME, a program on a pipe, or a node over sockets.
+    """Judge an installed layer, model or scheme by its name, a data sheet by its file, an object as MODULE:NAME, a program on a pipe, or a node over sockets.
 
     Exit codes: 0 nothing failed; 1 something did; 2 no such subject, profile or requirement.
     """
-    from qstack.cli.conform_peer import peer  # noqa: PLC0415 - only where used
-    from qstack.cli.spec import reference  # noqa: PLC0415 - only where used
-    from qstack.conformance import exam, profiles, report, reports  # noqa: PLC0415 - only where used
-    from qstack.conformance.chance import moved  # noqa: PLC0415 - only where used
-    from qstack.conformance.custody import held  # noqa: PLC0415 - only where used
-    from qstack.conformance.judge import failed, judge  # noqa: PLC0415 - only where used
+    from qstack.cli.conform_peer import peer
+    from qstack.cli.spec import reference
+    from qstack.conformance import exam, profiles, report, reports
+    from qstack.conformance.chance import moved
+    from qstack.conformance.custody import held, orderly
+    from qstack.conformance.judge import failed, judge
 
     if profile == "?":
         click.echo("\n".join(profiles.PROFILES))
@@ -108,12 +114,12 @@ def subject(
     questions = exam.read(only, specification)
     verdicts: list[Any] = []
     judged: list[report.Judged] = []
-    chosen = (
-        profiles.chosen(lambda: api.manager(Path()), name, profile, program, timeout)
-        if where is None
-        else peer(where, neighbour, profile, timeout)
-    )
-    with chosen as subjects, moved(seed):
+    chosen: AbstractContextManager[Iterable[Any]]
+    if where is not None:
+        chosen = peer(where, neighbour, profile, timeout)
+    else:
+        chosen = _installed(name, profile, program, timeout)
+    with orderly(), chosen as subjects, moved(seed):
         for one in subjects:
             suite = exam.thorough(one.profile.suite) if thorough else one.profile.suite
             suite, claims, found = profiles.claiming(one, suite, features, specification, questions.points)
@@ -134,6 +140,18 @@ def subject(
         raise SystemExit(1)
 
 
+def _installed(
+    name: str | None, profile: str | None, program: str | None, patience: float
+) -> AbstractContextManager[Iterable[Any]]:
+    """Return who is judged in this process: a data sheet in a file, or what `qstack.conformance.profiles.chosen` finds."""
+    from qstack.conformance import profiles
+
+    if name is not None and name.endswith(FILES) and profile in {None, "hardware"}:
+        sheet = find(name, api.manager(Path(name).parent))
+        return nullcontext([profiles.Subject(name, profiles.PROFILES["hardware"], sheet)])
+    return profiles.chosen(lambda: api.manager(Path()), name, profile, program, patience)
+
+
 def _whom(name: str | None, program: str | None, where: str | None, features: str | None, *, everything: bool) -> None:
     if (name is not None) + everything + (program is not None) + (where is not None) != 1:
         raise ConfigError("whom? Write the name of a subject, --all, --exec COMMAND, or --connect HOST:PORT.")
@@ -146,8 +164,8 @@ def _whom(name: str | None, program: str | None, where: str | None, features: st
 @click.option("--profile", help="What it is judged as, where its name does not say.")
 def pipe(name: str, profile: str | None) -> None:
     """Be a program on a pipe: answer the judge's lines with an installed subject, as `--exec` wants it."""
-    from qstack.conformance import profiles  # noqa: PLC0415 - only where used
-    from qstack.conformance.pipe import Answerer, serve  # noqa: PLC0415 - only where used
+    from qstack.conformance import profiles
+    from qstack.conformance.pipe import Answerer, serve
 
     one = profiles.find(api.manager(Path()), name, profile)
     version = one.version if isinstance(one.version, str) else one.version()
@@ -159,7 +177,7 @@ def pipe(name: str, profile: str | None) -> None:
 @click.argument("new", type=click.Path(path_type=Path))
 def compare(old: Path, new: Path) -> None:
     """Compare two YAML reports: what was gained, what was lost. Exit code 1 if something that passed passes no more."""
-    from qstack.conformance import reports  # noqa: PLC0415 - only where used
+    from qstack.conformance import reports
 
     lines, lost = reports.compare(old, new)
     for line in lines:

@@ -30,8 +30,8 @@ def peer(where: str, file: Path | None, profile: str | None, timeout: float) -> 
     ConfigError
         If the file does not fit, another process listens in the judge's place, or nobody listens at the address.
     """
-    from qstack.conformance.peer import PeerSuite  # noqa: PLC0415 - only where used
-    from qstack.conformance.profiles import PROFILES, Subject  # noqa: PLC0415 - only where used
+    from qstack.conformance.peer import PeerSuite
+    from qstack.conformance.profiles import PROFILES, Subject
 
     if profile not in (None, PROFILE):
         raise ConfigError(f"--connect judges a whole node: --profile {PROFILE}, not {profile}.")
@@ -44,8 +44,8 @@ def peer(where: str, file: Path | None, profile: str | None, timeout: float) -> 
 
 
 def _seat(where: str, file: Path, timeout: float) -> Any:
-    from qstack.conformance.peer_wire import Seat  # noqa: PLC0415 - only where used
-    from qstack.hosts.sockets import LABORATORY  # noqa: PLC0415 - only where used
+    from qstack.conformance.peer_wire import Seat
+    from qstack.hosts.sockets import LABORATORY
 
     try:
         address: Address = address_of(where)
@@ -78,7 +78,7 @@ def _seat(where: str, file: Path, timeout: float) -> Any:
 
 def _keeps(channel: Any) -> bool:
     """Tell whether every one of many datagrams arrives once and in order."""
-    from qstack.plugin.chance import generator  # noqa: PLC0415 - only where used
+    from qstack.plugin.chance import generator
 
     draw = generator(1, 0, "judge")
     arrivals = [channel.arrivals(now * 1_000_000, 40, draw) for now in range(1000)]
@@ -94,7 +94,7 @@ def _reach(seat: Any) -> None:
     ConfigError
         If they are not.
     """
-    from qstack.hosts.streams import bind, reason, text  # noqa: PLC0415 - only where used
+    from qstack.hosts.streams import bind, reason, text
 
     try:
         bind(seat.listen, "the judge").close()

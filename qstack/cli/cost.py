@@ -12,7 +12,7 @@ from qstack import api
 from qstack.core.errors import ConfigError
 from qstack.scenario.load import text_of
 from qstack.scenario.problems import refusal
-from qstack.study.cost import Bill, Item, bill, changed
+from qstack.study.cost import Bill, Item, Part, bill, changed, together
 from qstack.study.result import SCHEMA
 
 if TYPE_CHECKING:
@@ -59,21 +59,26 @@ def _change(text: str) -> tuple[str, float]:
 
 
 def _print(found: Bill) -> None:
-    from rich.console import Console  # noqa: PLC0415 - every command loads this module, one prints tables
-    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.console import Console
+    from rich.table import Table
 
     console = Console(highlight=False)
     data = found.data()
     for title, items in (("node", found.nodes), ("link", found.links)):
         console.print(_items(title, items, found))
         console.print()
+    console.print(_items("part", tuple(Item(part.name, (part,), "") for part in found.by_part), found))
+    console.print()
     flows = Table("flow", "pairs/s", "secret bit/s", "EUR a pair", "EUR a secret bit", box=None, pad_edge=False)
     for flow in found.flows:
         prices = (found.per(flow.pairs_hz), found.per(flow.secret_hz))
         flows.add_row(flow.name, f"{flow.pairs_hz:.3g}", f"{flow.secret_hz:.3g}", *(_price(price) for price in prices))
     console.print(flows)
     rates = "as the run delivered" if found.measured else "as their routes promise, each alone"
-    console.print(f"(each flow as if it alone paid for the network; rates {rates})\n", soft_wrap=True)
+    console.print(f"(each flow as if it alone paid for the network; rates {rates})", soft_wrap=True)
+    if found.no_bits:
+        console.print(f"No price of a secret bit: {found.no_bits}.", soft_wrap=True)
+    console.print()
     console.print(
         f"Together: {found.capital:,.0f} EUR to build, {found.yearly:,.0f} EUR a year, {found.power / 1000:,.1f} kW; "
         f"{_price(data['eur_per_pair'])} EUR a pair, {_price(data['eur_per_secret_bit'])} EUR a secret bit.",
@@ -85,18 +90,20 @@ def _print(found: Bill) -> None:
 
 
 def _items(title: str, items: tuple[Item, ...], found: Bill) -> Table:
-    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.table import Table
 
     table = Table(title, "EUR", "EUR/yr", "kW", "what it is", box=None, pad_edge=False)
     for item in items[:SHOWN]:
-        table.add_row(
-            item.name, f"{item.capital:,.0f}", f"{item.yearly(found.given):,.0f}", f"{item.power / 1000:g}", item.basis
-        )
+        table.add_row(item.name, *_sums(item.whole, found), item.basis)
     rest = items[SHOWN:]
     if rest:
-        sums = (sum(i.capital for i in rest), sum(i.yearly(found.given) for i in rest), sum(i.power for i in rest))
-        table.add_row(f"{len(rest)} more", f"{sums[0]:,.0f}", f"{sums[1]:,.0f}", f"{sums[2] / 1000:g}", "")
+        name = f"{len(rest)} more"
+        table.add_row(name, *_sums(together(name, (item.whole for item in rest)), found), "")
     return table
+
+
+def _sums(part: Part, found: Bill) -> tuple[str, str, str]:
+    return f"{part.capital:,.0f}", f"{part.yearly(found.given):,.0f}", f"{part.power / 1000:g}"
 
 
 def _price(price: float | None) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import BaseModel
 
 from qstack import api
 from qstack.cli.hardware_pass import command as pass_command
+from qstack.cli.hardware_values import show_values
 from qstack.cli.sheets import find, medium_of, unknown, validated
 from qstack.core.errors import ConfigError
 from qstack.plugin.contracts import Platform
@@ -48,6 +48,8 @@ def _quantity(units: Any, what: str, name: str) -> Callable[..., float]:
             raise refusal(f"{name} '{value}'", str(error)) from error
         if number < 0:
             raise refusal(f"{name} '{value}'", f"{what} must not be negative.")
+        if number == float("inf"):
+            raise refusal(f"{name} '{value}'", f"{what} must be finite.")
         return number
 
     return read_option
@@ -114,14 +116,14 @@ def show(name: str, *, lengths: list[float], attenuation: float, medium: str, as
     distances = over_distance(platform, medium_of(medium, manager), lengths, attenuation)
     lasting = storage_time(platform.memory.survival())
     if plot is not None:
-        from qstack.cli.hardware_plot import draw  # noqa: PLC0415 - matplotlib is heavy, and an extra
+        from qstack.cli.hardware_plot import draw
 
         draw(plot, platform, distances)
     if as_json:
         click.echo(json.dumps(_data(platform, distances, lasting, attenuation), indent=2))
         return
     click.echo(f"{platform.name} ({platform.status}): {platform.title or 'no title'}\n")
-    _table(("parameter", "value", "as published", "origin"), _values(platform))
+    show_values(platform, _table)
     for words in (*platform.sources, *(f"assumed: {text}" for text in platform.assumptions)):
         click.echo(f"  {words}")
     click.echo(
@@ -136,7 +138,9 @@ def show(name: str, *, lengths: list[float], attenuation: float, medium: str, as
         click.echo(f"All links share {q.communication} communication and {q.storage} storage qubits; {moved}.")
     if platform.warmth:
         click.echo(platform.warmth[0].upper() + platform.warmth[1:])
-    click.echo(f"Two such nodes on a fibre of {attenuation:g} dB/km, with {platform.memories} memories a link:\n")
+    several = f"{platform.memories} memories" if platform.memories > 1 else "one memory"
+    click.echo(f"Two such nodes on a fibre of {attenuation:g} dB/km, with {several} a link.")
+    click.echo("A setting is its parameter: pairs/s, fidelity.\n")
     _distances(distances)
     if plot is not None:
         click.echo(f"Drawn: {plot}.")
@@ -157,35 +161,6 @@ def _data(platform: Platform, distances: Sequence[Distance], lasting: float, att
             for d in distances
         ],
     }
-
-
-def _values(platform: Platform) -> list[tuple[str, ...]]:
-    """Return every parameter with its value and origin."""
-    sheet = platform.model_dump(mode="json")
-    origins = {key: (words, origin) for origin in platform.origins for key, words in origin.gives.items()}
-    rows: list[tuple[str, ...]] = []
-    for key in parameters(sheet):
-        value: Any = sheet
-        for part in key.split("."):
-            value = value[part]
-        words, origin = origins.get(key, ("", None))
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        if origin is None:
-            rows.append((key, text, "", "default" if _is_default(platform, key) else "no origin given"))
-        else:
-            grade = f", {origin.confidence}" if origin.confidence else ""
-            rows.append((key, text, words, f"{origin.words}{grade}"))
-    return rows
-
-
-def _is_default(platform: Platform, key: str) -> bool:
-    """Return whether a parameter has the value that its model gives it."""
-    thing: Any = platform
-    *way, last = key.split(".")
-    for part in way:
-        thing = getattr(thing, part)
-    field = type(thing).model_fields.get(last) if isinstance(thing, BaseModel) else None
-    return field is not None and bool(field.default == getattr(thing, last))
 
 
 def _distances(distances: Sequence[Distance]) -> None:
@@ -219,16 +194,16 @@ def _distances(distances: Sequence[Distance]) -> None:
 
 
 def _setting(view: Any) -> str:
-    return f"{view.parameter:g}: {view.rate_hz:.3g} pairs/s at F = {view.fidelity:.3f}"
+    return f"{view.parameter:g}: {view.rate_hz:.3g}/s, {view.fidelity:.3f}"
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - every command loads this module, few print tables
-    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == titles[0])  # a name is for copying
     for row in rows:
         table.add_row(*row)
     Console(highlight=False).print(table)

@@ -71,8 +71,8 @@ def draw_passes(path: Path, links: Sequence[tuple[str, Sequence[Moment]]]) -> No
 
 def _matplotlib() -> tuple[Any, Any]:
     try:
-        import matplotlib as mpl  # noqa: PLC0415 - heavy, and an extra
-        from matplotlib.figure import Figure  # noqa: PLC0415
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("a plot needs matplotlib: pip install 'qstack-reference[plot]'") from error
     return mpl, Figure

@@ -53,7 +53,7 @@ def command() -> None:
 )
 @_link_file
 @_link_values
-@click.option("--reconciliation", help="Scheme that corrects the errors; by default cascade for BB84, ldpc for BBM92.")
+@click.option("--reconciliation", help="Scheme that corrects the errors; default: that of the link or of the flow.")
 @click.option("--eve", is_flag=True, help="With --simulate: let the link's attacker at the line from the beginning.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this time [s]; otherwise on ^C.")
 def serve(
@@ -73,8 +73,8 @@ def serve(
 
     On loopback, unless a file says otherwise; simulated keys stay there unless it says allow_simulated_off_loopback.
     """
-    from qstack.cli.keys_serve import serve_files  # noqa: PLC0415  # an extra
-    from qstack.cli.keys_sources import Wanted, source_maker  # noqa: PLC0415  # as above
+    from qstack.cli.keys_serve import serve_files
+    from qstack.cli.keys_sources import Wanted, source_maker
 
     with _plain_errors():
         if (scenario or flow or key_error) and simulate != "bbm92":
@@ -102,7 +102,7 @@ def serve(
     help="Where blocks come from; both are a BB84 link and a BBM92 flow.",
 )
 @click.option("--attack", help="Who comes: an eavesdropper of the installed plugins; default: that of the link.")
-@click.option("--reconciliation", help="Scheme that corrects the errors; by default cascade for BB84, ldpc for BBM92.")
+@click.option("--reconciliation", help="Scheme that corrects the errors; default: that of the link or of the flow.")
 @_link_file
 @_link_values
 def demo(
@@ -114,8 +114,8 @@ def demo(
     settings: tuple[str, ...],
 ) -> None:
     """Two sites, two key managers, a TLS 1.3 session on their keys; then an eavesdropper comes."""
-    from qstack.cli.keys_demo import show  # noqa: PLC0415  # an extra
-    from qstack.cli.keys_sources import Wanted  # noqa: PLC0415  # as above
+    from qstack.cli.keys_demo import show
+    from qstack.cli.keys_sources import Wanted
 
     with _plain_errors():
         wanted = Wanted(link=link, settings=settings, reconciliation=reconciliation, attack=attack)
@@ -128,12 +128,11 @@ def demo(
 @click.option("--expect", metavar="N:HASH", help="A head noted earlier; it must lie on the chain.")
 def audit(store: str, server: str, expect: str | None) -> None:
     """Walk the audit chain of STORE and print its head: note it elsewhere, and the past cannot be rewritten unseen."""
-    from qstack.keys.store import Head, verify  # noqa: PLC0415  # only where used
-    from qstack.keys.store.database import connect  # noqa: PLC0415  # only where used
+    from qstack.keys.store import Head, verify
+    from qstack.keys.store.database import connect
 
     with _plain_errors():
-        if "://" not in store and not Path(store).exists():
-            raise ConfigError(f"key store {store!r}: no such file")
+        _must_exist(store)
         head = None
         if expect:
             number, _, text = expect.partition(":")
@@ -149,11 +148,52 @@ def audit(store: str, server: str, expect: str | None) -> None:
 
 
 @command.command()
+@click.argument("settings", type=_FILE)
+@click.option("--file", type=click.Path(path_type=Path), help="File of the new key-encryption key, its owner's alone.")
+@click.option("--environment", metavar="NAME", help="Environment variable of the new key-encryption key.")
+def rekey(settings: Path, file: Path | None, environment: str | None) -> None:
+    """Encrypt the key store of SETTINGS, a file of `serve`, under a new key-encryption key; no server may have it open.
+
+    Whatever happens on the way, the store opens under the old one or under the new one: then run it again.
+    """
+    from qstack.cli.keys_serve import policy_of, read_file  # an extra
+    from qstack.keys import store  # only where used
+
+    with _plain_errors():
+        if (file is None) == (environment is None):
+            raise ConfigError(
+                "give the place of the new key-encryption key in exactly one way: --file or --environment"
+            )
+        found = read_file(settings)
+        place = found.store_key
+        new = store.key_from(file, environment)
+        _must_exist(found.store)
+        old = store.key_from(place.file, place.environment) if place else None
+        done = store.rekey(found.store, policy_of(found), old, new)
+        if done is None:
+            click.echo(f"{found.kme_id}: the store lies under this key-encryption key already; nothing was changed.")
+            return
+        click.echo(
+            f"{found.kme_id}: {done.keys} keys encrypted anew. Now name the new key-encryption key in {settings}:"
+        )
+        click.echo(f"store_key: {{file: {file}}}" if file else f"store_key: {{environment: {environment}}}")
+        if done.damaged:
+            click.echo(f"{len(done.damaged)} keys were damaged and are voided: {', '.join(done.damaged)}", err=True)
+
+
+def _must_exist(store: str) -> None:
+    """Refuse to begin a store where one is to be read."""
+    path = store.removeprefix("sqlite:///")
+    if "://" not in path and not Path(path).exists():
+        raise ConfigError(f"key store {path!r}: no such file")
+
+
+@command.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("names", nargs=-1, required=True)
 def certificates(directory: Path, names: tuple[str, ...]) -> None:
     """Write a test authority into DIRECTORY and a certificate for each of NAMES. Not for production."""
-    from qstack.integration.certificates import make_certificates  # noqa: PLC0415  # an extra
+    from qstack.integration.certificates import make_certificates
 
     with _plain_errors():
         make_certificates(directory, names)
@@ -178,8 +218,8 @@ def conform(  # one argument for each option
     out: Path | None,
 ) -> None:
     """Judge anybody's key manager by ETSI GS QKD 014. Takes about forty keys from it."""
-    from qstack.conformance.etsi014 import judge, passed, report_json  # noqa: PLC0415  # only where used
-    from qstack.conformance.etsi014_subject import Identity, Subject  # noqa: PLC0415  # only where used
+    from qstack.conformance.etsi014 import judge, passed, report_json
+    from qstack.conformance.etsi014_subject import Identity, Subject
 
     with _plain_errors():
         who = [Identity(one[0], Path(one[1]), Path(one[2])) if one else None for one in (master, slave, third)]
@@ -206,7 +246,7 @@ def plan(file: Path, *, as_json: bool) -> None:
 
     Nothing is run: lengths are those of mean blocks with a finite key.  Exit code 1 if the quiet network refuses a demand.
     """
-    from qstack.cli.keys_plan import show  # noqa: PLC0415 - the whole stack, only for those who plan
+    from qstack.cli.keys_plan import show
 
     with _plain_errors():
         served = show(file, as_json=as_json)
@@ -227,9 +267,9 @@ def attack(name: str, settings: tuple[str, ...], link: Path | None, reconciliati
 
     Once with a receiver as it is sold, once with one that tests its own detectors. Exit code 1 if the careful one was fooled.
     """
-    from qstack import api  # noqa: PLC0415 - only for those who attack
-    from qstack.study.keys_attack import attacked  # noqa: PLC0415 - as above
-    from qstack.study.keys_link import read_link  # noqa: PLC0415 - as above
+    from qstack import api
+    from qstack.study.keys_attack import attacked
+    from qstack.study.keys_link import read_link
 
     with _plain_errors():
         manager = api.manager(link.parent if link else Path())

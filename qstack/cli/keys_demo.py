@@ -31,6 +31,8 @@ KEYS_LEFT = 1
 MOST_AT_ONCE = 128
 SESSIONS = 6
 EAVESDROPPED_BLOCKS = 2
+SAID = "hello from Alice"
+ECHO = SAID[::-1]
 KINDS = {"both": ("bb84", "bbm92")}
 NAMES = ("kme-1", "kme-2")
 PROVENANCE = {
@@ -55,7 +57,8 @@ async def _bounded(directory: Path, modes: Sequence[Mode], kind: str, wanted: Wa
         async with asyncio.timeout(LIMIT_S):
             await _story(directory, modes, kind, wanted, tell)
     except TimeoutError:
-        raise QstackError(f"the demonstration was not over after {LIMIT_S} s") from None
+        text = f"the demonstration was not over after {LIMIT_S} s: is the machine busy? One link alone is faster: --source bb84"
+        raise QstackError(text) from None
 
 
 async def _story(directory: Path, modes: Sequence[Mode], kind: str, wanted: Wanted, tell: Tell) -> None:
@@ -67,7 +70,7 @@ async def _story(directory: Path, modes: Sequence[Mode], kind: str, wanted: Want
         for name in sources:
             about = wanted.found.words if name == "bb84" else ""
             tell(f"  {name:6} {PROVENANCE[name]}{about}")
-        tell("Every key is marked qstack_simulated.")
+        tell("Every key is marked qstack_simulated. A session combines a QKD key (qkd) with an ML-KEM key (pqc).")
         links = [Link(name, (one, two), source, tell) for name, source in sources.items()]
         tell("\n-- A quiet line")
         for link in links:
@@ -93,7 +96,9 @@ async def _until_dry(pair: Pair, mode: Mode) -> None:
             pair.tell(f"Session refused. {error}")
             return
         if combined.missing:
-            pair.tell(f"Session fell back: without {' and '.join(combined.missing)}, as {mode.value} allows. An event.")
+            pair.tell(
+                f"Session fell back: without {' and '.join(combined.missing)}, as {mode.value} allows, and says so."
+            )
             return
     raise QstackError(f"the pool was not dry after {SESSIONS} sessions")
 
@@ -135,7 +140,8 @@ class Link:
             await asyncio.sleep(0.02)
             depths = [await self.sites[n].manager.depth(self.names[1 - n]) for n in (0, 1)]
         error, made = block.ledger["qber"], 8 * len(block.ends[0])
-        text = f"Block passed, error rate {error:.1%}, {made} secret bits; {depths[0]} keys stored at both ends."
+        keys = f"{depths[0] - before} keys of 256 bits, {depths[0]} now stored at both ends"
+        text = f"Block passed, error rate {error:.1%}, {made} secret bits: {keys}."
         self.tell(f"{self.name:6} {text}")
 
 
@@ -205,21 +211,20 @@ async def _openssl(client_file: Path, server_file: Path, identity: str) -> list[
     finally:
         await _stop(server)
     lines = out.decode(errors="replace").splitlines()
-    wanted = ("Protocol version", "Ciphersuite", "bq rehtegot")
-    told = [line.strip() for line in lines if line.startswith(wanted)]
-    if not {"Protocol version: TLSv1.3", "bq rehtegot"} <= set(told):
+    told = [line.strip() for line in lines if line.startswith(("Protocol version", "Ciphersuite", ECHO))]
+    if not {"Protocol version: TLSv1.3", ECHO} <= set(told):
         raise QstackError("openssl made no TLS 1.3 session: " + " / ".join(lines[:4]))
-    return told
+    return [f"{line}   (the server turns round what it hears: {SAID})" if line == ECHO else line for line in told]
 
 
 async def _talk(client: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
     """Send a line, wait for it to come back reversed, hang up."""
     assert client.stdin is not None
     assert client.stdout is not None
-    client.stdin.write(b"together qb\n")
+    client.stdin.write(f"{SAID}\n".encode())
     await client.stdin.drain()
     out = b""
-    while b"rehtegot" not in out and (line := await client.stdout.readline()):
+    while ECHO.encode() not in out and (line := await client.stdout.readline()):
         out += line
     client.stdin.close()
     return out, b""

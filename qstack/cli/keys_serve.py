@@ -14,17 +14,19 @@ from typing import Any
 
 import click
 import structlog
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import ValidationError
 
 from qstack.cli.keys_sources import SourceMaker
-from qstack.core.errors import ConfigError, QstackError
+from qstack.core.errors import QstackError
 from qstack.integration.etsi014.client import Etsi014Client, Southbound
-from qstack.integration.kme.settings import KmeSettings, SouthboundSettings, read_settings
+from qstack.integration.kme.settings import KmeSettings, SouthboundSettings
 from qstack.integration.site import Site
 from qstack.integration.tls import client_context
 from qstack.keys.store import Policy, SqlKeyStore, key_from, open_store
 from qstack.keys.store.source import DroppedBlock, KeyBlock, TappableSource
+from qstack.scenario.load import text_of
+from qstack.scenario.problems import from_validation, refusal, report
+from qstack.scenario.yaml import read
 from qstack.services.key_delivery import Refused
 
 LOW_WATER = 0.5
@@ -35,13 +37,9 @@ log = structlog.get_logger("qstack.keys")
 
 def read_file(path: Path) -> KmeSettings:
     """Return the settings of a YAML file; files it names are looked for beside it. Raises `ConfigError`."""
-    try:
-        data = YAML(typ="safe").load(path)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ConfigError(f"{path}:{mark.line + 1 if mark else 1}  {getattr(error, 'problem', error)}") from None
+    data, origin = read(text_of(path), str(path))
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}  must hold a mapping such as kme_id: kme-1")
+        raise refusal(str(path), "must hold a mapping such as kme_id: kme-1")
     for tls in (data.get("tls"), *(item.get("tls") for item in _dicts(data.get("southbound")))):
         if isinstance(tls, dict):
             tls.update({name: path.parent / str(value) for name, value in tls.items()})
@@ -51,17 +49,20 @@ def read_file(path: Path) -> KmeSettings:
     store = data.get("store")
     if isinstance(store, str) and "://" not in store:
         data["store"] = str(path.parent / store)
-    return read_settings(data, str(path))
+    try:
+        return KmeSettings.model_validate(data)
+    except ValidationError as error:
+        raise report(from_validation(error, KmeSettings), origin) from None
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:
     return [item for item in value.values() if isinstance(item, dict)] if isinstance(value, dict) else []
 
 
-def open_for(settings: KmeSettings) -> SqlKeyStore:
-    """Open the store of a key manager."""
+def policy_of(settings: KmeSettings) -> Policy:
+    """Return what the store of a key manager allows."""
     keys = settings.keys
-    policy = Policy(
+    return Policy(
         site=settings.kme_id,
         server=settings.server,
         key_bits=keys.key_size,
@@ -70,9 +71,13 @@ def open_for(settings: KmeSettings) -> SqlKeyStore:
         quota_bits=keys.quota_bits,
         window_s=keys.window_s,
     )
+
+
+def open_for(settings: KmeSettings) -> SqlKeyStore:
+    """Open the store of a key manager."""
     place = settings.store_key
     secret = key_from(place.file, place.environment) if place else None
-    return open_store(settings.store, policy, secret=secret)
+    return open_store(settings.store, policy_of(settings), secret=secret)
 
 
 @contextlib.asynccontextmanager

@@ -31,7 +31,7 @@ class Wanted:
     link, settings
         The decoy-state link and its attacker, see `qstack.study.keys_link.read_link`.
     reconciliation, attack
-        Names that replace those of the link; the scheme holds for BBM92 as well.
+        Names that replace those of the link; the scheme replaces that of a BBM92 flow as well.
     eve
         Whether the attacker is there from the beginning.
     """
@@ -66,7 +66,7 @@ class Wanted:
 
     @property
     def names_scheme(self) -> bool:
-        """Whether the user has chosen a reconciliation, or leaves it to each protocol."""
+        """Whether the user has chosen a reconciliation for all protocols, or leaves it to each."""
         return self.reconciliation is not None or "reconciliation" in self.found.model_fields_set
 
 
@@ -104,10 +104,9 @@ def _quiet(kind: str, wanted: Wanted) -> SourceMaker:
         return lambda names: Bb84Source(names, link.block, link.setup(), scheme)
     if kind == "test":
         return lambda names: RandomTestSource(BLOCK_OCTETS)
-    from qstack.keys.reconcile.ldpc import Ldpc  # noqa: PLC0415 - the whole stack, only for those who run it
-    from qstack.keys.store.measured import Bbm92Source  # noqa: PLC0415 - as above
-    from qstack.study.keys import CITY, StackFlow  # noqa: PLC0415 - as above
+    from qstack.keys.store.measured import Bbm92Source
+    from qstack.study.keys import CITY, StackFlow
 
     flow = StackFlow(api.load(wanted.scenario or CITY), wanted.flow)
-    chosen = scheme if wanted.names_scheme else Ldpc
+    chosen = scheme if wanted.names_scheme else flow.scheme  # QS-KY-463
     return lambda names: Bbm92Source(names, flow, wanted.key_error, chosen)

@@ -29,7 +29,14 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
     stopped = ", interrupted" if result.interrupted else ""
     console.print(Text(result.name, style="bold"))
     console.print(f"seed {result.seed}, {result.simulated_s:.6g} s simulated in {seconds:.1f} s{stopped}\n")
-    tables = [_flows(result), _keys(result), _outcomes(result), _nodes(result), _links(experiment, result)]
+    tables = [
+        _flows(result),
+        _keys(result),
+        _outcomes(result),
+        _tested(result),
+        _nodes(result),
+        _links(experiment, result),
+    ]
     for table in tables:
         if table.row_count:
             console.print(table)
@@ -37,7 +44,9 @@ def report(experiment: Experiment, result: Result, seconds: float, written: list
     links = experiment.plan.links
     if links:
         _say(console, f"Slowest link: {describe(slowest(links))}.")
-    for words in _waiting(experiment, result):
+    for words in (*_moves(result), *_waiting(experiment, result)):
+        _say(console, words)
+    for words in _struck(experiment, result):
         _say(console, words)
     _say(console, str(result.formalism))
     for name, platform in zip(experiment.plan.names, experiment.plan.platforms, strict=True):
@@ -59,6 +68,13 @@ def _waiting(experiment: Experiment, result: Result) -> Iterator[str]:
         if passing:
             up = "; ".join(f"{link.name} is {times(link.sheet)}" for link in passing)
             yield f"Open: {flow.name} has {flow.delivered} of {flow.requested} pairs; {up}."
+
+
+def _moves(result: Result) -> Iterator[str]:
+    """Say which flows went on over another path."""
+    for flow in result.flows:
+        for at, path in flow.moves:
+            yield f"Moved: {flow.name} went on over {' - '.join(path)} at {at:.6g} s, because a link of its path had gone down."
 
 
 def _say(console: Console, text: str) -> None:
@@ -113,6 +129,23 @@ def _outcomes(result: Result) -> Table:
             value = f"{outcome.value:.3f} ± {outcome.error:.3f}"
             table.add_row(Text(flow.name), outcome.what, value, f"at most {outcome.bound:.3g}", str(outcome.tests))
     return table
+
+
+def _tested(result: Result) -> Table:
+    """Return what test rounds of the network have shown; no rows without."""
+    table = _table("flow", "tested fidelity (95 %)", "rounds")
+    for flow in result.flows:
+        if flow.tested is not None:
+            fidelity, low, high, rounds = flow.tested
+            table.add_row(Text(flow.name), f"{fidelity:.3f} ({low:.3f} to {high:.3f})", str(rounds))
+    return table
+
+
+def _struck(experiment: Experiment, result: Result) -> Iterator[str]:
+    """Say of every fault that was ordered how often it has struck: one that never did was perhaps meant otherwise."""
+    for fault, (seen, struck) in zip(experiment.plan.scenario.faults, result.faults, strict=False):
+        hop = "".join(f" {word} {end}" for word, end in (("from", fault.source), ("to", fault.target)) if end)
+        yield f"Fault: {fault.action} {fault.message}{hop} struck {struck} of {seen} messages."
 
 
 def _rate(errors: Errors) -> str:

@@ -67,7 +67,7 @@ def execute(
     seconds = perf_counter() - begin
     written = write(out, result, experiment.manifest(result), experiment.manager.files()) if out else ()
     if not quiet:
-        from qstack.cli.report import report  # noqa: PLC0415 - tables are for people who look
+        from qstack.cli.report import report
 
         report(experiment, result, seconds, [*written, *([trace] if trace else [])])
     for failure in result.failures:
@@ -81,8 +81,8 @@ def _progress(*, quiet: bool) -> Iterator[Progress | None]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console  # noqa: PLC0415 - only for people who look
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),

@@ -18,7 +18,7 @@ from qstack.plugin.contracts import Options, chosen
 from qstack.plugin.drivers import Address
 from qstack.plugin.spelling import nearest
 from qstack.scenario.plan import Plan
-from qstack.scenario.problems import from_validation, report
+from qstack.scenario.problems import Problem, from_validation, report
 from qstack.scenario.yaml import read
 
 FAREWELL = 0.2
@@ -43,7 +43,8 @@ class NodeFile(Options):
     slow
         Laboratory only: seconds of the wall for one second of the network.
     again
-        Nodes only: seconds after which a flow that failed is started again; null leaves it.
+        Nodes only: seconds after which a flow that failed is started again, and the node itself when its device has
+        ended it; null leaves both.
     """
 
     scenario: Path
@@ -52,7 +53,7 @@ class NodeFile(Options):
     certificate: Path
     key: Path
     authority: Path
-    driver: chosen("drivers", "a driver") = Field("socket", validate_default=True)  # type: ignore[valid-type]
+    driver: chosen("drivers", "a driver") = Field("socket", validate_default=True)
     slow: Annotated[float, Field(gt=0)] = 1.0
     again: Annotated[float, Field(gt=0)] | None = 1.0
 
@@ -60,7 +61,7 @@ class NodeFile(Options):
     def _reachable(self) -> Self:
         for name in (self.node, "laboratory"):
             if name not in self.addresses:
-                raise ValueError(f"'addresses' lacks '{name}'.")
+                raise ValueError(f"'addresses' lacks '{name}'.{nearest(name, self.addresses)}")
         return self
 
 
@@ -98,6 +99,22 @@ def load(path: Path) -> tuple[NodeFile, Plan]:
     return found, plan
 
 
+def check_identity(path: Path, found: NodeFile) -> None:
+    """Look at a node's own certificate.
+
+    Raises
+    ------
+    ConfigError
+        If nobody would accept it.
+    """
+    from qstack.hosts.identity import trouble
+
+    wrong = trouble(found.certificate, found.key, found.authority, found.node)
+    if wrong is not None:
+        _, origin = read(path.read_text(encoding="utf-8"), str(path))
+        raise report([Problem((wrong[0],), wrong[1])], origin)
+
+
 def _say(event: dict[str, Any]) -> None:
     """Write what happened as a line of JSON."""
     sys.stdout.write(json.dumps(event, separators=(",", ":")) + "\n")
@@ -105,11 +122,12 @@ def _say(event: dict[str, Any]) -> None:
 
 
 async def _serve(found: NodeFile, plan: Plan, *, once: bool) -> None:
-    import asyncio  # noqa: PLC0415 - every command loads this module, one needs a loop
+    import asyncio
 
-    from qstack.hosts.laboratory import Laboratory  # noqa: PLC0415 - sockets are for those who use them
-    from qstack.hosts.ports import Identity  # noqa: PLC0415 - as above
-    from qstack.hosts.sockets import NodeHost  # noqa: PLC0415 - as above
+    from qstack.hosts.laboratory import Laboratory
+    from qstack.hosts.lives import live
+    from qstack.hosts.ports import Identity
+    from qstack.hosts.sockets import NodeHost
 
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -124,12 +142,24 @@ async def _serve(found: NodeFile, plan: Plan, *, once: bool) -> None:
     else:
         number = plan.names.index(found.node)
         driver = found.driver
-        host = NodeHost(
-            plan, number, identity, found.addresses, _say, again=found.again, driver=lambda site: driver.make(site=site)
-        )
-        work = loop.create_task(host.run())
-        if once and host.open:
-            ends.append(loop.create_task(host.done.wait()))
+        done = asyncio.Event()
+
+        def node(flows: list[int] | None) -> NodeHost:
+            return NodeHost(
+                plan,
+                number,
+                identity,
+                found.addresses,
+                _say,
+                again=found.again,
+                driver=lambda site: driver.make(site=site),
+                flows=flows,
+                done=done,
+            )
+
+        work = loop.create_task(live(node, found.again))
+        if once and any(number in (flow.source, flow.target) for flow in plan.flows):
+            ends.append(loop.create_task(done.wait()))
     await asyncio.wait((work, *ends), return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
         await asyncio.sleep(FAREWELL)
@@ -148,8 +178,9 @@ def command(file: Path, *, once: bool) -> int:
     FILE names the scenario, the node, the addresses of all nodes and the certificates; see docs/sockets.md.  What
     happens is written to standard output, one JSON object a line, until the process is told to end.
     """
-    import asyncio  # noqa: PLC0415 - as above
+    import asyncio
 
     found, plan = load(file)
+    check_identity(file, found)
     asyncio.run(_serve(found, plan, once=once))
     return 0

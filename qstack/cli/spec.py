@@ -161,7 +161,7 @@ def vectors(folder: Path) -> None:
 
     What they mean stands in the README of specs/vectors, where the same files are.
     """
-    from qstack.conformance.vectors import write  # noqa: PLC0415 - only where used
+    from qstack.conformance.vectors import write
 
     for path in write(folder, api.manager()):
         click.echo(f"Written: {path}")

@@ -30,7 +30,7 @@ def command(file: Path, *, as_json: bool, experiments: bool) -> None:
     if experiments:
         _predict(file, as_json=as_json)
         return
-    from qstack.validation import run_file  # noqa: PLC0415 - numpy is for this command, not for every start
+    from qstack.validation import run_file
 
     try:
         verdicts = run_file(file)
@@ -49,7 +49,7 @@ def command(file: Path, *, as_json: bool, experiments: bool) -> None:
 
 
 def _predict(file: Path, *, as_json: bool) -> None:
-    from qstack.study.predictions import predict_file  # noqa: PLC0415 - as above
+    from qstack.study.predictions import predict_file
 
     try:
         found = list(predict_file(file))

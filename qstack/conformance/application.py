@@ -55,6 +55,14 @@ class ApplicationSuite:
             ) >> Start(FLOW)
             expect(t, t.last(Open).priority == priority, f"a session of priority {priority}")
 
+    @requirement("QS-L5-470")
+    def test_the_rate_of_a_flow_is_that_of_its_session(self, make: MakeApplication) -> None:
+        """None, and others."""
+        for rate in (0.0, 0.5, 20.0):
+            end = FlowEnd(FLOW, initiator=True, peer=2, min_fidelity=0.8, number=NUMBER, rate=rate)
+            t = Transcript(make(end), node=1) >> Start(FLOW)
+            expect(t, t.last(Open).rate == rate, f"a session of {rate} pairs/s")
+
     @requirement("QS-L5-009")
     def test_a_flow_is_finished_once(self, make: MakeApplication) -> None:
         """At both ends when all is done; with the reason where it was refused."""

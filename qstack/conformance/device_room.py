@@ -14,7 +14,7 @@ class RoomTests:
 
     def _full(self, make: Any) -> Bench:
         """Return two devices whose memories are full; suites say how they come to a bench."""
-        bench: Bench = self.bench(make)  # type: ignore[attr-defined]
+        bench: Bench = self.bench(make)  # type: ignore[attr-defined]  # of the suite
         if AskRoom not in bench.tables[1]:
             raise Unsupported("counting free memories")
         bench.ask(1, AskRoom(2))

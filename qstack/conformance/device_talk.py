@@ -74,10 +74,11 @@ class Given(InterfaceModel):
         return SHEET.period
 
 
-def platform(coherence_s: float = 0.0, lasting: float = inf) -> Platform:
-    """Return a node's hardware without any noise but that of its memory [s], and of so many attempts to 1/e."""
+def platform(coherence_s: float = 0.0, lasting: float = inf, warm_up: int = 0) -> Platform:
+    """Return a node's hardware without any noise but that of its memory [s], of so many attempts to 1/e, and of a warm-up [ps]."""
     memory = Kept(coherence_s=coherence_s, dephasing_attempts=lasting)
-    return Platform(name="judge", memory=memory, interface=Given(), memories=2)
+    cold = (("0 ps", f"{warm_up} ps"),) if warm_up else ()
+    return Platform(name="judge", memory=memory, interface=Given(), memories=2, cold=cold, warm_loses=bool(cold))
 
 
 class VirtualTime:

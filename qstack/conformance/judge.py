@@ -118,14 +118,20 @@ def _verdicts(results: dict[str, list[tuple[Word, str, str]]], specification: Sp
     for number, found in results.items():
         chapter, one = specification.find(number)
         word, test, detail = min(found, key=lambda result: RANK.index(result[0]))
+        detail = "\n".join(map(plainly, detail.split("\n")))
         if one.level == "MAY" and word in {"pass", "fail"}:
             word, detail = "informational", detail.strip() or "it does"
         place = f'specs/{chapter.name}/{chapter.page.name}, section "{chapter.section(number)}"'
         yield Verdict(number, one.level, one.text, place, word, test, detail if word != "pass" else "")
 
 
+def plainly(text: str, most: int | None = None) -> str:
+    """Return somebody else's text, or so much of it, as it can be shown on a line: nothing in it moves a cursor or ends the line."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:most])
+
+
 class OutOfTime(BaseException):
-    """A test takes too long; no `Exception`, so that nobody on the way takes it for the subject's."""
+    """A test takes too long; no `Exception`, so that nobody on the way takes it for the subject's.  It may say what was waited for."""
 
 
 @contextmanager
@@ -158,8 +164,8 @@ def run_test(test: Any, make: Any, seconds: float) -> Result:
     try:
         with limit(seconds):
             test(make)
-    except OutOfTime:
-        return "fail", f"{HUNG} {seconds:g} s"
+    except OutOfTime as error:
+        return "fail", f"{HUNG} {seconds:g} s{error}"
     except Unjudged as error:
         return error.word, str(error)
     except AssertionError as error:

@@ -1,8 +1,8 @@
 r"""Nouns as JSON: how a subject that runs as a program of its own is spoken to.
 
 A noun is an object with ``noun``, its module and its name, and its fields by name.  Times are decimal strings of
-picoseconds, because 2**53 ps is only 2.5 hours; blocks of bits are hexadecimal strings; sequences are lists; everything else is what it is.  A field that has a
-default may be left out.
+picoseconds, because 2**53 ps is only 2.5 hours; blocks of bits are hexadecimal strings; sequences are lists; a number that
+JSON has not is a text, ``nan``, ``inf`` or ``-inf``; everything else is what it is.  A field that has a default may be left out.
 
 >>> from qstack.wire.link import AddAck
 >>> plain(AddAck(cseq=1, aid=2))
@@ -18,6 +18,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from importlib import import_module
+from math import isfinite
 from typing import Any, ClassVar, cast
 
 import qstack.services
@@ -31,6 +32,10 @@ TIMES = frozenset(
     {"asked", "at", "cutoff", "deadline", "delay", "emitted", "max_time", "now", "period", "since", "start"}
 )
 """Fields that are times."""
+
+
+STRANGE = ("nan", "inf", "-inf")
+"""What a field holds instead of a number that JSON has not: judges hand out such numbers, to see them refused."""
 
 
 @timer
@@ -88,7 +93,7 @@ def plain(value: Any, name: str = "") -> Any:
         return str(value)
     if name in BLOCKS and isinstance(value, int):
         return f"{value:x}"
-    return value
+    return str(value) if isinstance(value, float) and not isfinite(value) else value
 
 
 def noun_of(content: Any) -> Noun:
@@ -127,10 +132,10 @@ def _value(noun: str, key: str, value: Any, kind: str) -> Any:
     if isinstance(value, dict):
         return noun_of(value)
     if kind in CHECKS:
-        return simple(words, value, kind)
+        return float(value) if kind == "float" and value in STRANGE else simple(words, value, kind)
     return tuple(noun_of(one) if isinstance(one, dict) else one for one in value) if isinstance(value, list) else value
 
 
 def line(content: Mapping[str, Any]) -> bytes:
     """Return an object as a line."""
-    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n"

@@ -18,6 +18,7 @@ from math import isclose
 from typing import ClassVar
 
 from qstack.conformance.device_talk import Kept
+from qstack.conformance.fibres import over
 from qstack.conformance.marks import Unsupported, requirement
 from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Arm, Fibre, Herald, InterfaceModel, LinkSheet, Platform
@@ -83,16 +84,8 @@ def links(make: MakeLink) -> Iterator[tuple[Fibre, LinkSheet]]:
     Unsupported
         If it makes none.
     """
-    some = False
-    for fibre in FIBRES:
-        try:
-            sheet = make(node(3), node(2), fibre)
-        except PhysicsError:
-            continue  # it may be made for short ways, or for a station between the ends
-        some = True
-        yield fibre, sheet
-    if not some:
-        raise Unsupported("links of two interfaces that emit one photon each, over fibres of 0.5 to 80 km")
+    words = "links of two interfaces that emit one photon each, over fibres of 0.5 to 80 km"
+    return over(FIBRES, lambda fibre: make(node(3), node(2), fibre), words)
 
 
 def possible(herald: Herald) -> str:

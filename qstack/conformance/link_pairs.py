@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from qstack.conformance.bench import Bench
 from qstack.conformance.link_talk import CREATE, LONG, answerer, asker, claims, herald, incoming, standing
-from qstack.conformance.marks import extended, requirement
+from qstack.conformance.marks import Unsupported, extended, requirement
 from qstack.conformance.stand import PERIOD, ROUND_TRIP, Make, expect, talk
 from qstack.conformance.transcript import ANY
 from qstack.core.nouns import Send
-from qstack.services.device import Free
+from qstack.services.device import Free, Spoiled
 from qstack.services.l1_physical import Attempt, Heralded, Skipped
 from qstack.services.l2_link import Accepted, Err, Ok, Withdraw
 from qstack.services.reasons import Reason
@@ -168,6 +168,27 @@ class ExpiryTests:
                 raise bench.ends[deaf].mismatch(
                     f"- three pairs, the same at both ends, not {pairs}\n{bench.dialogue()}"
                 )
+
+    @requirement("QS-L2-451")
+    def test_a_pair_that_the_device_has_lost_is_expired(self, make: Make) -> None:
+        """At both ends, once; another one comes instead."""
+        for t in (asker(make), answerer(make)):
+            if Spoiled not in t.handlers:
+                raise Unsupported("losses of stored halves")
+            aid = standing(t)[0]
+            for sequence in range(3):
+                herald(t, sequence, aid=aid, qubit=7 + sequence)
+            told = t.last(Ok)
+            t >> Spoiled(t.sender, 0, 8) << Err(t.sender, 4, told.create_id, Reason.EXPIRE, ANY, 1, 2)
+            said = t.last(LinkExpire)
+            expect(t, (said.low, said.high) == (1, 2), "an EXPIRE of the pair 1")
+            t >> LinkExpireAck(said.aid, 3, 1, 2) >> Spoiled(t.sender, 0, 8) >> Spoiled(t.sender, 0, 99)
+            expect(t, len(t.all(Err)) == 1 and len(t.all(LinkExpire)) == 1, "one loss is told once, and no other")
+            expect(t, aid in standing(t).values(), "attempts for the request that lacks a pair")
+            herald(t, 3, aid=aid, qubit=10)
+            expect(
+                t, t.last(Ok).sequence == 3 and set(standing(t).values()) == {-1}, "another pair instead, and no more"
+            )
 
 
 class EndingTests:

@@ -74,8 +74,8 @@ def extended(feature: str) -> Callable[[F], F]:
                     raise AssertionError(f" - {feature} are claimed, and refused: {refusal}") from None
                 raise
 
-        run.feature = feature  # type: ignore[attr-defined]
-        return run  # type: ignore[return-value]
+        run.feature = feature  # type: ignore[attr-defined]  # a mark on a function
+        return run  # type: ignore[return-value]  # called as the test is
 
     return mark
 
@@ -90,7 +90,7 @@ def requirement(*ids: str) -> Callable[[F], F]:
     """
 
     def mark(test: F) -> F:
-        test.requirements = ids  # type: ignore[attr-defined]
+        test.requirements = ids  # type: ignore[attr-defined]  # as above
         return test
 
     return mark
@@ -101,5 +101,5 @@ def course(test: F) -> F:
 
     A layer that breaks one rule would fail it too, and its dialogue would name nothing that is not named already.
     """
-    test.course = True  # type: ignore[attr-defined]
+    test.course = True  # type: ignore[attr-defined]  # as above
     return test

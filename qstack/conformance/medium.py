@@ -33,7 +33,7 @@ from qstack.core.clock import Clock
 from qstack.core.nouns import Noun
 from qstack.plugin.contracts import Medium
 from qstack.services.bell import Basis
-from qstack.services.device import Apply, Herald, Measure, Measured, Swap, Swapped, Trigger
+from qstack.services.device import Apply, Free, Herald, Measure, Measured, Spoiled, Swap, Swapped, Trigger
 
 MakeMedium = Callable[[Clock, int, str], Medium]
 SWAPS = 24
@@ -53,12 +53,13 @@ def network(
     feed: Feed,
     seed: int,
     lasting: float = inf,
+    warm_up: int = 0,
 ) -> Equipment:
     """Return the devices of a network on one medium."""
     medium = make(clock, seed, attempts)
     tables = {}
     for number in sorted({node for link in links for node in link}):
-        tables[number] = medium.place(number, f"n{number}", platform(coherence_s, lasting))
+        tables[number] = medium.place(number, f"n{number}", platform(coherence_s, lasting, warm_up * (number == 1)))
         medium.connect(number, partial(_hear, feed, number))
     for a, b in links:
         medium.join((a, b), f"n{a}--n{b}", SHEET)
@@ -70,10 +71,15 @@ def _hear(feed: Feed, node: int, noun: Noun, now: int) -> None:
 
 
 def pair_bench(
-    make: MakeMedium, seed: int = 1, attempts: str = "skip", coherence_s: float = 0.0, lasting: float = inf
+    make: MakeMedium,
+    seed: int = 1,
+    attempts: str = "skip",
+    coherence_s: float = 0.0,
+    lasting: float = inf,
+    warm_up: int = 0,
 ) -> Bench:
-    """Return two nodes with a link."""
-    return Bench(partial(network, make, ((1, 2),), attempts, coherence_s, lasting=lasting), seed)
+    """Return two nodes with a link; the first may warm up [ps]."""
+    return Bench(partial(network, make, ((1, 2),), attempts, coherence_s, lasting=lasting, warm_up=warm_up), seed)
 
 
 class AgeTests(Benches):
@@ -108,6 +114,24 @@ class AgeTests(Benches):
             bench.measuring(lambda number: Basis.X, HELD).attempt(row=MANY)
             bench.wait(400 * self.effort * (HELD + SHEET.kept_cycle))
             worn(bench, attempts)
+
+    @requirement("QS-L1-450")
+    def test_what_a_warm_up_loses_is_told(self, make: MakeMedium) -> None:
+        """Once for every half that is still held there, also where its herald comes later; and not at the other end."""
+        begin = 2 * SHEET.kept_cycle
+        for attempts, freed in (("skip", False), ("each", False), ("skip", True)):
+            bench = pair_bench(make, attempts=attempts, warm_up=begin + SHEET.reply[0] // 2).attempt(row=MANY)
+            bench.wait(begin - 1).attempt(-1).attempt(row=MANY, lane=1)
+            if freed:
+                bench.ask(1, Free(bench.heralds(1)[0][1].qubit))
+            bench.wait(10 * begin)
+            lost = [Spoiled(2, herald.lane, herald.qubit) for _, herald in bench.heralds(1)]
+            assert [one.lane for one in lost] == [0, 1], f"{lost}: one pair on each lane before the warm-up"
+            told = [(node, noun) for _, node, noun in bench.heard if isinstance(noun, Spoiled)]
+            wanted = [(1, one) for one in (lost[1:] if freed else lost)]
+            assert told == wanted, f"after a warm-up of node 1 that loses {wanted}, told was {told} ({attempts})"
+            heralded = bench.heard.index((bench.heralds(1)[1][0], 1, bench.heralds(1)[1][1]))
+            assert [noun for _, _, noun in bench.heard].index(lost[1]) > heralded, f"{lost[1]} before its herald"
 
 
 def worn(bench: Bench, attempts: str) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from qstack.conformance.answers import real, time, two_times
+from qstack.conformance.judge import plainly
 from qstack.conformance.marks import Unsupported
+from qstack.conformance.sheets import arms_as_data, herald_of
 from qstack.core.errors import WireError
-from qstack.hosts.plain import time_of
 from qstack.plugin.contracts import Decay
-from qstack.plugin.links import Arm, Herald, Outcome
+from qstack.plugin.links import Arm, Herald
 from qstack.services.strategies import Storage
 
 T = TypeVar("T")
@@ -51,11 +53,15 @@ class PipedMemory(Sheetless):
 
     def decay(self, age_s: float) -> Decay:
         """Return what is left after an age [s]."""
-        return self.ask("decay", lambda a: Decay(float(a["xy"]), float(a["z"]), float(a.get("shift", 0))), age_s=age_s)
+        return self.ask("decay", _decay, age_s=age_s)
 
     def survival(self) -> Storage:
         """Return the factor that layers are told."""
-        return lambda age: self.ask("survival", lambda a: float(a["factor"]), age=str(age))
+        return lambda age: self.ask("survival", lambda a: real(a, "factor"), age=str(age))
+
+
+def _decay(answer: Mapping[str, Any]) -> Decay:
+    return Decay(real(answer, "xy"), real(answer, "z"), real(answer, "shift") if "shift" in answer else 0.0)
 
 
 @dataclass(frozen=True)
@@ -66,58 +72,19 @@ class PipedInterface(Sheetless):
 
     def herald(self, _other: PipedInterface, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return every setting of a link between two of a kind."""
-        return self.ask("herald", lambda a: tuple(herald_of(one) for one in a["heralds"]), arms=_data(arms))
+        return self.ask("herald", lambda a: tuple(herald_of(one) for one in a["heralds"]), arms=arms_as_data(arms))
 
     def period(self, arms: tuple[Arm, Arm]) -> int:
         """Return the time from one attempt to the next [ps]."""
-        return self.ask("period", lambda a: time_of("period", a["period"]), arms=_data(arms))
+        return self.ask("period", lambda a: time(a, "period"), arms=arms_as_data(arms))
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each end emits [ps]."""
-        return self.ask("emit", _times, arms=_data(arms))
+        return self.ask("emit", lambda a: two_times(a, "times"), arms=arms_as_data(arms))
 
     def reply(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each end hears the answer [ps]."""
-        return self.ask("reply", _times, arms=_data(arms))
-
-
-def _data(arms: tuple[Arm, Arm]) -> list[dict[str, Any]]:
-    return [{"transmission": arm.transmission, "delay": str(arm.delay)} for arm in arms]
-
-
-def _times(answer: Mapping[str, Any]) -> tuple[int, int]:
-    first, second = answer["times"]
-    return time_of("times", first), time_of("times", second)
-
-
-def herald_of(content: Mapping[str, Any]) -> Herald:
-    """Return one setting of a link.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If it is none.
-    """
-    outcomes = tuple(_outcome(one) for one in content["outcomes"])
-    return Herald(float(content["parameter"]), float(content["probability"]), outcomes)
-
-
-def _outcome(content: Mapping[str, Any]) -> Outcome:
-    state = content.get("state")
-    rows = None if state is None else tuple(tuple(map(float, row)) for row in state)
-    return Outcome(float(content["share"]), content["bell"], three(content["correlators"]), rows)
-
-
-def three(numbers: Any) -> tuple[float, float, float]:
-    """Return three numbers.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there are not three of them.
-    """
-    x, y, z = map(float, numbers)
-    return x, y, z
+        return self.ask("reply", lambda a: two_times(a, "times"), arms=arms_as_data(arms))
 
 
 @dataclass(frozen=True)
@@ -143,8 +110,10 @@ def reading(ask: Callable[..., Mapping[str, Any]], trouble: Callable[[str], Exce
         answer = ask(do, **content)
         try:
             return reader(answer)
-        except (KeyError, TypeError, ValueError, AttributeError, WireError) as error:
-            raise trouble(f"'{do}' was answered by {str(answer)[:100]}: {type(error).__name__}: {error}") from error
+        except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, WireError) as error:
+            raise trouble(
+                f"'{do}' was answered by {plainly(str(answer), 100)}: {type(error).__name__}: {error}"
+            ) from error
 
     return read
 

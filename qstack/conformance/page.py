@@ -88,16 +88,20 @@ def _counts(verdicts: Sequence[Verdict]) -> str:
     )
 
 
+def _row(*cells: tuple[str, str], anchor: str = "") -> str:
+    """Return a row of a table; a cell is its class and what stands in it."""
+    name = f' id="{anchor}"' if anchor else ""
+    shown = "".join(f'<td class="{kind}">{text}' if kind else f"<td>{text}" for kind, text in cells)
+    return f"<tr{name}>{shown}</tr>"
+
+
 def _contents(judged: Sequence[Judged]) -> Iterator[str]:
     """Return a line for each subject, those with failures first."""
     yield '<table><tr><th>subject<th>as<th class="level">version<th>verdicts</tr>'
     order = sorted(enumerate(judged, 1), key=lambda item: all(v.verdict != "fail" for v in item[1].verdicts))
     for place, one in order:
-        yield (
-            f'<tr><td><a href="#s{place}">{escape(one.name)}</a><td>{escape(one.profile)}'
-            f'<td class="level">{escape(one.version)}</td>'
-            f"<td>{_counts(one.verdicts)}</tr>"
-        )
+        name = f'<a href="#s{place}">{escape(one.name)}</a>'
+        yield _row(("", name), ("", escape(one.profile)), ("level", escape(one.version)), ("", _counts(one.verdicts)))
     yield "</table>"
 
 
@@ -116,9 +120,12 @@ def _subject(place: str, one: Judged) -> Iterator[str]:
         yield f"<details{shown}><summary>{len(others)} verdicts without a failure</summary><table>"
         for v in others:
             detail = f'<br><span class="soft">{escape(v.detail)}</span>' if v.detail else ""
-            yield (
-                f'<tr id="{place}-{v.id}"><td class="id"><code>{v.id}</code><td class="level">{v.level}'
-                f'<td class="word">{_word(v.verdict)}<td>{escape(v.text)}{detail}</tr>'
+            yield _row(
+                ("id", f"<code>{v.id}</code>"),
+                ("level", v.level),
+                ("word", _word(v.verdict)),
+                ("", f"{escape(v.text)}{detail}"),
+                anchor=f"{place}-{v.id}",
             )
         yield "</table></details>"
     yield "</section>"

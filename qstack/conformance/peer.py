@@ -18,7 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from qstack.conformance.marks import Unsupported, requirement
-from qstack.conformance.peer_talk import Peer, play
+from qstack.conformance.peer_scene import play
+from qstack.conformance.peer_talk import Peer
 from qstack.conformance.peer_trouble import ChannelTests, TroubleTests
 from qstack.conformance.peer_wire import Seat, context_of
 from qstack.core.errors import WireError

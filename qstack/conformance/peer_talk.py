@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,14 +21,12 @@ from qstack.conformance.judge import HUNG
 from qstack.conformance.peer_wire import Seat, Wire, context_of
 from qstack.core.errors import WireError
 from qstack.core.nouns import Message
-from qstack.hosts.streams import bind, reason, secured, text
+from qstack.hosts.streams import reason, secured, text
 from qstack.integration.tls import common_name
 from qstack.wire.channel import ChannelAck, Tag, tag_of, tagged
 from qstack.wire.codec import ACK_WANTED, CHECKED, LAYOUTS, Plane, decode, encode, header
 from qstack.wire.network import Keepalive
 from qstack.wire.signalling import Reject, SetupReq, SetupRsp
-
-Scene = Callable[["Peer"], Coroutine[Any, Any, None]]
 
 NUMBERS = 1 << 16
 SETTLED = 0.05
@@ -384,36 +382,3 @@ class Peer:
     def _acknowledge(self) -> None:
         if self.acknowledges and self.line is not None:
             self.line.writer.write(self.data(ChannelAck(self.expected)))
-
-
-@asynccontextmanager
-async def peer(seat: Seat) -> AsyncIterator[Peer]:
-    """Give the judge as a neighbour, listening; everything is closed in the end."""
-    there = Peer(seat)
-    listening = bind(seat.listen, "the judge")
-    loop = asyncio.get_running_loop()
-    loop.add_reader(listening, there.accept, listening)
-    asking = loop.create_task(there.ask())
-    try:
-        yield there
-    finally:
-        loop.remove_reader(listening)
-        asking.cancel()
-        await there.hang_up()
-        listening.close()
-
-
-def play(seat: Seat, scene: Scene) -> None:
-    """Play one scene with the node, from its first word to its last.
-
-    Raises
-    ------
-    AssertionError
-        If the node does not do what the scene demands; with the dialogue.
-    """
-
-    async def run() -> None:
-        async with peer(seat) as there:
-            await scene(there)
-
-    asyncio.run(run())

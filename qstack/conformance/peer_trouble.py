@@ -8,7 +8,8 @@ from functools import partial
 from zlib import crc32
 
 from qstack.conformance.marks import Unsupported, requirement
-from qstack.conformance.peer_talk import FIRST, Peer, play
+from qstack.conformance.peer_scene import play
+from qstack.conformance.peer_talk import FIRST, Peer
 from qstack.conformance.peer_wire import Seat, Wire
 from qstack.wire.channel import Tag
 from qstack.wire.codec import CHECKED, encode

@@ -7,7 +7,7 @@ It is the example that a program in another language is compared with; what is a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import isinf
 from types import SimpleNamespace
 from typing import IO, Any
@@ -15,10 +15,11 @@ from typing import IO, Any
 from qstack.conformance import lines
 from qstack.conformance.marks import Claims, claimed
 from qstack.conformance.pipe_strategies import StrategyAnswers
+from qstack.conformance.piped_layers import kinds_of
 from qstack.conformance.places import storage_of
 from qstack.conformance.program import PROTOCOL
 from qstack.core.errors import ConfigError, LocalProtocolError, PhysicsError, ProtocolError, WireError
-from qstack.core.layer import Context, Layer
+from qstack.core.layer import Context, Handler, Layer
 from qstack.core.nouns import Noun, Set
 from qstack.hosts.plain import object_of
 from qstack.plugin.links import Arm
@@ -35,6 +36,7 @@ class Answerer(StrategyAnswers):
         self.layers: dict[int, tuple[Mapping[Any, Any], Context]] = {}
         self.routers: dict[int, Any] = {}
         self.timers: dict[str, Noun] = {}
+        self.passed: list[tuple[int, Noun]] = []
 
     def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to one question.
@@ -63,18 +65,33 @@ class Answerer(StrategyAnswers):
     def do_layer(self, question: Any) -> dict[str, Any]:
         """Make a layer, or several that belong together."""
         if hasattr(question, "end"):
-            node, made = 0, self.make(FlowEnd(**question.end))
-        else:
-            site = site_of(question.site)
-            node, made = site.number, self.make(site)
-        table: dict[Any, Any] = {}
-        for layer in made if isinstance(made, tuple) else (made,):
+            made = self.make(FlowEnd(**question.end))
+            (table,) = self._laid(question.layer, 0, (made,))
+            return {"handles": sorted(_names(table))}
+        site = site_of(question.site)
+        if hasattr(question, "applications"):
+            site = replace(site, applications=tuple(Listening(one, self.passed) for one in question.applications))
+        tables = self._laid(question.layer, site.number, self.make(site))
+        return {"handles": sorted({name for table in tables for name in _names(table)})}
+
+    def do_node(self, question: Any) -> dict[str, Any]:
+        """Make a whole node, and say of which layers."""
+        site = site_of(question.site)
+        made = self.make(site)
+        tables = self._laid(question.layer, site.number, made)
+        layers = made if isinstance(made, tuple) else (made,)
+        named = zip(layers, tables, strict=True)
+        return {"layers": [{"name": layer.name, "handles": _names(table)} for layer, table in named]}
+
+    def _laid(self, number: int, node: int, made: Any) -> list[Mapping[Any, Any]]:
+        """Take note of layers that are spoken to as one, and return the table of each."""
+        layers = made if isinstance(made, tuple) else (made,)
+        for layer in layers:
             if not isinstance(layer, Layer):
                 raise ConfigError(f"{layer!r} is not a layer.")
-            table |= layer.handlers()
-        self.layers[question.layer] = table, Context(node)
-        known = set(lines.kinds().values())
-        return {"handles": sorted(lines.name_of(kind) for kind in table if kind in known)}
+        tables = [layer.handlers() for layer in layers]
+        self.layers[number] = {kind: handler for table in tables for kind, handler in table.items()}, Context(node)
+        return tables
 
     def do_give(self, question: Any) -> dict[str, Any]:
         """Give a layer a noun, or a timer that it has set."""
@@ -83,11 +100,13 @@ class Answerer(StrategyAnswers):
         first = self.timers[question.timer] if hasattr(question, "timer") else lines.noun_of(question.noun)
         waiting: list[Noun] = [first]
         out: list[Noun] = []
+        self.passed.clear()
         for noun in waiting:  # grows while it is read
             for answer in table[type(noun)](noun, context):
                 (waiting if type(answer) in table else out).append(answer)
         self.timers |= {repr(noun.timer): noun.timer for noun in out if isinstance(noun, Set)}
-        return {"out": [lines.plain(noun) for noun in out]}
+        passed = [{"flow": flow, "noun": lines.plain(noun)} for flow, noun in self.passed]
+        return {"out": [lines.plain(noun) for noun in out], **({"passed": passed} if passed else {})}
 
     def do_router(self, question: Any) -> dict[str, Any]:
         """Make a router."""
@@ -131,6 +150,31 @@ class Answerer(StrategyAnswers):
 def _arms(question: Any) -> tuple[Arm, Arm]:
     first, second = (Arm(arm["transmission"], int(arm["delay"])) for arm in question.arms)
     return first, second
+
+
+def _names(table: Mapping[Any, Any]) -> list[str]:
+    """Return the nouns of the standard that somebody takes, in his order."""
+    known = set(lines.kinds().values())
+    return [lines.name_of(kind) for kind in table if kind in known]
+
+
+class Listening(Layer):
+    """Stands for an application of the judge's: takes note of what it is given."""
+
+    name = "listening"
+
+    def __init__(self, told: Mapping[str, Any], passed: list[tuple[int, Noun]]) -> None:
+        self.flow = told["flow"]
+        self._kinds = kinds_of(told["handles"])
+        self._passed = passed
+
+    def _hear(self, noun: Noun, context: Context) -> tuple[Noun, ...]:
+        self._passed.append((self.flow, noun))
+        return ()
+
+    def handlers(self) -> dict[type[Noun], Handler]:
+        """Take what the judge's takes."""
+        return dict.fromkeys(self._kinds, self._hear)
 
 
 def serve(answerer: Answerer, questions: IO[bytes], answers: IO[bytes]) -> None:

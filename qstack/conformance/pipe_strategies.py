@@ -1,29 +1,21 @@
-"""The other end of the pipe for strategies and devices: installed ones answer the judge's questions."""
+"""The other end of the pipe for strategies and adapters: installed ones answer the judge's questions."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from qstack.conformance import lines
+from qstack.conformance.pipe_media import MediaAnswers
 from qstack.conformance.piped import text_of, word_of
-from qstack.conformance.piped_device import sheet_as_data
 from qstack.conformance.places import storage_of
 from qstack.conformance.policies import Item
-from qstack.core.layer import Context
-from qstack.core.nouns import Noun
+from qstack.core.errors import ConfigError, LocalProtocolError
+from qstack.services.secret import Secret
 
 
-class StrategyAnswers:
+class StrategyAnswers(MediaAnswers):
     """Answers for whatever is no layer, router or hardware model; `make` is what the suites of the profile take."""
-
-    def __init__(self, make: Any) -> None:
-        self.make = make
-        self.things: dict[int, Any] = {}
 
     # -- link scheduler, swap policy, cutoff ---------------------------------------------------------------------------
 
@@ -131,68 +123,31 @@ class StrategyAnswers:
         arrivals = self.things[question.channel].arrivals(int(question.now), question.size, draw)
         return {"arrivals": [str(at) for at in arrivals]}
 
-    # -- device --------------------------------------------------------------------------------------------------------
+    # -- adapter -------------------------------------------------------------------------------------------------------
 
-    def do_device(self, question: Any) -> dict[str, Any]:
-        """Make two devices with a link."""
-        self.things[question.device] = bench = Bench()
-        equipment = self.make(bench, bench.feed, question.seed)
-        bench.tables = equipment.tables
-        handles = sorted(
-            set.intersection(*({lines.name_of(cast("Any", kind)) for kind in table} for table in bench.tables.values()))
-        )
-        return {"handles": handles, "sheet": sheet_as_data(equipment.sheet, asdict)}
+    def do_adapter(self, question: Any) -> dict[str, Any]:
+        """Make an adapter."""
+        self.things[question.adapter] = made = self.make()
+        return {"least": made.least}
 
-    def do_request(self, question: Any) -> dict[str, Any]:
-        """Give a device a request."""
-        bench = self.things[question.device]
-        bench.request(question.node, lines.noun_of(question.noun), int(question.now))
-        return self._told(bench)
+    def do_deliver(self, question: Any) -> dict[str, Any]:
+        """Give an adapter a key; what it cannot use is an error of its user.
 
-    def do_wake(self, question: Any) -> dict[str, Any]:
-        """Let the next thing happen."""
-        bench = self.things[question.device]
-        bench.wake(int(question.now))
-        return self._told(bench)
+        Raises
+        ------
+        LocalProtocolError
+            If it says so.
+        """
+        adapter = self.things[question.adapter]
+        key = Secret(bytes(adapter.least) if question.key is None else bytes.fromhex(question.key))
+        if question.key is None:
+            key.wipe()
+        try:
+            return {"delivery": adapter.deliver(question.identity, key).hex()}
+        except ConfigError as error:
+            raise LocalProtocolError(str(error)) from error
 
-    @staticmethod
-    def _told(bench: Bench) -> dict[str, Any]:
-        told, bench.told = bench.told, []
-        return {
-            "told": [{"node": node, "noun": lines.plain(noun)} for node, noun in told],
-            "wake": str(bench.heap[0][0]) if bench.heap else None,
-        }
-
-
-class Bench:
-    """Devices, and a clock that the judge moves from one event to the next."""
-
-    def __init__(self) -> None:
-        self.now = 0
-        self.heap: list[tuple[int, int, Callable[[Any], None], Any]] = []
-        self.count = 0
-        self.told: list[tuple[int, Noun]] = []
-        self.tables: Mapping[int, Mapping[type[Noun], Any]] = {}
-
-    def at(self, time: int, call: Callable[[Any], None], argument: Any) -> None:
-        """Call later."""
-        self.count += 1
-        heapq.heappush(self.heap, (time, self.count, call, argument))
-
-    def feed(self, node: int, noun: Noun, now: int) -> None:
-        """Take note of an indication."""
-        self.told.append((node, noun))
-
-    def request(self, node: int, noun: Noun, now: int) -> None:
-        """Give a device a request at a time [ps]."""
-        self.now = now
-        context = Context(node)
-        context.now = now
-        for answer in self.tables[node][type(noun)](noun, context):
-            self.feed(node, answer, now)
-
-    def wake(self, now: int) -> None:
-        """Let the first of what is due happen [ps]."""
-        if self.heap and self.heap[0][0] <= now:
-            self.now, _, call, argument = heapq.heappop(self.heap)
-            call(argument)
+    def do_show(self, question: Any) -> dict[str, Any]:
+        """Ask what somebody sees who prints an adapter."""
+        adapter = self.things[question.adapter]
+        return {"text": f"{adapter!r} {adapter}"}

@@ -1,8 +1,8 @@
-"""Strategies that are programs: schedulers, policies, schemes, codes and channels, asked over the pipe as data."""
+"""Strategies that are programs: schedulers, policies, schemes, codes, channels and adapters, asked over the pipe as data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol, TypeVar
@@ -10,30 +10,18 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qstack.conformance.model import Ask, three
+from qstack.conformance.answers import Answer, octets, real, text, three, time, truth, whole
+from qstack.conformance.judge import plainly
+from qstack.conformance.model import Ask
 from qstack.conformance.places import samples_of
-from qstack.core.errors import WireError
+from qstack.core.errors import ConfigError, WireError
 from qstack.hosts.plain import time_of
 from qstack.quantum.states import Correlators
+from qstack.services.secret import Secret
 from qstack.services.strategies import CutoffPolicy, QueueItem, Scheduler, Storage, SwapPolicy
 
 T = TypeVar("T")
-Answer = Mapping[str, Any]
 Bits = NDArray[np.uint8]
-
-
-def whole(answer: Answer, name: str) -> int:
-    """Return a whole number of an answer.
-
-    Raises
-    ------
-    WireError
-        If it is none.
-    """
-    value = answer[name]
-    if type(value) is not int:
-        raise WireError(f"{name} = {value!r:.60}: expected int")
-    return value
 
 
 def word_of(answer: Answer, name: str) -> Any:
@@ -51,23 +39,20 @@ def text_of(word: Any) -> Any:
     return word.tolist() if isinstance(word, np.ndarray) else word
 
 
-def _text(answer: Answer, name: str) -> str:
-    value = answer[name]
-    if not isinstance(value, str):
-        raise WireError(f"{name} = {value!r:.60}: expected str")
-    return value
-
-
 def _code(answer: Answer) -> tuple[SimpleNamespace, bool]:
     """Return what a code says of itself, and whether it has recoveries."""
     rows = answer["stabilizers"]
     if not isinstance(rows, list) or not all(isinstance(row, str) for row in rows):
         raise WireError(f"stabilizers = {rows!r:.60}: expected a list of str")
     found = SimpleNamespace(stabilizers=tuple(rows))
-    found.logical_x, found.logical_z = _text(answer, "logical_x"), _text(answer, "logical_z")
+    found.logical_x, found.logical_z = text(answer, "logical_x"), text(answer, "logical_z")
     if "distance" in answer:
         found.distance = whole(answer, "distance")
-    return found, bool(answer.get("decodes", False))
+    return found, "decodes" in answer and truth(answer, "decodes")
+
+
+def _none(answer: Answer) -> bool:
+    return "none" in answer and truth(answer, "none")
 
 
 class Strategies(Protocol):
@@ -95,7 +80,7 @@ class Strategies(Protocol):
     def swap_policy(self) -> SwapPolicy | None:
         """Make a swap policy; None for the network layer's own."""
         number = self.number()
-        if self.read("policy", lambda a: a.get("none", False), policy=number):
+        if self.read("policy", _none, policy=number):
             return None
         return lambda waiting: self.read("partner", lambda a: whole(a, "index"), policy=number, waiting=waiting)
 
@@ -106,7 +91,7 @@ class Strategies(Protocol):
 
         def cutoff(storage: Sequence[Storage]) -> int:
             sampled = [samples_of(one) for one in storage]
-            return self.read("cutoff", lambda a: time_of("cutoff", a["cutoff"]), discard=number, storage=sampled)
+            return self.read("cutoff", lambda a: time(a, "cutoff"), discard=number, storage=sampled)
 
         return cutoff
 
@@ -114,7 +99,7 @@ class Strategies(Protocol):
         """Make a distillation scheme for two ends with this noise; None where every pair is delivered as it is."""
         number = self.number()
         noise = {"gate_noise": gate_noise, "readout_error": readout_error}
-        name = self.read("scheme", lambda a: None if a.get("none", False) else str(a["name"]), scheme=number, **noise)
+        name = self.read("scheme", lambda a: None if _none(a) else plainly(text(a, "name"), 60), scheme=number, **noise)
         return None if name is None else PipedScheme(self.read, number, name)
 
     def code(self) -> SimpleNamespace:
@@ -123,23 +108,30 @@ class Strategies(Protocol):
         found, decodes = self.read("code", _code, code=number)
         if decodes:
             found.decode = lambda syndrome: self.read(
-                "recovery", lambda a: _text(a, "recovery"), code=number, syndrome=syndrome
+                "recovery", lambda a: text(a, "recovery"), code=number, syndrome=syndrome
             )
         return found
 
     def reconciliation(self) -> PipedReconciler:
         """Make a reconciliation scheme."""
         number = self.number()
-        failure = self.read("reconciler", lambda a: float(a["failure"]) if "failure" in a else None, reconciler=number)
+        failure = self.read("reconciler", lambda a: real(a, "failure") if "failure" in a else None, reconciler=number)
         return PipedReconciler(self, number, failure)
 
     def channel(self, delay: int) -> PipedChannel:
         """Make one direction of a channel on which light needs so long [ps]."""
         number = self.number()
-        told = self.read(
-            "channel", lambda a: (time_of("delay", a["delay"]), bool(a["ideal"])), channel=number, delay=str(delay)
-        )
+        told = self.read("channel", lambda a: (time(a, "delay"), truth(a, "ideal")), channel=number, delay=str(delay))
         return PipedChannel(self.read, number, *told)
+
+    def complaints(self) -> str:
+        """Return what the program has written to its standard error."""
+        ...
+
+    def adapter(self) -> PipedAdapter:
+        """Make an adapter."""
+        number = self.number()
+        return PipedAdapter(self, number, self.read("adapter", lambda a: whole(a, "least"), adapter=number))
 
 
 @dataclass(frozen=True)
@@ -154,7 +146,7 @@ class PipedScheme:
         """Return the probability that the bits agree, and the kept pair."""
         return self.ask(
             "combine",
-            lambda a: (float(a["kept"]), three(a["pair"])),
+            lambda a: (real(a, "kept"), three(a, "pair")),
             scheme=self.number,
             first=list(first),
             second=list(second),
@@ -163,11 +155,11 @@ class PipedScheme:
     def output_fidelity(self, first: float, second: float) -> float:
         """Return the fidelity expected of the kept pair."""
         asked = {"first": first, "second": second}
-        return self.ask("output", lambda a: float(a["fidelity"]), scheme=self.number, **asked)
+        return self.ask("output", lambda a: real(a, "fidelity"), scheme=self.number, **asked)
 
     def input_fidelity(self, wanted: float) -> float:
         """Return the least fidelity of two equal pairs that gives `wanted`."""
-        return self.ask("input", lambda a: float(a["fidelity"]), scheme=self.number, wanted=wanted)
+        return self.ask("input", lambda a: real(a, "fidelity"), scheme=self.number, wanted=wanted)
 
 
 class PipedReconciler:
@@ -218,7 +210,7 @@ class PipedEnd:
 
 
 def _word(answer: Answer) -> tuple[Any, bool]:
-    return word_of(answer, "word"), bool(answer["done"])
+    return word_of(answer, "word"), truth(answer, "done")
 
 
 @dataclass(frozen=True)
@@ -235,3 +227,26 @@ class PipedChannel:
         entropy = str(int(draw.integers(0, 1 << 63)))
         asked = {"channel": self.number, "now": str(now), "size": size, "entropy": entropy}
         return self.ask("arrivals", lambda a: tuple(time_of("arrivals", at) for at in a["arrivals"]), **asked)
+
+
+@dataclass(frozen=True, repr=False)
+class PipedAdapter:
+    """An adapter that is a program."""
+
+    program: Strategies
+    number: int
+    least: int
+
+    def deliver(self, identity: str, key: Secret) -> bytes:
+        """Return what the consumer is handed; of a key that was wiped the program is told that there is none."""
+        try:
+            digits: str | None = key.reveal().hex()
+        except ConfigError:
+            digits = None
+        asked = {"adapter": self.number, "identity": identity, "key": digits}
+        return self.program.read("deliver", lambda a: octets(a, "delivery"), **asked)
+
+    def __repr__(self) -> str:
+        """Return what the program writes of the adapter, and whatever it has written to its standard error until then."""
+        shown = self.program.read("show", lambda a: text(a, "text"), adapter=self.number)
+        return f"{shown} {self.program.complaints()}"

@@ -81,4 +81,5 @@ def end_as_data(end: FlowEnd) -> dict[str, Any]:
         "min_fidelity": end.min_fidelity,
         "number": end.number,
         "priority": end.priority,
+        "rate": end.rate,
     }

@@ -199,26 +199,6 @@ def find(manager: Manager, name: str, profile: str | None) -> Subject:
     return found[0]
 
 
-PIPED: Mapping[str, str] = {
-    "application": "application",
-    "channel": "channel",
-    "code": "code",
-    "cutoff": "cutoff",
-    "device": "device",
-    "distillation": "distillation",
-    "hardware": "hardware",
-    "link": "layer",
-    "network": "layer",
-    "physical": "layer",
-    "reconciliation": "reconciliation",
-    "router": "router",
-    "scheduler": "scheduler",
-    "swap-policy": "swap_policy",
-    "transport": "layer",
-}
-"""Profiles of which a program can be a subject, and how it is asked."""
-
-
 @contextmanager
 def chosen(
     manager: Callable[[], Manager], name: str | None, profile: str | None, program: str | None, patience: float
@@ -246,13 +226,13 @@ def chosen(
     if profile is not None and profile not in PROFILES:
         raise no_profile(profile)
     if program is not None:
-        if profile is None or profile not in PIPED:
-            raise ConfigError(f"a program is judged as one of {', '.join(PIPED)}; choose with --profile.")
+        if profile is None:
+            raise ConfigError(f"as what is the program judged? Choose with --profile: {', '.join(PROFILES)}.")
         piped = Program(program, profile, patience)
         try:
             piped.features = tuple(features(PROFILES[profile].suite))
-            make = getattr(piped, PIPED[profile])
-            yield [Subject(program, PROFILES[profile], make, alone=True, version=piped.told, features=piped.claims)]
+            judged = PROFILES[profile]
+            yield [Subject(program, judged, piped.subject, alone=True, version=piped.told, features=piped.claims)]
         finally:
             piped.close()
     elif name is None:

@@ -93,6 +93,16 @@ class SessionTests:
                 for said in t.all(SessionOpen):
                     expect(t, said.priority == priority, f"a session of priority {priority}")
 
+    @requirement("QS-L4-470")
+    def test_the_circuit_is_asked_for_with_the_rate(self, make: Make) -> None:
+        """As above; none is 0."""
+        for ask in (stream(), qubits()):
+            for rate in (0.0, 0.5, 20.0):
+                t = initiator(make, replace(ask, rate=rate))
+                expect(t, t.last(Connect).rate == rate, f"a circuit for {rate} pairs/s")
+                for said in t.all(SessionOpen):
+                    expect(t, said.rate == rate, f"a session of {rate} pairs/s")
+
     @requirement("QS-L4-016")
     def test_misuse_is_refused(self, make: Make) -> None:
         """A negative number, and a session that is open already."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 from qstack.core.nouns import Noun
@@ -48,7 +49,7 @@ def on(*nouns: type[Noun]) -> Callable[[F], F]:
     """Mark a method as the handler of these noun types."""
 
     def mark(method: F) -> F:
-        method.handles = nouns  # type: ignore[attr-defined]
+        method.handles = nouns  # type: ignore[attr-defined]  # a mark on a function
         return method
 
     return mark
@@ -73,6 +74,12 @@ class Waiting:
     since: int
 
 
+@cache
+def _marked(layer: type[Layer]) -> tuple[tuple[type[Noun], str], ...]:
+    """Return the nouns that a class handles, and by which method; a network has many layers of one class."""
+    return tuple((kind, name) for name in dir(layer) for kind in getattr(getattr(layer, name), "handles", ()))
+
+
 class Layer:
     """Base of all layers: collects the methods marked with `on`."""
 
@@ -80,11 +87,7 @@ class Layer:
 
     def handlers(self) -> dict[type[Noun], Handler]:
         """Return the table from noun type to bound handler."""
-        table: dict[type[Noun], Handler] = {}
-        for attribute in dir(type(self)):
-            for kind in getattr(getattr(type(self), attribute), "handles", ()):
-                table[kind] = getattr(self, attribute)
-        return table
+        return {kind: getattr(self, attribute) for kind, attribute in _marked(type(self))}  # type: ignore[arg-type]  # mypy asks an instance for its hash, not the class
 
     def waiting(self) -> Iterable[Waiting]:
         """Return what this layer waits for; nothing changes by asking."""

@@ -16,7 +16,7 @@ from qstack.core.errors import PhysicsError
 from qstack.hardware.midpoint import midpoint
 from qstack.plugin.contracts import Fibre, LinkSheet, Platform
 from qstack.plugin.offers import Options
-from qstack.plugin.units import LIGHT, Fraction, Length, Loss, PositiveDuration, Power
+from qstack.plugin.units import LIGHT, Fraction, Length, Loss, PositiveSpan, Power
 from qstack.quantum import freespace, raman
 from qstack.quantum.photons import dark_click
 
@@ -29,7 +29,7 @@ class Receiver(Options):
 
     wavelength: Positive = Field(1550.0, description="of the photons [nm]")
     filter: Positive = Field(0.8, description="width of the receiver's filter [nm]")
-    window: PositiveDuration = Field(1000, description="detection window [ps]")
+    window: PositiveSpan = Field(1000, description="detection window [ps]")
     efficiency: Fraction = Field(0.9, description="of the detectors [1]")
 
     def clicks(self, power_w: float) -> float:

@@ -1,6 +1,7 @@
 """When a device is cold: it attempts only then, and what it has stored may be lost when it warms up.
 
-What layers want of a lane while the device is warm is remembered, and holds when it is cold again.
+What layers want of a lane while the device is warm is remembered, and holds when it is cold again.  They are told of every
+half that is lost, once: at the warm-up, or, where its herald is still on its way, when no more of those can come.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from qstack.core.clock import Clock
 from qstack.quantum.memory import Decay
-from qstack.services.device import Trigger
+from qstack.services.device import Spoiled, Trigger
 
 if TYPE_CHECKING:
     from qstack.hardware.lanes import Link
@@ -120,4 +121,23 @@ class Cryostat:
                             (peer, lane.index), Trigger(peer, lane.index, lane.aid[side], row, keep, bases)
                         )
                         link.trigger(side, lane, -1, lane.modes[side], now)
+                if self.cold.loses:
+                    self._tell_lost((link, side, now, now))
+                    end = link.ends[side]
+                    self.clock.at(
+                        now + end.reply - end.emit, self._tell_lost, (link, side, now, now + end.reply - end.emit)
+                    )
         self._schedule(now)
+
+    @staticmethod
+    def _tell_lost(event: tuple[Link, int, int, int]) -> None:
+        """Tell a node which halves of a link were lost at a warm-up, by their heralds until now (QS-L1-450)."""
+        link, side, warm_up, now = event
+        end = link.ends[side]
+        way = end.reply - end.emit
+        for qubit, half in list(end.qubits.items()):
+            heralded = half.born + way
+            fresh = heralded <= warm_up if now == warm_up else warm_up < heralded
+            lost = half.born < warm_up and fresh and half.place in link.lanes and not half.consumed
+            if lost and qubit in end.qubits:  # what a layer was told first may have let others go
+                end.feed(Spoiled(end.peer, half.place.index, qubit), now)

@@ -7,25 +7,26 @@ state.  Same device requests, same random streams by name, same interface for ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from math import sqrt
 
 import numpy as np
 
-from qstack.core.clock import Clock
 from qstack.core.errors import ConfigError
-from qstack.core.layer import Context, Handler, Layer, Outputs
+from qstack.core.layer import Context, Handler, Outputs
 from qstack.core.nouns import Noun
 from qstack.hardware.dataqubits import Slot, vector
+from qstack.hardware.device import NodeDevice
 from qstack.hardware.each import EachLink
 from qstack.hardware.exactpairs import ExactHalf, ExactPair, Instruments, WholeDecay, measure, swap
 from qstack.hardware.lanes import End
-from qstack.hardware.medium import Combine, NodeDevice
 from qstack.hardware.pairs import Half
 from qstack.hardware.skipping import LaneLink
 from qstack.hardware.tier import CorrelatorTier, device_of
 from qstack.plugin.contracts import LinkSheet, Platform
+from qstack.plugin.distilling import Combine
 from qstack.quantum import exact
 from qstack.services.bell import Basis
 from qstack.services.device import (
@@ -126,10 +127,7 @@ class ExactDevice(NodeDevice):
         """
         now = ctx.now
         keep, spare = self.half(req.keep, keep=True), self.half(req.spare)
-        for half, pauli in ((keep, req.keep_pauli), (spare, req.spare_pauli)):
-            half.age(now)
-            half.apply_pauli(pauli)
-            half.apply(TURNS[req.scheme][half.side])
+        turn_both(req, keep, spare, now)
         effects = self.instruments.effects(DIRECTIONS[Basis.Z])
         other = spare.other
         first = other.basis < 0
@@ -154,6 +152,14 @@ class ExactDevice(NodeDevice):
         """Return the kept pair, this end first and unnormalised, if this end reports the outcome of an effect."""
         peer = self.medium.instruments[keep.place.link.ends[1 - keep.side].node]
         return exact.two_to_one(keep.view, spare.view, effect, spare.other.effect, self.instruments.gate, peer.gate)
+
+
+def turn_both(req: Distil, keep: ExactHalf, spare: ExactHalf, now: int) -> None:
+    """Bring both halves into the frame of a distillation, and turn them as its scheme does before the gate."""
+    for half, pauli in ((keep, req.keep_pauli), (spare, req.spare_pauli)):
+        half.age(now)
+        half.apply_pauli(pauli)
+        half.apply(TURNS[req.scheme][half.side])
 
 
 class _ExactStates:
@@ -193,16 +199,10 @@ class ExactTier(CorrelatorTier):
     skipping = ExactLaneLink
     attempting = ExactEachLink
 
-    def __init__(
-        self,
-        clock: Clock,
-        seed: int,
-        shot: int,
-        attempts: str,
-        midpoint: Callable[[tuple[int, int]], Layer] | None = None,
-    ) -> None:
-        super().__init__(clock, seed, shot, attempts, midpoint)
-        self.instruments: dict[int, Instruments] = {}
+    @cached_property
+    def instruments(self) -> dict[int, Instruments]:
+        """How each node reads qubits, by its number."""
+        return {}
 
     @property
     def equipment(self) -> type[NodeDevice]:

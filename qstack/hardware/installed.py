@@ -13,7 +13,7 @@ from qstack.hardware.channels import NotNegative, Positive, Receiver, lit
 from qstack.hardware.midpoint import midpoint
 from qstack.plugin.contracts import Fibre, Herald, LinkSheet, Platform
 from qstack.plugin.offers import Options
-from qstack.plugin.units import Fraction, Loss, PositiveDuration, Power
+from qstack.plugin.units import Fraction, Loss, PositiveSpan, Power
 from qstack.quantum import dispersion, raman
 from qstack.quantum.heralding import phase_factor
 from qstack.quantum.raman import GAIN
@@ -98,7 +98,7 @@ class Photon(Options):
         [ps/(km K)].
     """
 
-    width: PositiveDuration
+    width: PositiveSpan
     bandwidth: Positive | None = None
     dispersion: float = 17.0
     compensated: Fraction = 0.0

@@ -163,16 +163,16 @@ class Lane:
 
     def release(self, side: int, now: int) -> None:
         """Give this end's memory back; attempts go on."""
-        free = self.free
+        free, link = self.free, self.link
         free[side] = True
-        if self.link.counted:
-            self.link.settle(self, now)
-        if self.link.exchange is not None:
-            self.link.exchange.release(self, side)
-        if self.link.wanted[side]:
-            self.link.tell_room(side, now)
+        if link.counted:
+            link.settle(self, now)
+        if link.exchange is not None:
+            link.exchange.release(self, side)
+        if link.wanted[side]:
+            link.tell_room(side, now)
         if free[1 - side] and self.agreed and self.next is None:
-            self.link.resume(self, now)
+            link.resume(self, now)
 
 
 class Link:
@@ -201,6 +201,8 @@ class Link:
         Tells what happens to a GEN on its way to the midpoint, from its side; None has all arrive.  Skip-ahead has no GENs.
     counted
         Sides whose node counts its attempts.
+    lasting
+        Whether halves decay at both ends by the same law whenever they are made.
     exchange
         Who may attempt, if an end has a register of qubits that its lanes share; None otherwise.
     wanted
@@ -239,6 +241,8 @@ class Link:
         self.replies: tuple[deque[Herald], deque[Herald]] = (deque(), deque())
         self.certain = [s.outcomes[0] if len(s.outcomes) == 1 and s.course is None else None for s in settings]
         self.exchange: Exchange | None = None
+        self.pair_type, self.half_type = self.pair_type, self.half_type  # an object's own names are found sooner
+        self.lasting = all(end.tally is None and end.cold is None for end in ends)
         self.counted = [side for side, end in enumerate(ends) if end.tally is not None]
         for end in ends:
             if end.tally is not None:
@@ -297,17 +301,20 @@ class Link:
         lane, begin, aid = success.lane, success.begin, success.aid
         self.successes += 1
         a, b = self.ends
-        index, bell = lane.index, outcome.bell
-        half_type = self.half_type
-        pair = self.pair_type(bell, *outcome.correlators)
+        index, bell, half_type = lane.index, outcome.bell, self.half_type
+        x, y, z = outcome.correlators
+        pair = self.pair_type(bell, x, y, z)
         if outcome.state is not None:
             pair.begin(outcome.state)
         born_a, born_b = begin + a.emit, begin + b.emit
-        pair.a = half_a = half_type(pair, a.stored(born_a), born_a, lane, 0)
-        pair.b = half_b = half_type(pair, b.stored(born_b), born_b, lane, 1)
-        if success.modes[0][1] and success.modes[1][1] and self.deaf is None:
-            qubit = self.numbers()
-            lane.free[:] = _FULL
+        law_a, law_b = (a.law, b.law) if self.lasting else (a.stored(born_a), b.stored(born_b))
+        pair.a = half_a = half_type(pair, law_a, born_a, lane, 0)
+        pair.b = half_b = half_type(pair, law_b, born_b, lane, 1)
+        (_, keep_a, _), (_, keep_b, _) = success.modes
+        if keep_a and keep_b and self.deaf is None:
+            numbers, free = self.numbers, lane.free
+            free[0] = free[1] = False
+            qubit = numbers()
             a.qubits[qubit] = half_a
             b.qubits[qubit] = half_b
             if self.exchange is not None:
@@ -316,9 +323,9 @@ class Link:
             for_a = Herald(a.peer, index, aid, sequence, bell, qubit, born_a, -1, -1)
             for_b = Herald(b.peer, index, aid, sequence, bell, qubit, born_b, -1, -1)
             if self.together and not (self.replies[0] or self.replies[1]):
-                now = begin + a.reply
-                a.feed(for_a, now)
-                b.feed(for_b, now)
+                now, feed_a, feed_b = begin + a.reply, a.feed, b.feed
+                feed_a(for_a, now)
+                feed_b(for_b, now)
             else:
                 self._send_back(0, for_a, begin)
                 self._send_back(1, for_b, begin)
@@ -376,9 +383,6 @@ class Link:
         bit = measure(half, basis, end.readout, self.draw, half.born)
         del half.pair
         return basis, bit
-
-
-_FULL = (False, False)
 
 
 def _give(event: tuple[End, Herald | Missed, int]) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from qstack.core.layer import Context, Outputs
 from qstack.hardware.clusters import DensityHalf, DensityPair, cnot
-from qstack.hardware.exact import DIRECTIONS, TURNS, ExactDevice, ExactEachLink, ExactLaneLink, ExactTier
-from qstack.hardware.medium import NodeDevice
+from qstack.hardware.device import NodeDevice
+from qstack.hardware.exact import DIRECTIONS, ExactDevice, ExactEachLink, ExactLaneLink, ExactTier, turn_both
 from qstack.hardware.pairs import Half
 from qstack.quantum import density, exact
 from qstack.services.bell import Basis
@@ -69,10 +69,7 @@ class DensityDevice(ExactDevice):
         """Run this end's part of a distillation: a gate between both halves, and the readout of one."""
         now = ctx.now
         keep, spare = self.half(req.keep, keep=True), self.half(req.spare)
-        for half, pauli in ((keep, req.keep_pauli), (spare, req.spare_pauli)):
-            half.age(now)
-            half.apply_pauli(pauli)
-            half.apply(TURNS[req.scheme][half.side])
+        turn_both(req, keep, spare, now)
         cluster = cnot(keep, spare, self.instruments.gate, self.medium.most)
         effects = self.instruments.effects(DIRECTIONS[Basis.Z])
         chances = [cluster.chance((spare, effect)) for effect in effects]

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, inf
-from typing import Annotated, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from qstack.core.errors import PhysicsError
 from qstack.plugin.contracts import Arm, Decay, Herald, InterfaceModel, MemoryModel, Outcome
-from qstack.plugin.units import FOR_EVER, Duration, Fraction, PositiveDuration
+from qstack.plugin.units import FOR_EVER, Fraction, PositiveDuration, PositiveSpan, Span
 from qstack.quantum import heralding
 from qstack.quantum.memory import t1_t2
 from qstack.quantum.photons import arrival_jitter
@@ -90,8 +90,8 @@ class TextbookInterface(InterfaceModel):
     kind: ClassVar[str] = "textbook"
     probability: Annotated[Fraction, Field(gt=0)]
     fidelity: Annotated[Fraction, Field(ge=0.25)]
-    attempt_period: PositiveDuration = Field(description="time from one attempt of a lane to the next [ps]")
-    herald_after: Duration | None = Field(None, description="when both ends know [ps]; default: when light allows")
+    attempt_period: PositiveSpan = Field(description="time from one attempt of a lane to the next [ps]")
+    herald_after: Span | None = Field(None, description="when both ends know [ps]; default: when light allows")
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting: a Werner pair in the frame of Phi+."""
@@ -116,7 +116,36 @@ class TextbookInterface(InterfaceModel):
         return self.herald_after, self.herald_after
 
 
-class PhotonInterface(InterfaceModel):
+def either(one: float, other: float) -> float:
+    """Return the probability that at least one of two independent things happens."""
+    return one + other - one * other
+
+
+class StationInterface(InterfaceModel):
+    """Interfaces whose photons interfere at a station: what light, mismatch and distance do to them."""
+
+    if TYPE_CHECKING:  # each declares them in its data sheet, in its own place and words
+        dark_click: float
+        visibility: float
+        overhead: int
+
+    def lit(self, clicks: float) -> Self:
+        """Return this interface with background light."""
+        return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
+
+    def blurred(self, overlap: float) -> Self:
+        """Return this interface with photons that overlap less."""
+        return self.model_copy(update={"visibility": self.visibility * overlap})
+
+    def period(self, arms: tuple[Arm, Arm]) -> int:
+        """Return the slowest way to the station and back, plus the overhead [ps]."""
+        period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead
+        if period == 0:
+            raise PhysicsError("a cycle of no length: give the interface an overhead")
+        return period
+
+
+class PhotonInterface(StationInterface):
     """What every emitter-and-station interface has in common."""
 
     detection: Annotated[Fraction, Field(gt=0)] = Field(description="an emitted photon is detected, fibre apart [1]")
@@ -125,9 +154,9 @@ class PhotonInterface(InterfaceModel):
     dark_click: Annotated[Fraction, Field(lt=1)] = Field(0.0, description="per detector and window [1]")
     double_excitation: Fraction = Field(0.0, description="an excited emitter sends two photons [1]")
     detectors: Literal["threshold", "number"] = Field("threshold", description="number: tells one photon from two")
-    photon_lifetime: Duration = Field(0, description="of the emitter: time constant of a photon's decay [ps]")
-    arrival_jitter: Duration = Field(0, description="standard deviation of the offset of two photons [ps]")
-    overhead: Duration = Field(0, description="of every cycle, beside the light's way [ps]")
+    photon_lifetime: Span = Field(0, description="of the emitter: time constant of a photon's decay [ps]")
+    arrival_jitter: Span = Field(0, description="standard deviation of the offset of two photons [ps]")
+    overhead: Span = Field(0, description="of every cycle, beside the light's way [ps]")
 
     def ends(self, peer: PhotonInterface, arms: tuple[Arm, Arm]) -> tuple[heralding.Arm, heralding.Arm]:
         """Return both nodes and their fibres as the heralding formulas take them."""
@@ -155,26 +184,6 @@ class PhotonInterface(InterfaceModel):
             raise PhysicsError("arrival_jitter needs photon_lifetime: it spoils short photons more than long ones")
         return visibility * arrival_jitter(1 / lifetime, jitter)
 
-    def lit(self, clicks: float) -> Self:
-        """Return this interface with background light."""
-        return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
-
-    def blurred(self, overlap: float) -> Self:
-        """Return this interface with photons that overlap less."""
-        return self.model_copy(update={"visibility": self.visibility * overlap})
-
-    def period(self, arms: tuple[Arm, Arm]) -> int:
-        """Return the slowest way to the station and back, plus the overhead [ps]."""
-        period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead
-        if period == 0:
-            raise PhysicsError("a cycle of no length: give the interface an overhead")
-        return period
-
-
-def either(one: float, other: float) -> float:
-    """Return the probability that at least one of two independent things happens."""
-    return one + other - one * other
-
 
 class DoubleClickInterface(PhotonInterface):
     """Two-photon heralding, one click in each of two bins (Barrett and Kok, Phys. Rev. A 71, 060310, 2005).
@@ -187,8 +196,8 @@ class DoubleClickInterface(PhotonInterface):
     phase_drift: Sigma = Field(
         0.0, description="standard deviation of the change of the arms' phase from bin to bin [rad]; a constant cancels"
     )
-    dead_time: Duration = Field(0, description="of a detector after a click [ps]")
-    bin_spacing: Duration = Field(0, description="from the early to the late bin [ps]")
+    dead_time: Span = Field(0, description="of a detector after a click [ps]")
+    bin_spacing: Span = Field(0, description="from the early to the late bin [ps]")
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting: equal or different detectors announce Psi+ or Psi-."""

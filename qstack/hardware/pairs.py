@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp
+from math import exp, inf
 from typing import Any, Protocol
 
 from qstack.core.errors import PhysicsError
@@ -49,8 +49,8 @@ class Exponential:
 
     def survival(self, start: int, end: int) -> tuple[float, float]:
         """Return the factors on (x and y, z) between two ages [ps]."""
-        age = start - end  # `qstack.quantum.memory.t1_t2`, of times that are known to be possible
-        return exp(age / self.t2), exp(age / self.t1)
+        age, t1 = start - end, self.t1  # `qstack.quantum.memory.t1_t2`, of times that are known to be possible
+        return exp(age / self.t2), 1.0 if t1 == inf else exp(age / t1)
 
 
 class Pair:
@@ -124,8 +124,15 @@ class Half:
         """Apply the decay up to now."""
         law, touched = self.law, self.touched
         if law is not None and now > touched:
-            born, pair = self.born, self.pair
-            xy, z = law.survival(touched - born, now - born)
+            pair = self.pair
+            if (
+                type(law) is Exponential
+            ):  # the usual law, written out: it has no memory, so that only the time between counts
+                age, t1 = touched - now, law.t1
+                xy, z = exp(age / law.t2), 1.0 if t1 == inf else exp(age / t1)
+            else:
+                born = self.born
+                xy, z = law.survival(touched - born, now - born)
             pair.x *= xy
             pair.y *= xy
             pair.z *= z
@@ -166,18 +173,17 @@ def swap(left: Half, right: Half, factors: tuple[float, float, float], draw: Str
     """
     left.age(now)
     right.age(now)
-    pair = left.pair
-    other = right.pair
-    outer = right.partner
-    pair.x, pair.y, pair.z = swapping.swap((pair.x, pair.y, pair.z), (other.x, other.y, other.z), factors)
+    pair, other = left.pair, right.pair
     inner = pair.b if pair.a is left else pair.a
+    outer = other.b if other.a is right else other.a
+    pair.x, pair.y, pair.z = swapping.swap((pair.x, pair.y, pair.z), (other.x, other.y, other.z), factors)
     outcome = draw.bell()
     if inner.basis >= 0 and inner.basis == outer.basis:  # both ends have measured: the outcome must explain their bits
         outcome = _explain(pair, other, inner, outer, outcome, draw)
     pair.bell ^= other.bell ^ outcome
     pair.a = inner
     pair.b = outer
-    outer.pair = pair
+    outer.pair = right.pair = pair  # nothing holds the other pair any more, so that it needs no garbage collector
     return outcome
 
 

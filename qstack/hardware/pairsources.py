@@ -9,10 +9,9 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from qstack.core.errors import PhysicsError
-from qstack.hardware.models import Sigma, announced, either, same_kind
+from qstack.hardware.models import Sigma, StationInterface, announced, either, same_kind
 from qstack.plugin.contracts import Arm, Herald, InterfaceModel
-from qstack.plugin.units import Duration, Fraction, PositiveDuration
+from qstack.plugin.units import Fraction, PositiveSpan, Span
 from qstack.quantum import heralding, sources, timing
 from qstack.quantum.states import bell_from_correlators, werner
 
@@ -23,7 +22,7 @@ class _BetweenNodes(InterfaceModel):
     """A source between two nodes: photons fly outwards, the nodes tell each other what came."""
 
     outward: ClassVar[bool] = True
-    pulse_period: PositiveDuration = Field(description="from one pulse of the source to the next [ps]")
+    pulse_period: PositiveSpan = Field(description="from one pulse of the source to the next [ps]")
 
     def emit(self, arms: tuple[Arm, Arm]) -> tuple[int, int]:
         """Return when each photon arrives [ps]: a qubit begins to age in its memory."""
@@ -95,7 +94,7 @@ class PairSourceInterface(_BetweenNodes):
         return self.model_copy(update={"dark_click": either(self.dark_click, either(clicks, clicks))})
 
 
-class AbsorptiveInterface(InterfaceModel):
+class AbsorptiveInterface(StationInterface):
     """A memory beside a pair source, or an ensemble that is both: one photon stays, the other flies to a station.
 
     One click heralds one excitation in two memories: Simon et al., Phys. Rev. Lett. 98, 190503 (2007).  Many temporal
@@ -112,7 +111,7 @@ class AbsorptiveInterface(InterfaceModel):
     visibility: Fraction = Field(1.0, description="squared overlap of two photons' wave packets [1]")
     phase_noise: Sigma = Field(0.0, description="standard deviation of the phase between the arms [rad]")
     dark_click: Annotated[Fraction, Field(lt=1)] = Field(0.0, description="per detector and mode [1]")
-    overhead: Duration = Field(0, description="of every cycle, beside the light's way [ps]")
+    overhead: Span = Field(0, description="of every cycle, beside the light's way [ps]")
 
     def herald(self, other: InterfaceModel, arms: tuple[Arm, Arm]) -> tuple[Herald, ...]:
         """Return one setting per brightness; the fewer modes of both ends are those that can meet."""
@@ -129,18 +128,3 @@ class AbsorptiveInterface(InterfaceModel):
             one = announced(mean, sources.absorptive_single_click((a, b), visibility, station, sigma))
             found.append(Herald(mean, sources.multiplexed(one.probability, modes), one.outcomes))
         return tuple(found)
-
-    def lit(self, clicks: float) -> Self:
-        """Return this interface with background light."""
-        return self.model_copy(update={"dark_click": either(self.dark_click, clicks)})
-
-    def blurred(self, overlap: float) -> Self:
-        """Return this interface with photons that overlap less."""
-        return self.model_copy(update={"visibility": self.visibility * overlap})
-
-    def period(self, arms: tuple[Arm, Arm]) -> int:
-        """Return the slowest way to the station and back, plus the overhead [ps]."""
-        period = 2 * max(arms[0].delay, arms[1].delay) + self.overhead
-        if period == 0:
-            raise PhysicsError("a cycle of no length: give the interface an overhead")
-        return period

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from qstack.plugin.optics import ChannelPart, DetectorPart, Gates, Part, Passage, Pulses, SourcePart
 from qstack.plugin.sheet import Origin
-from qstack.plugin.units import Attenuation, Duration, Fraction, Loss, Rate
+from qstack.plugin.units import Attenuation, Fraction, Loss, Rate, Span
 
 Share = Annotated[Fraction, Field(gt=0)]
 Wrong = Annotated[Fraction, Field(le=0.5)]
@@ -68,7 +68,7 @@ class ThresholdDetector(DetectorPart):
 
     efficiency: Share = Field(description="receiver optics included [1]")
     dark_rate: Rate = Field(0.0, description="dark counts of one detector [Hz]")
-    dead_time: Duration = Field(0, description="all detectors are held off after a click [ps]")
+    dead_time: Span = Field(0, description="all detectors are held off after a click [ps]")
     optical_error: Wrong = Field(0.0, description="a photon takes the wrong exit [1]")
 
     def gates(self, rate_hz: float) -> Gates:

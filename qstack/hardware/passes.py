@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, log10
+from math import ceil, inf, log10
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from qstack.core.errors import PhysicsError
 from qstack.hardware.channels import NotNegative, Positive, Receiver, lit
 from qstack.hardware.midpoint import midpoint
 from qstack.plugin.contracts import Fibre, Herald, LinkSheet, Phase, Platform
 from qstack.plugin.offers import Options
-from qstack.plugin.units import LIGHT, Duration, Fraction, Length, Loss, PositiveDuration
+from qstack.plugin.units import LIGHT, Fraction, Length, Loss, PositiveSpan, Span
 from qstack.quantum import freespace, raman
 
 SECOND = 10**12
@@ -27,6 +27,18 @@ MOST_STEPS = 20_000
 SKY = {"day": 1.5, "full-moon": 1.5e-3, "night": 1.5e-5}
 """Radiance of a clear sky [W/(m^2 sr um)]: orders of magnitude as they are quoted after Er-long et al., New J. Phys. 7,
 215 (2005), not checked there; give a number where it was measured."""
+
+
+Elevation = Annotated[float, Field(gt=0, le=90)]
+"""Above the horizon [degree]."""
+
+
+def _sky(value: object) -> object:
+    known = isinstance(value, str) and value in SKY
+    radiance = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < inf
+    if not (known or radiance):
+        raise ValueError(f"expected {', '.join(SKY)}, or a radiance, zero or more [W/(m^2 sr um)].")
+    return value
 
 
 class _Optics(Options):
@@ -62,16 +74,16 @@ class _Optics(Options):
 
     altitude: Length = 500.0
     lowest: Annotated[float, Field(gt=0, lt=90)] = 10.0
-    culminations: Annotated[tuple[Duration, ...], Field(min_length=1, examples=[("400 s",)])]
+    culminations: Annotated[tuple[Span, ...], Field(min_length=1, examples=[("400 s",)])]
     half_divergence: Positive = 5e-6
     aperture: Length = 1.2e-3
     jitter: NotNegative = 0.0
     optics: Annotated[Fraction, Field(gt=0)] = 0.5
     zenith_loss: Loss = 3.0
-    sky: Literal["night", "full-moon", "day"] | NotNegative = "night"
+    sky: Annotated[Literal["night", "full-moon", "day"] | NotNegative, BeforeValidator(_sky)] = "night"
     view: Positive = 1e-4
     receiver: Receiver = Receiver(wavelength=810)
-    step: PositiveDuration = SECOND
+    step: PositiveSpan = SECOND
 
     def loss(self, up: float) -> float:
         """Return the loss of one way [dB] at an elevation [degree]."""
@@ -102,7 +114,7 @@ class SatellitePass(_Optics):
         Whether both ends stand on the same side of the satellite's track, or it passes between them.
     """
 
-    highest: tuple[float, float] = (60.0, 60.0)
+    highest: tuple[Elevation, Elevation] = (60.0, 60.0)
     sides: Literal["same", "opposite"] = "same"
 
 
@@ -119,7 +131,7 @@ class SatelliteLink(_Optics):
         For an uplink: Fried's length over the way; without it there is no turbulence.
     """
 
-    highest: float = 60.0
+    highest: Elevation = 60.0
     station: Literal["ground", "satellite"] = "ground"
     coherence: Length | None = None
 

@@ -13,9 +13,9 @@ from qstack.core.clock import Clock
 from qstack.core.layer import Context, Handler, Layer, Outputs
 from qstack.core.nouns import Noun
 from qstack.hardware.dataqubits import Slot, axis
+from qstack.hardware.device import NodeDevice
 from qstack.hardware.each import EachLink
 from qstack.hardware.lanes import End, Success
-from qstack.hardware.medium import NodeDevice
 from qstack.hardware.pairs import Half
 from qstack.hardware.randomness import Stream
 from qstack.hardware.skipping import LaneLink
@@ -188,7 +188,7 @@ class _StabiliserStates:
         pair = halves[0].pair
         super()._announce(success, sequence, halves)  # type: ignore[misc]  # of the link
         for half in halves:
-            if half.column >= 0 and half not in self.ends[half.side].qubits.values():  # type: ignore[attr-defined]
+            if half.column >= 0 and half not in self.ends[half.side].qubits.values():  # type: ignore[attr-defined]  # as above
                 half.pair = pair
                 half.leave(Basis.Z, pair.tableau.draw)
                 del half.pair

@@ -11,8 +11,9 @@ from qstack.core.layer import Handler, Layer
 from qstack.core.nouns import Noun
 from qstack.hardware.course import courses
 from qstack.hardware.cryostat import Cold
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device, Medium
+from qstack.hardware.medium import Medium
 from qstack.hardware.models import RelaxingMemory
 from qstack.hardware.pairs import Exponential, Law
 from qstack.hardware.register import Register
@@ -111,7 +112,7 @@ class CorrelatorTier(Medium):
         half.consumed = True
         pair = half.pair
         if pair.bell == bell:
-            return (1 + pair.x + pair.y + pair.z) / 4
+            return (1.0 + pair.x + pair.y + pair.z) / 4.0
         return bell_from_correlators((pair.x, pair.y, pair.z))[pair.bell ^ bell]
 
     def counts(self, number: int) -> Mapping[str, float]:

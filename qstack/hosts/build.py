@@ -36,6 +36,11 @@ class Network:
     requests: Mapping[frozenset[int], int]
     carriage: Carriage | None = None
 
+    def struck(self) -> tuple[tuple[int, int], ...]:
+        """Return for each fault that was ordered the messages it might have struck, repetitions included, and has."""
+        faults = self.carriage.conditions.faults if self.carriage else None
+        return tuple((rule.seen, rule.struck) for rule in faults.rules) if faults else ()
+
 
 def build(
     plan: Plan,
@@ -142,7 +147,8 @@ def applications(plan: Plan) -> dict[int, dict[int, Any]]:
     for flow in plan.flows:
         wanted = flow.flow.number or 0
         for here, peer, initiator in ((flow.source, flow.target, True), (flow.target, flow.source, False)):
-            end = FlowEnd(flow.number, initiator, peer, flow.flow.min_fidelity, wanted, flow.flow.priority)
+            asked = flow.flow.min_fidelity, wanted, flow.flow.priority, flow.flow.rate or 0.0
+            end = FlowEnd(flow.number, initiator, peer, *asked)
             ends.setdefault(here, {})[flow.number] = flow.flow.app.make(end=end)
     return ends
 

@@ -100,7 +100,8 @@ class SocketDriver:
     def ask(self, request: Noun) -> None:
         """Send a request."""
         assert self.writer is not None
-        self.writer.write(line(request))
+        if not self.writer.transport.is_closing():  # its end is told by `told`, in its turn
+            self.writer.write(line(request))
 
     async def told(self) -> AsyncIterator[Noun | Refused]:
         """Yield what comes, and ask whether the device lives.
@@ -230,13 +231,17 @@ class Watch:
             return f"{told}: there are not so many memories"
         if kind in KEYS and not self._settle((kind, KEYS[kind](told))):
             return f"{told}: nobody has asked for it"
-        if kind in (device.Herald, device.Missed, device.Room) and told.peer not in self.lanes:
+        if kind in (device.Herald, device.Missed, device.Room, device.Spoiled) and told.peer not in self.lanes:
             return f"{told}: there is no such neighbour"
-        return self._herald(told, now) if kind is device.Herald else None
+        return self._lane(told, now) if kind in (device.Herald, device.Spoiled) else None
 
-    def _herald(self, told: device.Herald, now: int) -> str | None:
+    def _lane(self, told: device.Herald | device.Spoiled, now: int) -> str | None:
         if not 0 <= told.lane < self.lanes[told.peer]:
             return f"{told}: there is no such lane"
+        return self._herald(told, now) if isinstance(told, device.Herald) else None
+
+    @staticmethod
+    def _herald(told: device.Herald, now: int) -> str | None:
         if not 0 <= told.bell < 4:
             return f"{told}: a Bell index is one of 0 to 3"
         if told.emitted > now:

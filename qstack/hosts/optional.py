@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from qstack.core.layer import Context, Outputs
 from qstack.core.nouns import Note, Noun
-from qstack.services.device import AskRoom
+from qstack.services.device import AskRoom, Spoiled
 from qstack.services.l2_link import Receive, StopReceive
+from qstack.services.l3_network import Rerouted
 from qstack.wire.link import Hello, LinkTest, MemAck, MemReq
 from qstack.wire.network import CircuitTest
 from qstack.wire.transport import FidelityReport
@@ -20,11 +21,14 @@ MESSAGES: tuple[type[Noun], ...] = (Hello, MemReq, MemAck, LinkTest, CircuitTest
 REQUESTS: tuple[type[Noun], ...] = (AskRoom, Receive, StopReceive)
 """What a layer asks of the one below it, or of the device."""
 
+INDICATIONS: tuple[type[Noun], ...] = (Spoiled, Rerouted)
+"""What is told of something that changed: a layer that does not know of lost halves keeps them until it lets them go."""
+
 
 def unheard(noun: Noun, context: Context) -> Outputs:
     """Let a noun fall that no layer knows."""
     return (Note(f"unheard: {noun!r}"),)
 
 
-EFFECTS = dict.fromkeys((*MESSAGES, *REQUESTS), unheard)
+EFFECTS = dict.fromkeys((*MESSAGES, *REQUESTS, *INDICATIONS), unheard)
 """The part of a host's table for them; what a layer or a device handles goes there instead."""

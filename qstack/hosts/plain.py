@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from math import isfinite
 from typing import Any, cast
 
 from qstack.core.errors import WireError
@@ -87,12 +88,28 @@ def object_of(data: bytes) -> dict[str, Any]:
         If it is none.
     """
     try:
-        content = json.loads(data)
+        content = json.loads(data.decode(), parse_float=_finite, parse_constant=_finite)
+        if b"\\ud" in data.lower():
+            json.dumps(content, ensure_ascii=False).encode()  # half a character is none
     except (ValueError, RecursionError) as error:
         raise WireError(f"not a line of JSON: {data[:60]!r}") from error
     if not isinstance(content, dict):
         raise WireError(f"not an object: {data[:60]!r}")
     return content
+
+
+def _finite(text: str) -> float:
+    """Return a number; JSON has no others (RFC 8259, section 6).
+
+    Raises
+    ------
+    ValueError
+        If it is infinite, or none.
+    """
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text} is no number")
+    return value
 
 
 def _number(value: Any) -> bool:

@@ -338,7 +338,7 @@ class Line:
 
     def send(self, data: bytes) -> None:
         """Send one message; a neighbour that does not read for too long is lost."""
-        if self.lost is not None:
+        if self.lost is not None or self.writer.transport.is_closing():  # `watch` is about to tell why
             return
         self.writer.write(data)
         if self.writer.transport.get_write_buffer_size() > self.port.limits.waiting:

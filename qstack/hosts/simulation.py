@@ -80,7 +80,8 @@ class Simulation:
         """
         if time < self.now:
             raise HostError(f"an event for {time} ps was asked for at {self.now} ps")
-        heappush(self.heap, (time, self._next(), call, argument))
+        following = self._next
+        heappush(self.heap, (time, following(), call, argument))
 
     def deliver(self, hop: tuple[int, int], time: int, call: Callable[[Any], None], argument: Any) -> None:
         """Call later, as `at`, but never before an earlier delivery of the same hop at the same time."""
@@ -152,8 +153,10 @@ class Simulation:
             return found
 
         def send(noun: Send, context: Context) -> Outputs:
-            peer = noun.peer
-            delay, arrive = routes.get(peer) or route(peer)
+            try:
+                delay, arrive = routes[noun.peer]
+            except KeyError:
+                delay, arrive = route(noun.peer)
             messages[number] += 1
             push(heap, (context.now + delay, following(), arrive, noun.message))
             return ()
@@ -217,7 +220,10 @@ class Simulation:
         heap, pop = self.heap, heappop
         fired = 0
         try:
-            while len(heap) > self._housekeeping:
+            while True:  # CPython 3.11 makes a loop fast at its unconditional jump back
+                if len(heap) <= self._housekeeping:
+                    self.idle = True
+                    return
                 time, place, call, argument = pop(heap)
                 if time > until:
                     heappush(heap, (time, place, call, argument))
@@ -228,6 +234,5 @@ class Simulation:
                 fired += 1
                 if self.stopped:
                     return
-            self.idle = True
         finally:
             self.events += fired

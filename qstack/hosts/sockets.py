@@ -72,6 +72,10 @@ class NodeHost:
         Time after which a flow that ended with a reason is started again [s]; None leaves it.
     driver
         Makes the driver of the device; None speaks to the laboratory.
+    flows
+        Numbers of the flows that this life still has to complete; None for all that end here.
+    done
+        Set when they are.
 
     Raises
     ------
@@ -90,19 +94,22 @@ class NodeHost:
         limits: Limits = LIMITS,
         again: float | None = 1.0,
         driver: Callable[[DriverSite], Driver] | None = None,
+        flows: list[int] | None = None,
+        done: asyncio.Event | None = None,
     ) -> None:
         self.plan = plan
         self.number = number
         self.names = plan.names
-        self.identity = identity
         self.addresses = addresses
         self.sink = report
         self.limits = limits
         self.again = again
         self.counts: Counter[str] = Counter()
         self.others: dict[int, Neighbour] = {}
-        self.open = [flow.number for flow in plan.flows if number in (flow.source, flow.target)]
-        self.done = asyncio.Event()
+        here = [flow.number for flow in plan.flows if number in (flow.source, flow.target)]
+        self.open = here if flows is None else flows
+        self.done = done or asyncio.Event()
+        self.listening = False
         self.clock = Wall(time.time_ns(), 1.0)
         self.port = Port(number, plan.names, identity, start_number(time.time_ns()), self, limits)
         lanes = {end: link.sheet.lanes for link in plan.links if number in link.ends for end in link.ends}
@@ -122,25 +129,26 @@ class NodeHost:
             If the address is in use, or the device is gone, hangs or speaks nonsense.
         """
         address = self.port.reserve(self.addresses[self.names[self.number]])
+        vital: tuple[asyncio.Task[None], ...] = ()
         try:
             await asyncio.sleep(TICK * 1e-9)  # a later start has a later number
             self.clock = Wall(*await self.driver.open())
             self._build()
             self.port.listen()
+            self.listening = True
             self.report("listening", address=text(address))
-            work = [self.port.spawn(life) for life in (self.clock.run(), self._obey(), self._insist())]
-            vital = tuple(work)
+            vital = tuple(self.port.spawn(life) for life in (self.clock.run(), self._obey(), self._insist()))
             for peer in sorted({end for link in self.plan.links for end in link.ends if self.number in link.ends}):
                 if peer != self.number:
                     self._inform(NeighbourLost(peer))
                     self._meet(peer)
-            work.append(self.port.spawn(self._start()))
+            self.port.spawn(self._start())
             await asyncio.wait(vital, return_when=asyncio.FIRST_COMPLETED)
-            ended = [task.exception() for task in vital if task.done()]
-            raise next(error for error in ended if error is not None)
+            raise next(error for task in vital if task.done() and (error := task.exception()))
         finally:
             await self.port.close()
             self.driver.close()
+            await asyncio.gather(*vital, return_exceptions=True)  # one may have failed while another was dealt with
 
     def report(self, event: str, **more: Any) -> None:
         """Tell what happened."""
@@ -203,7 +211,7 @@ class NodeHost:
         """Start the flows of this node as soon as its neighbours are there."""
         await asyncio.gather(*(other.met.wait() for other in self.others.values()))
         for flow in self.plan.flows:
-            if flow.source == self.number:
+            if flow.source == self.number and flow.number in self.open:
                 self.clock.at(max(flow.flow.start, self.clock.now), self._feed, Start(flow.number))
 
     # -- the device ----------------------------------------------------------------------------------------------------

@@ -14,9 +14,41 @@ from qstack.integration.kme.settings import Limits
 
 
 class _Protocol(web.RequestHandler):
-    """One connection."""
+    """One connection.
 
-    __slots__ = ()
+    Parameters
+    ----------
+    patience_s
+        A client that does not read its answers is let go after this time [s].
+    """
+
+    __slots__ = ("_patience_s", "_waiting")
+
+    def __init__(self, *arguments: Any, patience_s: float, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._patience_s = patience_s
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """Count the time from now: nothing more can be sent."""
+        super().pause_writing()
+        assert self.transport is not None
+        self._waiting = self._loop.call_later(self._patience_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """See that it goes on."""
+        self._stop_waiting()
+        super().resume_writing()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Wait for nobody any more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -46,9 +78,10 @@ class _LimitedServer(web.Server):
         }
         super().__init__(handler, **self.options)
         self.most = limits.connections
+        self.patience_s = limits.idle_timeout_s
 
     def __call__(self) -> web.RequestHandler:
-        return _Protocol(self, loop=self._loop, **self.options)
+        return _Protocol(self, loop=self._loop, patience_s=self.patience_s, **self.options)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)

@@ -121,6 +121,7 @@ class HttpsServer:
 
     def _caller(self, request: web.BaseRequest) -> str | None:
         if self.proxy_header is not None:
-            return request.headers.get(self.proxy_header)
+            named = request.headers.getall(self.proxy_header, [])
+            return named[0] if len(named) == 1 else None  # twice: one of them is not the proxy's
         certificate = request.get_extra_info("peercert")
         return self.extract(certificate) if certificate else None

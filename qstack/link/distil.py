@@ -93,6 +93,7 @@ class Distiller:
         self.judging: dict[tuple[int, int, int], Round] = {}
         self.early: dict[tuple[int, int, int], int] = {}
         self.said: dict[tuple[int, int, int], int] = {}
+        self.lost: set[int] = set()
 
     def input_fidelity(self, wanted: float) -> float:
         """Return the fidelity that raw pairs need."""
@@ -137,6 +138,10 @@ class Distiller:
         game.bit = ind.outcome
         key = game.key
         self.judging[key] = game
+        if self.lost and not self.lost.isdisjoint((game.keep.qubit, game.spare.qubit)):
+            self.early.pop(key, None)
+            game.reminders = REMINDERS
+            return ()
         if key not in self.early:
             return (_bit(game),)
         game.theirs = self.early.pop(key)
@@ -167,12 +172,22 @@ class Distiller:
                     yield _bit(game)
 
     def hopeless(self, peer: int) -> list[Round]:
-        """Return the rounds of which the neighbour seems to know nothing, and forget them; their qubits are left."""
+        """Return the rounds that the neighbour seems not to know, or whose pair is lost, and forget them; their qubits are left."""
         found = [g for g in self.judging.values() if g.keep.peer == peer and g.reminders >= REMINDERS]
         for game in found:
             self.rounds[peer, game.aid].remove(game)
             self._over(game)
         return found
+
+    def spoil(self, qubit: int) -> bool:
+        """Remember that the half of a raw pair is lost; tell whether its round can be given up now, not when its bit is known."""
+        judged = [game for game in self.judging.values() if game.keep.qubit == qubit]
+        for game in judged:
+            game.reminders = REMINDERS
+        ahead = {ok.qubit for ok in self.waiting.values()} | {ok.qubit for raw in self.aside.values() for _, ok in raw}
+        measured = {ok.qubit for game in self.measuring.values() for ok in (game.keep, game.spare)}
+        self.lost = (self.lost | {qubit}) & (ahead | measured)
+        return bool(judged)
 
     def expects(self, peer: int) -> bool:
         """Tell whether a bit of the peer is missing."""

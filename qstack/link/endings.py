@@ -2,7 +2,7 @@
 
     purpose   held --Withdraw/Drop--> DROPPING --DropAck--> gone          held --Drop/DropAck, Err of own ones--> gone
     pairs     told --LinkExpire/LinkExpireAck, Err(EXPIRE)--> not valid
-              EXPIRING --LinkExpireAck--> known at both ends
+              told --Spoiled/LinkExpire, Err(EXPIRE)--> EXPIRING --LinkExpireAck--> known at both ends
               DROPPING, EXPIRING --Repeat/the same again--> (same state)
 
 A pair counts as delivered at both ends or at neither: an end that cannot deliver a pair that the other one may have
@@ -25,7 +25,7 @@ from qstack.core.layer import Context, Layer, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
 from qstack.link.distil import Distiller
 from qstack.link.queue import SEQUENCES, Item, Link, before, remember
-from qstack.services.device import Free
+from qstack.services.device import Free, Spoiled
 from qstack.services.l1_physical import Skipped
 from qstack.services.l2_link import Err, Ok, Withdraw
 from qstack.services.reasons import Reason
@@ -90,6 +90,10 @@ class Endings(Layer):
     @abstractmethod
     def _plan(self, link: Link, ctx: Context) -> Iterator[Noun]:
         """Act on a queue that has changed."""
+
+    @abstractmethod
+    def _abandon(self, link: Link, ctx: Context) -> Iterator[Noun]:
+        """Give up the distillations that cannot be finished."""
 
     @abstractmethod
     def _proceed(self, link: Link, ctx: Context) -> Iterator[Noun]:
@@ -175,6 +179,22 @@ class Endings(Layer):
             yield Err(link.peer, item.purpose, item.create_id, Reason.EXPIRE, item.remote, ind.low, ind.high)
         yield from self._plan(link, ctx)
 
+    @on(Spoiled)
+    def spoiled(self, ind: Spoiled, ctx: Context) -> Outputs:
+        """Expire a pair of which the device has lost this end's half (QS-L2-451)."""
+        link = self._link(ind.peer)
+        ok = link.told(ind.qubit)
+        if ok is None:
+            if self.distiller and self.distiller.spoil(ind.qubit):
+                yield from self._abandon(link, ctx)
+            return
+        link.recall(ok.sequence, 1)
+        item = link.request_of(ok)
+        if item is not None:  # otherwise long ended: whoever follows the pair finds out
+            yield from self._expire_one(link, item, ok.sequence, ctx)
+        yield from self._undo(link, item, ok, ctx)
+        yield from self._plan(link, ctx)
+
     def _expire(self, link: Link, message: LinkExpire, ctx: Context) -> Iterator[Noun]:
         """Tell the neighbour until it has heard (QS-L2-015)."""
         link.expiring[message.aid, message.low, message.high] = message
@@ -217,7 +237,6 @@ class Endings(Layer):
     def _take_back(self, link: Link, msg: LinkExpire, ctx: Context) -> Iterator[Noun]:
         """Take back pairs that were told or are being distilled; their requests need others instead."""
         low, count = msg.low, (msg.high - msg.low) % SEQUENCES
-        told = [ok for ok in link.log if (ok.sequence - low) % SEQUENCES < count]
         ahead = (link.newest + 1) % SEQUENCES
         coming = range(0 if before(ahead, low) else (ahead - low) % SEQUENCES, count)
         link.special.update(((low + n) % SEQUENCES, True) for n in coming)  # QS-L2-002: not told here yet
@@ -227,26 +246,24 @@ class Endings(Layer):
             yield from self.distiller.give_up(link.peer, low)
         if msg.aid == UNASSIGNED:
             link.align(msg.high)
-        for ok in told:
-            link.log.remove(ok)
-            items = (*link.items.values(), *link.ended.values())
-            for item in [i for i in items if (i.create_id, i.remote) == (ok.create_id, ok.remote)][:1]:
-                yield from self._undo(link, item, ok, ctx)
+        for ok in link.recall(low, count):
+            yield from self._undo(link, link.request_of(ok), ok, ctx)
 
-    def _undo(self, link: Link, item: Item, ok: Ok, ctx: Context) -> Iterator[Noun]:
-        """Take back a pair of a request; one that was done already goes on, unless it is too late."""
-        item.remaining += 1
-        if item.batch and ok in item.batch:  # nobody was told
-            item.batch.remove(ok)
-            if ok.qubit >= 0:
-                yield Free(ok.qubit)
-            return
-        late = 0 < item.deadline <= ctx.now
-        if item.remaining == 1 and item.aid not in link.items and not late:
-            del link.ended[item.aid]
-            link.items[item.aid] = item
+    def _undo(self, link: Link, item: Item | None, ok: Ok, ctx: Context) -> Iterator[Noun]:
+        """Take back a pair; a request that was done already goes on, unless it is too late or forgotten."""
+        if item is not None:
+            item.remaining += 1
+            if item.batch and ok in item.batch:  # nobody was told
+                item.batch.remove(ok)
+                if ok.qubit >= 0:
+                    yield Free(ok.qubit)
+                return
+            late = 0 < item.deadline <= ctx.now
+            if item.remaining == 1 and item.aid not in link.items and not late:
+                del link.ended[item.aid]
+                link.items[item.aid] = item
         end = (ok.sequence + 1) % SEQUENCES
-        yield Err(link.peer, item.purpose, item.create_id, Reason.EXPIRE, item.remote, ok.sequence, end)
+        yield Err(link.peer, ok.purpose, ok.create_id, Reason.EXPIRE, ok.remote, ok.sequence, end)
 
     @on(LinkExpireAck)
     def expire_ack(self, msg: LinkExpireAck, ctx: Context) -> Outputs:

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Cancel, Noun, Set, Timer, timer
-from qstack.link.distil import Distiller
+from qstack.link.distil import REMINDERS, Distiller
 from qstack.link.endings import SHORTEST, AddDue, Remind, Repeat
 from qstack.link.queue import TEST, Item, Link
 from qstack.link.room import FlowControl, Stock
@@ -74,6 +74,8 @@ class LinkLayer(FlowControl):
     ----------
     trials
         What test rounds have shown, by neighbour.
+    reminding
+        Neighbours whose missing bits of distillations will be asked for.
     """
 
     name = "link"
@@ -166,6 +168,7 @@ class LinkLayer(FlowControl):
             distilled = self.distiller.add(item.aid, ok, correct=link.master)
             return distilled if link.steady else (*distilled, *self._answer(link, ind.lane))
         link.log.append(ok)
+        link.stored[ind.lane] = ok
         item.remaining = left = item.remaining - 1
         if left >= link.lanes and link.steady:
             return (ok,)
@@ -223,6 +226,8 @@ class LinkLayer(FlowControl):
             return ()
         peer = game.keep.peer
         said = distiller.mine(ind, self._kept, ctx)
+        if game.reminders >= REMINDERS:
+            return self._abandon(self.links[peer], ctx)
         return said if peer in self.reminding else (*said, *self._watch(self.links[peer], ctx))
 
     @on(DistilBit)
@@ -239,14 +244,18 @@ class LinkLayer(FlowControl):
             return
         self.reminding.discard(due.peer)
         yield from distiller.remind(due.peer)
-        for game in distiller.hopeless(due.peer):
+        yield from self._abandon(link, ctx)
+        if distiller.expects(due.peer):
+            yield from self._watch(link, ctx)
+
+    def _abandon(self, link: Link, ctx: Context) -> Iterator[Noun]:
+        """Give up rounds of which the neighbour knows nothing, or whose pairs are lost."""
+        for game in self.distiller.hopeless(link.peer) if self.distiller else ():
             yield Free(game.keep.qubit)
             item = link.items.get(game.aid)
             if item is not None:
                 yield from self._expire_one(link, item, game.keep.sequence, ctx)
         yield from self._proceed(link, ctx)
-        if distiller.expects(due.peer):
-            yield from self._watch(link, ctx)
 
     def _proceed(self, link: Link, ctx: Context) -> Iterator[Noun]:
         """Go on with the distillations that are left."""
@@ -273,8 +282,7 @@ class LinkLayer(FlowControl):
     @on(LinkTest)
     def link_test(self, msg: LinkTest, ctx: Context) -> Outputs:
         """Compare a test round."""
-        self.trials[self._link(ctx.sender).peer].heard(msg)
-        return ()
+        return self.trials[self._link(ctx.sender).peer].heard(ctx.sender, msg)
 
     # -- standing answers ---------------------------------------------------------------------------------------------
 
@@ -289,10 +297,8 @@ class LinkLayer(FlowControl):
 
     def _answer(self, link: Link, lane: int) -> Iterator[Noun]:
         item = link.choose(lane, self.scheduler)
-        if (
-            item is not None and link.full and item.theirs
-        ):  # QS-L2-016; no other request, which the neighbour would not choose
-            item = None
+        if item is not None and link.full and item.theirs:
+            item = None  # QS-L2-016; and no other request, for the neighbour would not choose that one
         if item is None:
             aid = -1
         elif is_due(link, lane, self.test_period):

@@ -42,10 +42,22 @@ REMEMBERED = 64
 class Item:
     """A request in the queue.
 
-    `remaining` counts down from the number asked; `ready` tells that the other end is known to hold it too; `keep` is
-    what this end does with its halves, `theirs` whether the neighbour keeps its own.  `batch` holds the pairs of a request that wants them all at once, None for one
-    that takes them as they come.  `distilled` tells whether its pairs are distilled before they are told.  `following` is the next ready request
-    of the same purpose.
+    Attributes
+    ----------
+    remaining
+        Counts down from the number asked.
+    keep, theirs
+        Whether this end keeps its halves, and whether the neighbour keeps its own.
+    batch
+        Pairs of a request that wants them all at once; None for one that takes them as they come.
+    distilled
+        Whether its pairs are distilled before they are told.
+    ready
+        Whether the other end is known to hold the request too.
+    begun
+        Of an atomic request: whether it has had its first pair.
+    following
+        The next ready request of the same purpose.
     """
 
     aid: int
@@ -114,6 +126,8 @@ class Link:
         turn of the numbers earlier.
     log
         The last pairs that were told: an expiry names them by number only.
+    stored
+        The last pair of each lane that was told: as long as an end holds its half, both know which it is.
     special
         Pair numbers with a history: expired before they came (True), or perhaps still alive from the last turn (False).
     newest
@@ -152,6 +166,7 @@ class Link:
     standing: list[int] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
     log: deque[Ok] = field(default_factory=deque)
+    stored: list[Ok | None] = field(default_factory=list)
     special: dict[int, bool] = field(default_factory=dict)
     newest: int = -1
     wrapped: bool = False
@@ -178,6 +193,7 @@ class Link:
         self.standing = [-1] * self.lanes
         self.turns = [lane - SEQUENCES for lane in range(self.lanes)]
         self.log = deque(maxlen=16 + 4 * self.lanes)
+        self.stored = [None] * self.lanes
 
     def forget(self) -> None:
         """Forget everything that was agreed, as if the link were new; standing answers are the caller's business."""
@@ -192,6 +208,7 @@ class Link:
         self.wrapped = self.full = False
         self.exclusive = None
         self.turns = [lane - SEQUENCES for lane in range(self.lanes)]
+        self.stored = [None] * self.lanes
 
     # -- numbers ------------------------------------------------------------------------------------------------------
 
@@ -243,6 +260,18 @@ class Link:
         lost = (high - 1) % SEQUENCES
         self.turns = [t if t >= 0 and (t - high) % SEQUENCES < SEQUENCES // 4 else lost for t in self.turns]
 
+    def recall(self, low: int, count: int) -> list[Ok]:
+        """Return the pairs of so many numbers that were told, oldest first, and forget that they were."""
+        known = {ok.sequence: ok for ok in (*self.stored, *self.log) if ok and (ok.sequence - low) % SEQUENCES < count}
+        for ok in [ok for ok in self.log if ok.sequence in known]:
+            self.log.remove(ok)
+        self.stored = [None if ok and ok.sequence in known else ok for ok in self.stored]
+        return sorted(known.values(), key=lambda ok: (ok.sequence - low) % SEQUENCES)
+
+    def told(self, qubit: int) -> Ok | None:
+        """Return the pair that was told of a qubit."""
+        return next((ok for ok in (*self.stored, *self.log) if ok and ok.qubit == qubit), None)
+
     def wrap(self, lane: int) -> None:
         """Guard the numbers of pairs that may still be alive when the numbers begin anew (QS-L2-003).
 
@@ -276,6 +305,11 @@ class Link:
         """Take an item out and remember it for pairs of it that come late."""
         del self.items[item.aid]
         remember(self.ended, item.aid, item)
+
+    def request_of(self, ok: Ok) -> Item | None:
+        """Return the request that a pair was told of, if it is known."""
+        items = (*self.items.values(), *self.ended.values())
+        return next((i for i in items if (i.create_id, i.remote) == (ok.create_id, ok.remote)), None)
 
     def purposes(self) -> set[int]:
         """Return the purposes of all requests in the queue."""

@@ -28,5 +28,11 @@ def weighted_fair(ready: Sequence[QueueItem], turn: int) -> int:
 
 
 def strict_priority(ready: Sequence[QueueItem], turn: int) -> int:
-    """Serve the oldest request of the highest priority (QS-L2-021)."""
-    return max(range(len(ready)), key=lambda i: (ready[i].priority, -i))
+    """Serve the highest priority alone (QS-L2-021); requests of equal priority share the lanes evenly.
+
+    If the oldest of them were served alone, two circuits that have come to two links in opposite orders would each be
+    served on one of them for ever (QS-L2-470).
+    """
+    highest = max(item.priority for item in ready)
+    first = [index for index, item in enumerate(ready) if item.priority == highest]
+    return first[turn % len(first)]

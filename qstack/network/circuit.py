@@ -1,111 +1,36 @@
-"""What a node remembers of a circuit: the routing entry, its requests, and the pairs that pass through it."""
+"""What a node remembers of a circuit: the routing entry, what it is asked for, and the pairs that pass through it."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import inf
 
-from qstack.core.clock import SECOND
-from qstack.core.errors import LocalProtocolError
-from qstack.core.nouns import Request, noun
+from qstack.network.requests import Progress
 from qstack.services.estimation import Tally
 from qstack.services.l2_link import Ok
 from qstack.services.l3_network import PairEvent
 from qstack.wire.network import KEEP, Track
 
 EPOCHS = 1 << 24
-SLOWEST = 1e-3
-"""Least rate of a request [pairs/s]."""
-LONGEST = 1 << 62
-"""A wait that fits into a message [ps]."""
 
 REMEMBERED = 64
 """Epochs, and delivered pairs, that an end remembers."""
 
 
-@noun
-class Install(Request):
-    """Signalling tells forwarding of a circuit through this node.
-
-    Parameters
-    ----------
-    circuit, session
-        Which one, and for whom.
-    position, path
-        Where this node stands on the path.
-    labels
-        Purpose ids of the circuit on the link before and behind this node; -1 where there is none.
-    fidelity
-        Least fidelity asked of the link behind this node.
-    cutoff
-        How long a half may wait here [ps]; 0 for ever.
-    priority
-        What the link behind this node is asked with.
-    """
-
-    circuit: int
-    session: int
-    position: int
-    path: tuple[int, ...]
-    labels: tuple[int, int]
-    fidelity: float
-    cutoff: int
-    priority: int = 0
-
-
-@noun
-class Uninstall(Request):
-    """Signalling tells forwarding to forget a circuit and to free all that it holds.
-
-    Parameters
-    ----------
-    circuit
-        Which one.
-    reason
-        Why it has failed: what was said on its path may not have arrived.  0 if it has not.
-    """
-
-    circuit: int
-    reason: int = 0
-
-
-@noun
-class Activate(Request):
-    """Signalling tells the head to make pairs for one more request; number 0 means without end.
-
-    Parameters
-    ----------
-    circuit, session
-        For which circuit and session.
-    number
-        Pairs wanted.
-    kind, basis
-        As in `qstack.services.l3_network.Connect`.
-    rate
-        Most pairs to ask for in a second [1/s]; 0 unlimited.
-    """
-
-    circuit: int
-    number: int
-    session: int
-    kind: int = KEEP
-    basis: int = 0
-    rate: float = 0.0
-
-
-@noun
-class Deactivate(Request):
-    """Signalling tells an end that one of several sessions on a circuit has ended."""
-
-    circuit: int
-    session: int
-
-
 @dataclass(slots=True)
 class Record:
-    """A swap: which pair was joined to which, and the outcome; kept until both TRACKs have passed (QS-L3-004)."""
+    """A swap, as a TRACK from one side needs to know it; kept until both TRACKs have passed (QS-L3-004).
+
+    Attributes
+    ----------
+    other
+        The pair on the other side, with which the TRACK goes on.
+    bell
+        What it adds to its Bell index: the outcome XOR that of the other pair.
+    factor
+        On the Werner parameter that it believes in: of the swap, of waiting, and of the other pair.
+    """
 
     other: Ok
     bell: int
@@ -221,18 +146,12 @@ class Ask:
         return not self.number or self.started < self.number
 
 
-@dataclass(slots=True)
-class Held:
-    """A pair that an end of the circuit keeps until the other end's TRACK arrives.
+Held = tuple[Ok, Ask | None, int, int]
+"""A pair that an end of the circuit keeps until the other end's TRACK arrives: (pair, ask, slot, asked).
 
-    `ask`, `slot` and `asked` are the head's: whose pair, which of its wanted pairs, and when it was asked for [ps].  A
-    pair of nobody is a test round.
-    """
-
-    ok: Ok
-    ask: Ask | None
-    slot: int
-    asked: int
+The last three are the head's: whose pair, which of its wanted pairs, and when it was asked for [ps].  A pair of nobody is
+a test round.
+"""
 
 
 @dataclass(slots=True)
@@ -275,6 +194,8 @@ class Circuit:
         At the ends: the request of this epoch if it is the only one; whether it wants a pair whenever one was delivered.
     stock
         Pairs still to come from the link behind, as asked by this node.
+    moved
+        Sessions that had another circuit before.
     recent
         At the ends: pairs handed up of late, as (number here, number at the other end, what was told, when [ps]).
     """
@@ -302,11 +223,21 @@ class Circuit:
     trials: Trials = field(default_factory=Trials)
     stock: int = 0
     opened: int = 0
+    moved: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for which, side in enumerate(self.sides):
             side.circuit = self
             side.which = which
+
+    def progress(self) -> dict[int, Progress]:
+        """Return how far every session has come, at the head."""
+        found = {}
+        for session, ask in self.asks.items():
+            open_ = [(slot, asked) for whose, slot, asked in self.slots if whose is ask]
+            held = [(slot, asked) for _, whose, slot, asked in self.held.values() if whose is ask]
+            found[session] = Progress(ask.started, ask.delivered, tuple(sorted(held + open_)))
+        return found
 
     @property
     def is_head(self) -> bool:
@@ -340,32 +271,3 @@ class Circuit:
         """Ask for one more pair, at the head."""
         self.slots.append((ask, ask.started, now))
         ask.started += 1
-
-
-def longest_wait(times: float, rate: float) -> int:
-    """Return how long a half may wait where there is no cutoff [ps]; 0 for ever (QS-L3-201).
-
-    Parameters
-    ----------
-    times
-        For how many mean times between pairs.
-    rate
-        Pairs that the route is expected to give [1/s]; one where the router does not predict it.
-    """
-    if not times:
-        return 0
-    pause = 1 / rate if 0 < rate < inf else 1.0
-    return max(1, int(min(LONGEST, times * pause * SECOND)))
-
-
-def pause_of(rate: float) -> int:
-    """Return the least time between two pairs of a request [ps]; 0 where it has no rate.
-
-    Raises
-    ------
-    LocalProtocolError
-        If the rate is neither 0 nor one that a message can carry, which counts thousandths of a pair per second.
-    """
-    if rate and not rate >= SLOWEST:
-        raise LocalProtocolError(f"a rate of {rate:g} pairs/s: expected 0 (no limit) or at least {SLOWEST:g}")
-    return round(SECOND / rate) if rate else 0

@@ -18,8 +18,9 @@ from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError
 from qstack.core.layer import Context, Outputs, on
 from qstack.core.nouns import Noun, Send, Set
-from qstack.network.circuit import EPOCHS, Activate, Ask, Circuit, Deactivate, Fate, Held, Side, pause_of
+from qstack.network.circuit import EPOCHS, Ask, Circuit, Fate, Side
 from qstack.network.entries import MOST, Circuits, Pace
+from qstack.network.requests import Activate, Deactivate, pause_of
 from qstack.services.bell import Basis
 from qstack.services.device import Free, Probe, Probed
 from qstack.services.l2_link import Ok
@@ -79,7 +80,10 @@ class Ends(Circuits):
             return
         if not circuit.is_head:
             raise LocalProtocolError(f"requests of circuit {req.circuit} are served by its head")
-        circuit.asks[req.session] = Ask(req.session, req.number, req.kind, req.basis, interval, ctx.now)
+        circuit.asks[req.session] = ask = Ask(req.session, req.number, req.kind, req.basis, interval, ctx.now)
+        if req.progress is not None:
+            ask.started, ask.delivered = req.progress.started, req.progress.delivered
+            circuit.slots.extend((ask, number, asked) for number, asked in req.progress.wanted)
         circuit.requests.add(req.session)
         circuit.turn((circuit.epoch + 1) % EPOCHS)
         told = req.number if req.number <= MOST else 0
@@ -90,7 +94,8 @@ class Ends(Circuits):
         )
         yield Send(circuit.sides[1].peer, message)
         yield from self._begin(circuit, req.kind, req.basis, ctx)
-        yield Connected(req.session, tail, initiator=True, number=req.number)
+        if req.progress is None:
+            yield Connected(req.session, tail, initiator=True, number=req.number)
         yield from self._refill(circuit, ctx.now)
 
     @on(Deactivate)
@@ -165,7 +170,7 @@ class Ends(Circuits):
                     member = list(circuit.asks).index(ask.session)
             else:
                 return self._surplus(side, ind, early)
-        circuit.held[sequence] = Held(ind, ask, slot, asked)
+        circuit.held[sequence] = (ind, ask, slot, asked)
         fidelity = int(ind.goodness * UNIT)
         track = Track(
             circuit.number,
@@ -188,9 +193,9 @@ class Ends(Circuits):
         """Say what follows at once from a pair that is held: its user has it early, or its TRACK is here already."""
         yield track
         assert isinstance(track.message, Track)
-        held = circuit.held[track.message.link_pair]
+        ok = circuit.held[track.message.link_pair][0]
         if circuit.kind == EARLY:
-            yield Early(circuit.session, held.ok.qubit)
+            yield Early(circuit.session, ok.qubit)
         if type(early) is Track:
             yield from self._deliver(circuit, side, early, ctx)
 
@@ -204,9 +209,8 @@ class Ends(Circuits):
 
     def _deliver(self, circuit: Circuit, side: Side, msg: Track, ctx: Context) -> Outputs:
         """Hand the pair up: the other end's TRACK is here."""
-        held = circuit.held.pop(msg.link_pair)
-        ok, ask, slot = held.ok, held.ask, held.slot
-        head = side.which
+        ok, ask, slot, asked = circuit.held.pop(msg.link_pair)
+        head, qubit, now = side.which, ok.qubit, ctx.now
         if not head:
             slot = msg.request
             ask = circuit.sole if msg.epoch == circuit.epoch else None
@@ -216,19 +220,20 @@ class Ends(Circuits):
                 return self._unasked(circuit, side, msg, ok, slot)
         estimate = msg.estimate / UNIT
         pair: Pair | Result
-        if ok.qubit >= 0:
-            kept = self.survival(ctx.now - ok.since)
-            estimate = (1 + (4 * estimate - 1) * kept * kept) / 4  # both ends wait about as long
-            pair = Pair(ask.session, slot, msg.bell, ok.qubit, estimate, held.asked)
+        if qubit >= 0:
+            survival = self.survival
+            kept = survival(now - ok.since)
+            estimate = (1.0 + (4.0 * estimate - 1.0) * kept * kept) / 4.0  # both ends wait about as long
+            pair = Pair(ask.session, slot, msg.bell, qubit, estimate, asked)
         else:
-            pair = Result(ask.session, slot, msg.bell, ok.basis, ok.outcome, estimate, held.asked)
-        circuit.recent.append((ok.sequence, msg.origin_pair, pair, ctx.now))
+            pair = Result(ask.session, slot, msg.bell, ok.basis, ok.outcome, estimate, asked)
+        circuit.recent.append((ok.sequence, msg.origin_pair, pair, now))
         if not head:
             return (pair,)
         ask.delivered += 1
         if ask is not circuit.sole or not circuit.endless:
             return self._count(circuit, ask, pair, ctx)
-        circuit.slots.append((ask, ask.started, ctx.now))
+        circuit.slots.append((ask, ask.started, now))
         ask.started += 1
         return (pair,)
 
@@ -262,9 +267,10 @@ class Ends(Circuits):
         held = circuit.held.pop(sequence, None)
         if held is None:
             return
-        if held.ask is not None and held.ask.session in circuit.asks:
-            circuit.slots.appendleft((held.ask, held.slot, held.asked))
-        yield from self._release_half(circuit, held.ok, reason)
+        ok, ask, slot, asked = held
+        if ask is not None and ask.session in circuit.asks:
+            circuit.slots.appendleft((ask, slot, asked))
+        yield from self._release_half(circuit, ok, reason)
 
     def _lost(self, circuit: Circuit, place: int, sequence: int, reason: int) -> Iterator[Noun]:
         """Take a pair back that was handed up already (QS-L3-007).

@@ -16,7 +16,8 @@ from typing import ClassVar
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.layer import Context, Layer, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Request, Send, Set, Timer, noun, timer
-from qstack.network.circuit import EPOCHS, Ask, Circuit, Install, Side, Uninstall
+from qstack.network.circuit import EPOCHS, Ask, Circuit, Side
+from qstack.network.requests import Install, Progress, Uninstall
 from qstack.services.bell import Basis
 from qstack.services.device import Free
 from qstack.services.l2_link import Accepted, Create, Ok, Receive, StopReceive, Withdraw
@@ -64,9 +65,13 @@ class Broken(Request):
 
 @noun
 class Uninstalled(Request):
-    """Forwarding tells signalling that nothing is left of a circuit here, and that all is said about it."""
+    """Forwarding tells signalling that nothing is left of a circuit here, and that all is said about it.
+
+    `progress` is how far its sessions have come, at the head of one that gives way.
+    """
 
     circuit: int
+    progress: Mapping[int, Progress] | None = None
 
 
 @noun
@@ -120,7 +125,9 @@ class Circuits(Layer):
         for side in there:
             if side.label in self.labels.get(side.peer, {side.label: None}) or before == behind:
                 raise LocalProtocolError(f"label {side.label} towards node {side.peer} is not free", "QS-L3-010")
-        circuit = Circuit(req.circuit, req.session, here, path, sides, req.fidelity, req.cutoff, req.priority)
+        circuit = Circuit(
+            req.circuit, req.session, here, path, sides, req.fidelity, req.cutoff, req.priority, moved=req.moved
+        )
         self.circuits[req.circuit] = circuit
         for side in there:
             self.labels[side.peer][side.label] = side
@@ -134,8 +141,10 @@ class Circuits(Layer):
         a path has failed nobody can say so: then each end tells its user that its last pairs may have no other half.
         """
         circuit = self.circuits.pop(req.circuit, None)
+        moves = req.reason == Reason.REROUTED  # nothing has failed
+        progress = circuit.progress() if circuit is not None and circuit.is_head and moves else None
         if circuit is not None:
-            if req.reason and circuit.is_end:
+            if req.reason and circuit.is_end and not moves:
                 yield from self._doubt(circuit, req.reason, ctx)
             if circuit.is_head:
                 yield from self._give_back(circuit, Reason.TORN_DOWN)
@@ -145,7 +154,7 @@ class Circuits(Layer):
                     del self.labels[side.peer][side.label]
             if self.gate and circuit.sides[0].peer >= 0:
                 yield StopReceive(circuit.sides[0].peer, circuit.sides[0].label)
-        yield Uninstalled(req.circuit)
+        yield Uninstalled(req.circuit, progress)
 
     def _give_back(self, circuit: Circuit, reason: int) -> Iterator[Noun]:
         """Tell the tail that the head delivers none of the pairs that it still holds."""
@@ -194,7 +203,8 @@ class Circuits(Layer):
         if behind.peer < 0:
             if not known:
                 yield Joined(circuit.number, msg.request)
-            yield Connected(msg.request, circuit.path[0], initiator=False, number=msg.number)
+            if msg.request not in circuit.moved:
+                yield Connected(msg.request, circuit.path[0], initiator=False, number=msg.number)
 
     def _begin(self, circuit: Circuit, kind: int, basis: int, ctx: Context) -> Iterator[Noun]:
         """Have pairs made from now on, if they are not made already."""
@@ -272,8 +282,8 @@ class Circuits(Layer):
             side.clear()
         yield Cancel(Sweep(circuit.number))
         yield Cancel(Pace(circuit.number))
-        for held in circuit.held.values():
-            yield from self._release_half(circuit, held.ok, Reason.TORN_DOWN)
+        for ok, *_ in circuit.held.values():
+            yield from self._release_half(circuit, ok, Reason.TORN_DOWN)
         circuit.held.clear()
         circuit.slots.clear()
         circuit.requests.clear()
@@ -306,7 +316,7 @@ class Circuits(Layer):
                     what = f"partners for {len(here.queue)} pairs with node {here.peer} (session {circuit.session})"
                     yield Waiting(what, there.peer, here.queue[0].since)
             if circuit.held:
-                oldest = min(held.ok.since for held in circuit.held.values())
+                oldest = min(ok.since for ok, *_ in circuit.held.values())
                 what = f"the TRACK of {len(circuit.held)} pairs (session {circuit.session})"
                 yield Waiting(what, circuit.other_end, oldest)
             if circuit.slots:

@@ -44,7 +44,7 @@ class ForwardingLayer(Ends):
     Parameters
     ----------
     survival
-        What waiting costs at this node.
+        Factor on the Werner parameter after a half has waited at this node, by the time [ps].
     swap_factor
         Factor on the Werner parameter of an imperfect swap at this node.
     lanes
@@ -57,6 +57,11 @@ class ForwardingLayer(Ends):
         Share of the pairs that the head makes test rounds [1].
     gate
         As in `qstack.network.entries.Circuits`.
+
+    Attributes
+    ----------
+    swapping
+        Circuit and both pairs of each swap that is under way, by the qubit on the head's side.
     """
 
     name = "network"
@@ -136,25 +141,24 @@ class ForwardingLayer(Ends):
     @on(Swapped)
     def swapped(self, ind: Swapped, ctx: Context) -> Outputs:
         """Keep the swap record and let waiting TRACKs pass."""
-        circuit, up, down = self.swapping.pop(ind.left, (None, None, None))
-        if circuit is None or up is None or down is None or not circuit.active:
+        joined = self.swapping.pop(ind.left, None)
+        if joined is None or not joined[0].active:
             return ()
+        circuit, up, down = joined
         if ind.outcome < 0:
             return self._failed(circuit, up, down)
         now = ctx.now
         factor = self.swap_factor * self.survival(now - up.since) * self.survival(now - down.since)
         before, behind = circuit.sides
-        to_tail = Record(down, ind.outcome ^ down.bell, factor * (4 * down.goodness - 1) / 3)
-        to_head = Record(up, ind.outcome ^ up.bell, factor * (4 * up.goodness - 1) / 3)
+        to_tail = Record(down, ind.outcome ^ down.bell, factor * (4.0 * down.goodness - 1.0) / 3.0)
+        to_head = Record(up, ind.outcome ^ up.bell, factor * (4.0 * up.goodness - 1.0) / 3.0)
         from_head, from_tail = before.ask(up.sequence), behind.ask(down.sequence)
         for fate in (from_head, from_tail):
             if type(fate) is int and fate < 0:  # an end has given this pair up: whoever asks is told so
                 return (*_discarded(before, up, -fate, from_head), *_discarded(behind, down, -fate, from_tail))
         # TRACKs that were waiting for this swap go on, the records of the others are kept.
-        return (
-            *_joined(before, up, to_tail, from_head, behind.peer),
-            *_joined(behind, down, to_head, from_tail, before.peer),
-        )
+        onward = _joined(before, up, to_tail, from_head, behind.peer)
+        return onward + _joined(behind, down, to_head, from_tail, before.peer)
 
     @staticmethod
     def _failed(circuit: Circuit, up: Ok, down: Ok) -> Outputs:
@@ -204,13 +208,14 @@ class ForwardingLayer(Ends):
             here, there = there, here
             if ctx.sender != here.peer:
                 raise self.stranger(msg.circuit, ctx.sender)
-        if there.peer < 0 and msg.link_pair in circuit.held:
+        pair = msg.link_pair
+        if there.peer < 0 and pair in circuit.held:
             return self._deliver(circuit, here, msg, ctx)
-        fate: Fate | None = here.fates.pop(msg.link_pair, None) or here.ask(msg.link_pair)
+        fate = here.ask(pair)
         if type(fate) is Record:
             return (_onward(msg, fate, there.peer),)
         if fate is None or type(fate) is Track:
-            here.fates[msg.link_pair] = msg
+            here.fates[pair] = msg
             return ()
         assert isinstance(fate, int)
         return (Send(here.peer, Expire(circuit.number, msg.origin, msg.origin_pair, abs(fate))),)
@@ -271,7 +276,7 @@ class ForwardingLayer(Ends):
             side.fates[sequence] = Reason.EXPIRE
 
 
-def _joined(side: Side, ok: Ok, record: Record, track: Fate | None, onward: int) -> Outputs:
+def _joined(side: Side, ok: Ok, record: Record, track: Fate | None, onward: int) -> tuple[Noun, ...]:
     """Send the TRACK of a pair that is swapped on, or keep the record until it comes."""
     if type(track) is Track:
         return (_onward(track, record, onward),)
@@ -289,7 +294,7 @@ def _discarded(side: Side, ok: Ok, reason: int, track: Fate | None) -> Outputs:
 
 def _onward(track: Track, record: Record, peer: int) -> Send:
     """Pass a TRACK through a swap record."""
-    fidelity = (1 + (4 * track.estimate / UNIT - 1) * record.factor) / 4
+    fidelity = (1.0 + (4.0 * track.estimate / UNIT - 1.0) * record.factor) / 4.0
     return Send(
         peer,
         Track(

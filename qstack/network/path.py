@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from qstack.network.requests import Progress
 from qstack.services.l3_network import Connect
+from qstack.services.strategies import Route
 
 
 @dataclass(slots=True)
@@ -25,6 +28,10 @@ class Entry:
         Pairs that the head's router predicts [1/s].
     closing
         Why the circuit ends and the neighbour that has said so, None while it stands.
+    next
+        At the head: the route that it gives way to.
+    progress
+        At the head, while it is set up: how far its sessions came on the circuit before it.
     """
 
     sessions: dict[int, Connect | None]
@@ -34,6 +41,8 @@ class Entry:
     asked: int = -1
     rate: float = 0.0
     closing: tuple[int, int] | None = None
+    next: Route | None = None
+    progress: Mapping[int, Progress] = field(default_factory=dict)
 
     @property
     def before(self) -> int:
@@ -55,3 +64,8 @@ class Entry:
 def simple(path: tuple[int, ...]) -> bool:
     """Tell whether a path has at least one link and visits no node twice."""
     return len(path) == len(set(path)) > 1
+
+
+def terms(req: Connect) -> tuple[int, float, int]:
+    """Return what sessions that share a circuit have to agree on."""
+    return req.kind, req.min_fidelity, req.priority

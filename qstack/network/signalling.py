@@ -11,26 +11,27 @@ A request travels from head to tail and installs an entry at every node; the ans
 answers with a rejection, and every node on its way back forgets the circuit (QS-L3-013).  Whether the fidelity can be
 reached is decided by the head's router, never in between (QS-L3-014).
 
-Sessions of one head with the same end at the same fidelity and priority may share a circuit, which ends with the last of them.  The head
-admits no more than the circuit can carry: the rates asked for add up to at most the one that the router predicts
-(QS-L3-008).
+Sessions of one head with the same end at the same fidelity and priority may share a circuit, which ends with the last of
+them.  The head admits no more than the circuit can carry: the rates asked for add up to at most the one that the router
+predicts (QS-L3-008).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
-from qstack.core.layer import Context, Layer, Outputs, Waiting, on
+from qstack.core.layer import Context, Outputs, Waiting, on
 from qstack.core.nouns import Cancel, Noun, Send, Set, Timer, timer
-from qstack.network.circuit import Activate, Deactivate, Install, Uninstall, longest_wait, pause_of
 from qstack.network.entries import Broken, Joined, Left, Uninstalled
-from qstack.network.path import Entry, simple
+from qstack.network.moving import Falls, MoveDue, Moving
+from qstack.network.path import Entry, simple, terms
+from qstack.network.requests import Deactivate, Install, Progress, Uninstall, activate, longest_wait, pause_of
 from qstack.services.l2_link import Unreachable
-from qstack.services.l3_network import Connect, Disconnect, Disconnected
+from qstack.services.l3_network import Connect, Disconnect, Disconnected, Rerouted
 from qstack.services.reasons import Reason
-from qstack.services.strategies import Route, Router
+from qstack.services.strategies import Route, Router, Timetable
 from qstack.wire.network import KEEP, Reject, SetupReq, SetupRsp, Teardown
 
 UNIT = 65535
@@ -49,7 +50,7 @@ class SetupDue(Timer):
     circuit: int
 
 
-class SignallingLayer(Layer):
+class SignallingLayer(Moving):
     """One per node.
 
     Parameters
@@ -68,6 +69,8 @@ class SignallingLayer(Layer):
         Whether sessions may share a circuit.
     give_way
         Where there is no cutoff: for how many mean times between the pairs of its route a half may wait; 0 for ever.
+    timetable
+        When links come and go; None if none does, or if circuits wait for their links in any case.
     """
 
     name = "signalling"
@@ -82,7 +85,9 @@ class SignallingLayer(Layer):
         *,
         aggregate: bool = False,
         give_way: float = 0.0,
+        timetable: Timetable | None = None,
     ) -> None:
+        super().__init__(timetable)
         self.router = router
         self.cutoff = cutoff
         self.capacity = capacity
@@ -90,8 +95,7 @@ class SignallingLayer(Layer):
         self.patience = patience
         self.aggregate = aggregate
         self.give_way = give_way
-        self.entries: dict[int, Entry] = {}
-        self.sessions: dict[int, int] = {}
+        super().__init__(timetable)
         self.last_circuit = 0
         self.last_label: dict[int, int] = {}
         self.labels: dict[int, set[int]] = {}
@@ -119,21 +123,32 @@ class SignallingLayer(Layer):
         path = route.path
         if (path[0], path[-1]) != (ctx.node, req.peer) or not simple(path) or len(route.fidelities) != len(path) - 1:
             raise LocalProtocolError(f"no simple path from {ctx.node} to {req.peer}: {route}", "QS-L3-020")
-        circuit = self._number(ctx.node)
-        self.entries[circuit] = Entry({req.session: req}, path, 0, asked=ctx.now, rate=route.rate)
-        self.sessions[req.session] = circuit
+        yield from self._set_up({req.session: req}, route, ctx)
+
+    def _set_up(
+        self,
+        sessions: dict[int, Connect | None],
+        route: Route,
+        ctx: Context,
+        progress: Mapping[int, Progress] | None = None,
+    ) -> Iterator[Noun]:
+        """Ask every node of a route for a circuit, for sessions on the same terms."""
+        path, circuit = route.path, self._number(ctx.node)
+        self.entries[circuit] = Entry(sessions, path, 0, asked=ctx.now, rate=route.rate, progress=progress or {})
+        self.sessions.update(dict.fromkeys(sessions, circuit))
+        session, priority = next((s, req.priority) for s, req in sessions.items() if req is not None)
         yield Set(SetupDue(circuit), ctx.now + self.patience * len(path))
         # As they travel: a node further on must not be asked for more than its table was found to reach.
         fidelities = tuple(int(fidelity * UNIT) / UNIT for fidelity in route.fidelities)
         cutoff = self.cutoff or longest_wait(self.give_way, route.rate)
-        yield from self._install(circuit, fidelities, cutoff, ctx, session=req.session, priority=req.priority)
+        yield from self._install(circuit, fidelities, cutoff, ctx, session=session, priority=priority)
 
     def _shared(self, req: Connect) -> int | None:
         """Return a standing circuit of this head that a session can share."""
         for circuit, entry in self.entries.items():
             if entry.position == 0 and entry.path[-1] == req.peer and entry.asked < 0 and entry.closing is None:
                 first = next(iter(entry.sessions.values()))
-                if first is not None and _terms(first) == _terms(req):
+                if first is not None and terms(first) == terms(req):
                     return circuit
         return None
 
@@ -146,7 +161,7 @@ class SignallingLayer(Layer):
             return
         entry.sessions[req.session] = req
         self.sessions[req.session] = circuit
-        yield _activate(circuit, req)
+        yield activate(circuit, req)
 
     def _number(self, node: int) -> int:
         """Return a number for a new circuit that none of this head's carries."""
@@ -167,15 +182,22 @@ class SignallingLayer(Layer):
             return  # a repetition: the first one is under way (QS-L3-022)
         taken = self.labels.setdefault(ctx.sender, set())
         tail = path[-1] == ctx.node
-        if msg.label in taken or (tail and msg.session in self.sessions):
+        if tail:
+            self.let_go(msg.session, path)
+        moved = self.moving.pop(msg.session, 0) if tail else 0
+        if msg.label in taken or moved < 0 or (tail and msg.session in self.sessions):
             yield Send(ctx.sender, Reject(msg.circuit, ctx.node, Reason.REJECTED))
             return
         taken.add(msg.label)
         self.entries[msg.circuit] = Entry({msg.session: None} if tail else {}, path, here, (msg.label, -1))
         if tail:
             self.sessions[msg.session] = msg.circuit
+        if moved:
+            yield Cancel(MoveDue(moved))
         told = msg.fidelities, msg.cutoff
-        yield from self._install(msg.circuit, *told, ctx, session=msg.session, priority=msg.priority)
+        others = [session for session, circuit in self.moving.items() if circuit == moved] if moved else []
+        again = (msg.session, *others) if moved else ()
+        yield from self._install(msg.circuit, *told, ctx, session=msg.session, priority=msg.priority, moved=again)
 
     def _install(
         self,
@@ -186,12 +208,13 @@ class SignallingLayer(Layer):
         *,
         session: int,
         priority: int,
+        moved: tuple[int, ...] = (),
     ) -> Iterator[Noun]:
         entry = self.entries[circuit]
         label = entry.labels[0]
         path, here, behind = entry.path, entry.position, entry.behind
         if behind < 0:
-            yield Install(circuit, session, here, path, (label, -1), 0.0, cutoff, priority)
+            yield Install(circuit, session, here, path, (label, -1), 0.0, cutoff, priority, moved)
             yield Send(entry.before, SetupRsp(circuit))
             return
         chosen = self._label(ctx.node, behind)
@@ -215,12 +238,14 @@ class SignallingLayer(Layer):
             return (Send(entry.before, msg),)
         entry.asked = -1
         asked = [req for req in entry.sessions.values() if req is not None]
-        return (Cancel(SetupDue(msg.circuit)), *(_activate(msg.circuit, req) for req in asked))
+        active = (activate(msg.circuit, req, entry.progress.get(req.session)) for req in asked)
+        moved = (Rerouted(session, entry.path) for session in entry.progress)
+        return (Cancel(SetupDue(msg.circuit)), *active, *moved, *self.watch(msg.circuit, ctx.now))
 
     @on(SetupDue)
     def setup_due(self, due: SetupDue, ctx: Context) -> Outputs:
         """Give up: somebody on the path does not answer."""
-        return self._tear_down(due.circuit, Reason.LOST_PEER, ctx.node)
+        return self.tear_down(due.circuit, Reason.LOST_PEER, ctx.node)
 
     @on(Reject)
     def reject(self, msg: Reject, ctx: Context) -> Outputs:
@@ -244,6 +269,7 @@ class SignallingLayer(Layer):
     def joined(self, req: Joined, ctx: Context) -> Outputs:
         """Take note, at the tail, of a session that shares a circuit."""
         entry = self.entries.get(req.circuit)
+        self.moving.pop(req.session, None)
         if entry is not None and req.session not in self.sessions:
             entry.sessions[req.session] = None
             self.sessions[req.session] = req.circuit
@@ -256,7 +282,7 @@ class SignallingLayer(Layer):
         if entry is None or req.session not in entry.sessions:
             return ()
         last = len(entry.sessions) == 1
-        return self._tear_down(req.circuit, Reason.NONE, ctx.node) if last else (self._leave(entry, req.session),)
+        return self.tear_down(req.circuit, Reason.NONE, ctx.node) if last else (self._leave(entry, req.session),)
 
     def _leave(self, entry: Entry, session: int) -> Disconnected:
         del entry.sessions[session]
@@ -270,13 +296,13 @@ class SignallingLayer(Layer):
         """End a session; at the head the last one takes its circuit along."""
         circuit = self.sessions.get(req.session)
         if circuit is None:
-            return ()
+            return self.desert(req.session)
         entry = self.entries[circuit]
         if entry.position:  # the tail asks the head, and hears when it is done
             return (Deactivate(circuit, req.session),)
         if len(entry.sessions) > 1:
             return (Deactivate(circuit, req.session), self._leave(entry, req.session))
-        return self._tear_down(circuit, Reason.NONE, ctx.node)
+        return self.tear_down(circuit, Reason.NONE, ctx.node)
 
     @on(Unreachable)
     def unreachable(self, ind: Unreachable, ctx: Context) -> Outputs:
@@ -285,20 +311,20 @@ class SignallingLayer(Layer):
         Both ends hear of it (QS-L3-011).
         """
         for circuit in [c for c, entry in self.entries.items() if ind.peer in entry.partners]:
-            yield from self._tear_down(circuit, Reason.LOST_PEER, ind.peer)
+            yield from self.tear_down(circuit, Reason.LOST_PEER, ind.peer)
 
     @on(Broken)
     def broken(self, req: Broken, ctx: Context) -> Outputs:
         """Tear down in both directions what cannot go on."""
-        return self._tear_down(req.circuit, req.reason, ctx.node)
+        return self.tear_down(req.circuit, req.reason, ctx.node)
 
     @on(Teardown)
     def teardown(self, msg: Teardown, ctx: Context) -> Outputs:
         """Tear down what a neighbour tears down."""
         entry = self._entry(msg.circuit, ctx.sender)
-        return () if entry is None else self._tear_down(msg.circuit, msg.reason, ctx.sender)
+        return () if entry is None else self.tear_down(msg.circuit, msg.reason, ctx.sender)
 
-    def _tear_down(self, circuit: int, reason: int, cause: int) -> Iterator[Noun]:
+    def tear_down(self, circuit: int, reason: int, cause: int) -> Iterator[Noun]:
         """Have the circuit taken out; what its pairs have to be told goes ahead of the `Teardown`."""
         entry = self.entries.get(circuit)
         if entry is None or entry.closing is not None:
@@ -306,6 +332,8 @@ class SignallingLayer(Layer):
         entry.closing = (reason, cause)
         if entry.asked >= 0:
             yield Cancel(SetupDue(circuit))
+        elif self.timetable and entry.position == 0:
+            yield Cancel(Falls(circuit))
         yield Uninstall(circuit, reason)
 
     @on(Uninstalled)
@@ -319,8 +347,13 @@ class SignallingLayer(Layer):
         for neighbour in (entry.before, entry.behind):
             if neighbour >= 0 and neighbour != cause:
                 yield Send(neighbour, Teardown(req.circuit, reason))
-        for session in entry.sessions:
-            yield Disconnected(session, reason)
+        if reason == Reason.REROUTED and entry.next is not None:
+            yield from self._set_up(entry.sessions, entry.next, ctx, req.progress)
+        elif reason == Reason.REROUTED and entry.sessions:
+            yield self.expect(entry, req.circuit, ctx.now + 2 * self.patience * len(entry.path))
+        else:
+            for session in entry.sessions:
+                yield Disconnected(session, reason)
 
     # -- the table ----------------------------------------------------------------------------------------------------
 
@@ -359,12 +392,3 @@ class SignallingLayer(Layer):
             if entry.asked >= 0:
                 session = next(iter(entry.sessions))
                 yield Waiting(f"the answer to a set-up (session {session})", entry.behind, entry.asked)
-
-
-def _terms(req: Connect) -> tuple[int, float, int]:
-    """Return what sessions that share a circuit have to agree on."""
-    return req.kind, req.min_fidelity, req.priority
-
-
-def _activate(circuit: int, req: Connect) -> Activate:
-    return Activate(circuit, req.number, req.session, req.kind, req.basis, req.rate)

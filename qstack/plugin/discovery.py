@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass, field
@@ -29,7 +30,8 @@ class Plugin:
         Name of the distribution, or of the file.  A distribution with several entry points adds ``:`` and the name of
         the entry point.
     version
-        Of the distribution; of a file the beginning of its SHA-256 digest, so that a replay notices a change.
+        Of the distribution; of a file, with what it imports from beside it, the beginning of the SHA-256 digest, so that a
+        replay notices a change.
     module
         Holds the hooks.
     """
@@ -86,7 +88,8 @@ def _load(entry: EntryPoint) -> ModuleType:
 def inline(folder: Path) -> list[Plugin]:
     """Return the plugin in a folder's ``qstackfile.py``, if there is one.
 
-    The file is executed once per process for every content: reading it again gives the same module.
+    A long one imports modules from beside it (``from .books import Ledger``).  The file is executed once per process for
+    every content: reading it again gives the same module.
 
     Raises
     ------
@@ -100,21 +103,48 @@ def inline(folder: Path) -> list[Plugin]:
         source = path.read_bytes()
     except OSError as error:
         raise PluginError(f"{folder / INLINE} cannot be read: {error.strerror}.") from error
-    version = f"sha256:{hashlib.sha256(source).hexdigest()[:16]}"
     name = "qstackfile_" + hashlib.sha256(str(path).encode() + b"\0" + source).hexdigest()[:16]
-    module = sys.modules.get(name) or _execute(path, source, name)
-    return [Plugin(INLINE, version, module)]
+    module = sys.modules.get(name)
+    if module is None or _digest(module) != _EXECUTED[name]:
+        module = _execute(path, source, name)
+    return [Plugin(INLINE, _EXECUTED[name], module)]
+
+
+def files_of(module: ModuleType) -> list[Path]:
+    """Return the files of an inline plugin: its own, and those of the modules that it has imported from beside it."""
+    return [Path(str(one.__file__)) for one in (module, *(sys.modules[name] for name in _beside(module.__name__)))]
+
+
+def _beside(name: str) -> list[str]:
+    return sorted(other for other in sys.modules if other.startswith(f"{name}."))
+
+
+_EXECUTED: dict[str, str] = {}
+"""Digest of each inline plugin that was executed, by the name of its module."""
+
+
+def _digest(module: ModuleType) -> str:
+    parts = [file.read_bytes() if file.is_file() else b"" for file in files_of(module)]
+    return f"sha256:{hashlib.sha256(bytes(1).join(parts)).hexdigest()[:16]}"
 
 
 def _execute(path: Path, source: bytes, name: str) -> ModuleType:
     """Run a file as a module that the rest of the process can find, as pydantic and pickle do."""
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)])
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
+    _forget(name)
+    importlib.invalidate_caches()
     sys.modules[name] = module
     try:
         exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 - the user's own file, as `python FILE` would
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        _forget(name)
         raise PluginError(f"{path} cannot be imported: {told(error)}") from error
+    _EXECUTED[name] = _digest(module)
     return module
+
+
+def _forget(name: str) -> None:
+    for known in (name, *_beside(name)):
+        sys.modules.pop(known, None)

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import click
 import pluggy
 
 from qstack.plugin.contracts import HardwareModel, Offer, Platform, Sheet
 from qstack.plugin.optics import Part, PartSheet
+
+if TYPE_CHECKING:
+    import click
 
 PROJECT = "qstack"
 API_VERSION = (1, 0)
@@ -28,12 +30,12 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def qstack_hardware() -> list[type[HardwareModel] | Platform | Sheet | Part | PartSheet]:  # type: ignore[empty-body]
+def qstack_hardware() -> list[type[HardwareModel] | Platform | Sheet | Part | PartSheet]:
     """Offer hardware: model classes (memories, interfaces, parts of key links) and named data sheets made of them."""
 
 
 @hookspec
-def qstack_media() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_media() -> list[Offer]:
     """Offer simulated links.
 
     ``make(options, a=Platform, b=Platform, fibre=Fibre)`` returns a `qstack.plugin.contracts.LinkSheet`.
@@ -41,7 +43,7 @@ def qstack_media() -> list[Offer]:  # type: ignore[empty-body]
 
 
 @hookspec
-def qstack_tiers() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_tiers() -> list[Offer]:
     """Offer owners of joint quantum state.
 
     ``make(options, clock=..., seed=..., shot=..., attempts=..., schemes=...)`` returns an object with the methods of
@@ -50,37 +52,37 @@ def qstack_tiers() -> list[Offer]:  # type: ignore[empty-body]
 
 
 @hookspec
-def qstack_drivers() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_drivers() -> list[Offer]:
     """Offer real devices: ``make(options, site=DriverSite)`` returns a `qstack.plugin.drivers.Driver`."""
 
 
 @hookspec
-def qstack_layers() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_layers() -> list[Offer]:
     """Offer layers of a level: ``make(options, site=Site)`` returns one layer or several, lowest first."""
 
 
 @hookspec
-def qstack_schedulers() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_schedulers() -> list[Offer]:
     """Offer link schedulers: ``make(options)`` returns a `qstack.services.strategies.Scheduler`."""
 
 
 @hookspec
-def qstack_swap_policies() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_swap_policies() -> list[Offer]:
     """Offer swap policies: ``make(options)`` returns a `qstack.services.strategies.SwapPolicy`."""
 
 
 @hookspec
-def qstack_cutoffs() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_cutoffs() -> list[Offer]:
     """Offer discard policies: ``make(options)`` returns a `qstack.services.strategies.CutoffPolicy`."""
 
 
 @hookspec
-def qstack_routers() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_routers() -> list[Offer]:
     """Offer routing: ``make(options, view=NetworkView)`` returns a `qstack.services.strategies.Router`."""
 
 
 @hookspec
-def qstack_distillation() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_distillation() -> list[Offer]:
     """Offer purification.
 
     ``make(options, gate_noise=float, readout_error=float)`` returns a `qstack.plugin.contracts.DistillationScheme` for
@@ -89,17 +91,17 @@ def qstack_distillation() -> list[Offer]:  # type: ignore[empty-body]
 
 
 @hookspec
-def qstack_codes() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_codes() -> list[Offer]:
     """Offer quantum codes: ``make(options)`` returns a `qstack.correction.codes.StabilizerCode`, which the decoder takes."""
 
 
 @hookspec
-def qstack_reconciliation() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_reconciliation() -> list[Offer]:
     """Offer key reconciliation: ``make(options)`` returns a `qstack.keys.reconcile.strategy.Reconciler`."""
 
 
 @hookspec
-def qstack_channels() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_channels() -> list[Offer]:
     """Offer classical channels.
 
     ``make(options, delay=int)`` returns a `qstack.plugin.contracts.ClassicalChannel`; `delay` is light's [ps].
@@ -107,22 +109,22 @@ def qstack_channels() -> list[Offer]:  # type: ignore[empty-body]
 
 
 @hookspec
-def qstack_adapters() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_adapters() -> list[Offer]:
     """Offer classical integration: ``make(options)`` returns a `qstack.plugin.adapters.Adapter`, which hands keys over."""
 
 
 @hookspec
-def qstack_applications() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_applications() -> list[Offer]:
     """Offer applications: ``make(options, end=FlowEnd)`` returns one end of a flow."""
 
 
 @hookspec
-def qstack_eavesdroppers() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_eavesdroppers() -> list[Offer]:
     """Offer attacks on a quantum or a classical channel: ``make(options)`` returns the attacker."""
 
 
 @hookspec
-def qstack_sinks() -> list[Offer]:  # type: ignore[empty-body]
+def qstack_sinks() -> list[Offer]:
     """Offer trace sinks, each named by the ending of its files.
 
     ``make(options, path=Path)`` returns an object with ``write(record)`` and ``close()``; see `qstack.trace.node.Sink`.
@@ -130,12 +132,12 @@ def qstack_sinks() -> list[Offer]:  # type: ignore[empty-body]
 
 
 @hookspec
-def qstack_commands() -> list[click.Command]:  # type: ignore[empty-body]
+def qstack_commands() -> list[click.Command]:
     """Offer commands of the command line."""
 
 
 @hookspec
-def qstack_specs() -> list[Path]:  # type: ignore[empty-body]
+def qstack_specs() -> list[Path]:
     """Offer directories of numbered requirements."""
 
 

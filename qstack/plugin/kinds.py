@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
 from qstack.plugin.contracts import HardwareModel, Offer, Options, Platform, Sheet
 from qstack.plugin.optics import ROLES, Part, PartSheet
 from qstack.plugin.spelling import nearest
@@ -111,6 +109,8 @@ def _hardware(thing: Any) -> tuple[str, str]:
 
 
 def _command(thing: Any) -> tuple[str, str]:
+    import click  # noqa: PLC0415 - only who has commands needs it
+
     if not isinstance(thing, click.Command):
         raise WrongThing("it is not a click.Command")
     return "", _checked(thing.name, "the command")

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from qstack.core.errors import ConfigError, PluginError, QstackError
 from qstack.plugin import hooks
 from qstack.plugin.contracts import HardwareModel, Platform, Selection, Sheet
-from qstack.plugin.discovery import GROUP, INLINE, Plugin, inline, installed
+from qstack.plugin.discovery import GROUP, INLINE, Plugin, files_of, inline, installed
 from qstack.plugin.kinds import KINDS, LEVELS, MODEL, Kind, WrongThing
 from qstack.plugin.spelling import nearest
 from qstack.plugin.trouble import told
@@ -37,6 +37,9 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
 """Every hook, and what it is called with."""
 
 OBSERVERS = tuple(name for name, parameters in HOOKS.items() if parameters)
+
+LATE = frozenset({"commands"})
+"""Kinds of which the built-in ones are loaded when they are wanted: a script needs no command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,19 @@ class Platforms(Mapping[str, Platform]):
         return len(self._found)
 
 
+class _Asked(dict[str, dict[tuple[str, str], Found]]):
+    """What was found of every kind; a kind that nobody has asked for yet is asked for when it is wanted."""
+
+    def __init__(self, ask: Callable[[Kind], dict[tuple[str, str], Found]]) -> None:
+        super().__init__()
+        self._ask = ask
+
+    def __missing__(self, name: str) -> dict[tuple[str, str], Found]:
+        """Ask."""
+        self[name] = found = self._ask(KINDS[name])
+        return found
+
+
 class Manager:
     """All plugins of one process.
 
@@ -113,7 +129,11 @@ class Manager:
             _check_version(plugin)
             for hook, implementation in _implementations(plugin):
                 self._implementations[hook].append(implementation)
-        self.found = {name: self._ask(kind) for name, kind in KINDS.items()}
+        self.found: dict[str, dict[tuple[str, str], Found]] = _Asked(self._ask)
+        for name, kind in KINDS.items():
+            offering = {one.plugin.distribution for one in self._implementations[kind.hook]}
+            if name not in LATE or offering - {REFERENCE}:
+                self.found[name] = self._ask(kind)
 
     def _ask(self, kind: Kind) -> dict[tuple[str, str], Found]:
         """Ask one hook of every plugin; keys are (level, name)."""
@@ -207,11 +227,11 @@ class Manager:
 
     def blame(self, error: BaseException) -> PluginError | None:
         """Return the error that names the plugin from whose code an exception came, or None if it came from qstack."""
-        folders = {p: _home(p.module) for p in self.plugins if p.distribution != REFERENCE}
+        homes = {plugin: _homes(plugin) for plugin in self.plugins if plugin.distribution != REFERENCE}
         for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
             file = Path(frame.f_code.co_filename)
-            for plugin, home in folders.items():
-                if home is not None and (file == home or home in file.parents):
+            for plugin, places in homes.items():
+                if any(file == home or home in file.parents for home in places):
                     return PluginError(f"{plugin} failed: {told(error)}")
         return None
 
@@ -230,15 +250,17 @@ class Manager:
 
     def files(self) -> list[Path]:
         """Return the files of inline plugins: what a run needs beside its scenario."""
-        return [Path(str(p.module.__file__)) for p in self.plugins if p.distribution == INLINE]
+        return [file for plugin in self.plugins if plugin.distribution == INLINE for file in files_of(plugin.module)]
 
 
-def _home(module: ModuleType) -> Path | None:
-    """Return the folder of a plugin's package, or the file of its only module."""
+def _homes(plugin: Plugin) -> list[Path]:
+    """Return the folder of a plugin's package, or its files where it is none."""
+    module = plugin.module
     if module.__file__ is None:
-        return None
-    file = Path(module.__file__)
-    return file.parent if module.__package__ else file
+        return []
+    if plugin.distribution == INLINE or not module.__package__:
+        return files_of(module)
+    return [Path(module.__file__).parent]
 
 
 def _check_version(plugin: Plugin) -> None:

@@ -11,7 +11,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -24,13 +24,12 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from qstack.core.errors import PluginError
 from qstack.plugin.contracts import HardwareModel
 from qstack.plugin.offers import NotOffered, plugins_of, validate
-from qstack.plugin.sheet import Origin, check_origins, still_true
+from qstack.plugin.sheet import Origin, check_origins, content_of, still_true
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ class PartSheet:
             If the sheet is not one; the message names the file.
         """
         try:
-            return self._model.model_validate({"name": self.name, **_plain(self._path)[self.name]})
+            return self._model.model_validate({"name": self.name, **content_of(self._path)[self.name]})
         except ValidationError as error:
             found = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in (self.name, *found["loc"]))
@@ -206,11 +205,6 @@ def load_parts(path: Path, model: type[Part]) -> list[PartSheet]:
         What all of them are.
     """
     return [PartSheet(path, name, model) for name in _TOP.findall(path.read_text(encoding="utf-8"))]
-
-
-@cache
-def _plain(path: Path) -> Any:
-    return YAML(typ="safe").load(path)
 
 
 _TOP = re.compile(r"^([a-z0-9][a-z0-9.-]*):", re.MULTILINE)

@@ -15,12 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from ruamel.yaml import YAML
 
 from qstack.plugin.offers import Options
-from qstack.plugin.units import Duration, Fraction, Money, Power, Upkeep
+from qstack.plugin.units import Fraction, Money, Power, Span, Upkeep
 
 
 def _gives(value: object) -> object:
@@ -89,7 +92,7 @@ class SharedQubits(Options):
 
     communication: int = Field(ge=1, le=4096, strict=True)
     storage: int = Field(0, ge=0, le=4096, strict=True)
-    move_time: Duration = 0
+    move_time: Span = 0
     move_noise: Fraction = 0.0
     reach: tuple[tuple[Annotated[int, Field(ge=0, strict=True)], ...], ...] = ()
 
@@ -112,8 +115,8 @@ class SharedQubits(Options):
         return self.communication + self.storage
 
 
-class Cost(Options):
-    """What one node of this hardware costs.
+class PartCost(Options):
+    """What a part of a node costs.
 
     Parameters
     ----------
@@ -128,6 +131,21 @@ class Cost(Options):
     capital: Money = 0.0
     operation: Upkeep = 0.0
     power: Power = 0.0
+
+
+PartName = Literal["memory", "source", "detectors", "cryostat", "electronics", "conversion"]
+
+
+class Cost(PartCost):
+    """What one node of this hardware costs; parameters as in `PartCost`, for what is not told apart.
+
+    Parameters
+    ----------
+    parts
+        What is told apart: memory or source, detectors, cryostat, electronics, frequency conversion.
+    """
+
+    parts: dict[PartName, PartCost] = Field(default_factory=dict)
 
 
 def check_origins(origins: tuple[Origin, ...], sheet: Mapping[str, Any]) -> None:
@@ -183,3 +201,16 @@ def still_true(sheet: Mapping[str, Any], change: Mapping[str, Any]) -> list[dict
         if gives:
             found.append({**origin, "gives": gives})
     return found
+
+
+def content_of(path: Path) -> Any:
+    """Return what a YAML file of sheets holds.
+
+    It is read once per process unless it changes, for reading is slow.
+    """
+    return _content(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _content(path: Path, changed: int) -> Any:
+    return YAML(typ="safe").load(path)

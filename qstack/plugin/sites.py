@@ -80,6 +80,8 @@ class FlowEnd:
         Pairs wanted; 0 without end.
     priority
         0 to 7; its links serve a higher one earlier, or more often.
+    rate
+        Most pairs in a second [1/s]; 0 unlimited.
     """
 
     flow: int
@@ -88,6 +90,7 @@ class FlowEnd:
     min_fidelity: float
     number: int
     priority: int = 0
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,18 @@ def _end(value: object) -> int:
     return time
 
 
+def _span(value: object) -> int:
+    time = _time(value)
+    if time == FOR_EVER:
+        raise ValueError("a duration must be finite here: the longest is 53 days.")
+    return time
+
+
+def _positive_span(value: object) -> int:
+    _positive_time(value)
+    return _span(value)
+
+
 def _quantity(units: Mapping[str, Decimal], what: str, unit: str, *, least: float, most: float) -> Any:
     """Return a reader of a quantity between two values, the lower one zero or positive."""
 
@@ -181,61 +193,42 @@ Duration = Annotated[int, BeforeValidator(_time), *_TIME]
 """Zero or more [ps]."""
 PositiveDuration = Annotated[int, BeforeValidator(_positive_time), *_TIME]
 """More than zero [ps]."""
+Span = Annotated[int, BeforeValidator(_span), *_TIME]
+"""Zero or more, and finite [ps]: how long something takes that happens again and again."""
+PositiveSpan = Annotated[int, BeforeValidator(_positive_span), *_TIME]
+"""More than zero, and finite [ps]."""
 EndTime = Annotated[int, BeforeValidator(_end), *_TIME]
 """More than zero, and finite [ps]."""
 
 
+def _measured(units: Mapping[str, Decimal], what: str, unit: str, *, least: float, most: float) -> tuple[Any, ...]:
+    """Return what makes a float a quantity: how it is read, written, and told in the JSON Schema."""
+    return (
+        BeforeValidator(_quantity(units, what, unit, least=least, most=most)),
+        _text(unit),
+        _schema(units, what.split(" ", 1)[1]),
+    )
+
+
 LIGHT = 299_792.458
 """Speed of light in vacuum [km/s]."""
-Length = Annotated[
-    float,
-    BeforeValidator(_quantity(LENGTHS, "a length", "km", least=1e-6, most=1e6)),
-    _text("km"),
-    _schema(LENGTHS, "length"),
-]
+Length = Annotated[float, *_measured(LENGTHS, "a length", "km", least=1e-6, most=1e6)]
 """More than zero [km]."""
-Loss = Annotated[
-    float, BeforeValidator(_quantity(LOSSES, "a loss", "dB", least=0, most=1e6)), _text("dB"), _schema(LOSSES, "loss")
-]
+Loss = Annotated[float, *_measured(LOSSES, "a loss", "dB", least=0, most=1e6)]
 """Zero or more [dB]."""
-Attenuation = Annotated[
-    float,
-    BeforeValidator(_quantity(ATTENUATIONS, "an attenuation", "dB/km", least=0, most=1e3)),
-    _text("dB/km"),
-    _schema(ATTENUATIONS, "attenuation"),
-]
+Attenuation = Annotated[float, *_measured(ATTENUATIONS, "an attenuation", "dB/km", least=0, most=1e3)]
 """Zero or more [dB/km]."""
-Speed = Annotated[
-    float,
-    BeforeValidator(_quantity(SPEEDS, "a speed", "km/s", least=1, most=LIGHT)),
-    _text("km/s"),
-    _schema(SPEEDS, "speed"),
-]
+Speed = Annotated[float, *_measured(SPEEDS, "a speed", "km/s", least=1, most=LIGHT)]
 """Up to the speed of light in vacuum [km/s]."""
-Power = Annotated[
-    float,
-    BeforeValidator(_quantity(POWERS, "a power", "W", least=0, most=1e9)),
-    _text("W"),
-    _schema(POWERS, "power"),
-]
+Power = Annotated[float, *_measured(POWERS, "a power", "W", least=0, most=1e9)]
 """Zero or more [W]."""
-Rate = Annotated[
-    float, BeforeValidator(_quantity(RATES, "a rate", "Hz", least=0, most=1e15)), _text("Hz"), _schema(RATES, "rate")
-]
+Rate = Annotated[float, *_measured(RATES, "a rate", "Hz", least=0, most=1e15)]
 """Zero or more [Hz]."""
-Money = Annotated[
-    float,
-    BeforeValidator(_quantity(MONEY, "a price", "EUR", least=0, most=1e15)),
-    _text("EUR"),
-    _schema(MONEY, "price"),
-]
+PairRate = Annotated[float, *_measured(RATES, "a rate", "Hz", least=1e-3, most=((1 << 32) - 1) / 1000)]
+"""Pairs per second that a message can carry [Hz]."""
+Money = Annotated[float, *_measured(MONEY, "a price", "EUR", least=0, most=1e15)]
 """Zero or more [EUR]."""
-Upkeep = Annotated[
-    float,
-    BeforeValidator(_quantity(UPKEEPS, "a running cost", "EUR/yr", least=0, most=1e15)),
-    _text("EUR/yr"),
-    _schema(UPKEEPS, "running cost"),
-]
+Upkeep = Annotated[float, *_measured(UPKEEPS, "a running cost", "EUR/yr", least=0, most=1e15)]
 """Zero or more [EUR/yr]."""
 Attempts = Annotated[
     float,

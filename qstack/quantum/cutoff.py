@@ -161,8 +161,8 @@ def _solve(rows: NDArray[np.int64], columns: NDArray[np.int64], weights: Real, r
         return np.asarray(np.linalg.solve(matrix, right), np.float64)
     try:
         # An extra without types, and slow to import: only for large chains.
-        from scipy import sparse  # type: ignore[import-untyped]  # noqa: PLC0415
-        from scipy.sparse.linalg import splu  # type: ignore[import-untyped]  # noqa: PLC0415
+        from scipy import sparse  # noqa: PLC0415 - an extra
+        from scipy.sparse.linalg import splu  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigError(f"{size} states need sparse matrices: install the extra 'physics' (scipy)") from error
     onward = sparse.csc_matrix((weights, (rows, columns)), (size, size))

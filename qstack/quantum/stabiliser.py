@@ -128,7 +128,7 @@ def stim() -> Any:
         If it is not installed.
     """
     try:
-        import stim as installed  # type: ignore[import-untyped]  # noqa: PLC0415  an extra, imported where it is used
+        import stim as installed  # noqa: PLC0415 - an extra, imported where it is used
     except ImportError as error:
         raise ConfigError("the stabiliser tier needs stim: install the extra 'stabiliser'") from error
     return installed

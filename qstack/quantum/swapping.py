@@ -33,7 +33,8 @@ def swap_factors(q: float, m: float) -> Correlators:
 
 def swap(a: Correlators, b: Correlators, factors: Correlators = (1.0, 1.0, 1.0)) -> Correlators:
     """Return the correlators of the joined pair in the frame left XOR right XOR outcome."""
-    return a[0] * b[0] * factors[0], a[1] * b[1] * factors[1], a[2] * b[2] * factors[2]
+    (ax, ay, az), (bx, by, bz), (fx, fy, fz) = a, b, factors
+    return ax * bx * fx, ay * by * fy, az * bz * fz
 
 
 def swap_chain(pair: Correlators, segments: int, factors: Correlators = (1.0, 1.0, 1.0)) -> Correlators:

@@ -86,6 +86,9 @@ def from_data(
     origin = override(data, origin or Origin("scenario", {}), settings)
     if not isinstance(data, dict):
         raise report([Problem((), "expected a mapping of keys; `qstack schema` prints which.")], origin)
+    if "network" not in data and data.keys() & {"memory", "interface"}:
+        words = "is a data sheet, not a scenario: `qstack hardware show` takes it, and network.hardware of a scenario."
+        raise report([Problem((), words)], origin)
     scenario, problems = _validated(data, manager)
     network = data.get("network")
     if isinstance(network, dict) and isinstance(network.get("topology"), str):

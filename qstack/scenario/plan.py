@@ -131,7 +131,7 @@ def _platforms(hardware: Hardware, graph: Graph) -> tuple[tuple[Platform, ...], 
     if bare:
         problems.append(Problem(("network", "hardware"), f"none at {some(bare)}: give 'all', or 'at' for each."))
         return (), problems
-    return tuple(special.get(name) or hardware.all for name in graph.nodes), problems  # type: ignore[misc]
+    return tuple(special.get(name) or hardware.all for name in graph.nodes), problems  # type: ignore[misc]  # none is bare
 
 
 def _ends(scenario: Scenario, graph: Graph) -> list[Problem]:
@@ -235,6 +235,9 @@ def _flows(
                     f"about {route.rate:.1e} pairs/s can be expected over {view.walk(route.path)}, "
                     f"fewer than {HOPELESS} in the {seconds:g} s of the run{_while_cold(view, platforms, warm, route.path)}."
                 )
+        if not why and flow.rate and isinstance(route, Route) and flow.rate > route.rate:
+            more = f"'{flow.rate:g} Hz': more than the {route.rate:.3g} pairs/s that can be expected over"
+            problems.append(Problem(("flows", i, "rate"), f"{more} {view.walk(route.path)}."))
         if why and route is not None:
             key = "min_fidelity" if isinstance(route, NoRoute) and route.path else "to"
             hints = _worst(route.path, by_ends, platforms) if route.path else _dead(links, distils=distils)

@@ -167,7 +167,9 @@ def _unknown_key(place: Loc, allowed: list[str]) -> Problem:
 
 
 def _written(loc: Loc) -> Loc:
-    """Drop what pydantic adds to a place to name a validator; a last part is always the user's."""
+    """Drop what pydantic adds to a place to name a validator; a last part is the user's, unless it says that a key is meant."""
+    if loc[-1:] == ("[key]",):
+        loc = loc[:-1]
     return tuple(part for i, part in enumerate(loc) if i == len(loc) - 1 or not (isinstance(part, str) and "[" in part))
 
 
@@ -185,6 +187,8 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
         return Problem(place, "is missing.")
     if kind == "value_error":
         sentence = str(cause)
+        if isinstance(value, Mapping):  # what is wrong with a whole mapping: by the key that the sentence is about
+            place, sentence = _blamed(place, value, sentence)
         return Problem(
             place, sentence if sentence.startswith(_shown(value)[:-2] or " ") else f"{_shown(value)}{sentence}"
         )
@@ -193,6 +197,18 @@ def _problem(item: Any, cause: object, place: Loc, allowed: list[str]) -> Proble
         return Problem(place, f"{_shown(value)}is not one of: {', '.join(words)}.{nearest(str(value), words)}")
     sentence = _SENTENCES.get(kind, "{msg}.").format(msg=item["msg"], **item.get("ctx", {}))
     return Problem(place, f"{_shown(value) or _NOUNS.get(type(value), '')}{sentence}")
+
+
+def _blamed(place: Loc, value: Mapping[str, Any], sentence: str) -> tuple[Loc, str]:
+    """Return the key that a sentence begins with, or names as the list in which it is, with its value; else the mapping."""
+    about = re.match(r"(\w+)(: )?|", sentence)
+    inside = re.match(r"'[^']*' (?:in '(\w+)'|has two (origin)s)", sentence)
+    key = str((inside[1] or "origins") if inside else about and about[1])
+    if key not in value:
+        return place, sentence
+    if about and about[2]:
+        sentence = f"{_shown(value[key]) or quoted(str(value[key])) + ': '}{sentence.removeprefix(f'{key}: ')}"
+    return (*place, key), sentence
 
 
 _NOUNS: Mapping[type, str] = {list: "a list: ", dict: "a mapping: "}

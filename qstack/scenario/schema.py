@@ -20,6 +20,7 @@ from qstack.plugin.units import (
     Fraction,
     Length,
     Loss,
+    PairRate,
     Speed,
 )
 from qstack.scenario.faults import Fault
@@ -106,7 +107,7 @@ class LinkEntry(Options):
     b: Identifier
     length: Length
     loss: Loss | None = None
-    medium: chosen("media", "a link medium") = None  # type: ignore[valid-type]
+    medium: chosen("media", "a link medium") = None
 
 
 class Chain(Options):
@@ -140,8 +141,8 @@ class Network(Options):
     repeaters: Repeaters | None = None
     fibre: FibreDefaults = FibreDefaults()
     hardware: Hardware
-    medium: chosen("media", "a link medium") = Field("midpoint", validate_default=True)  # type: ignore[valid-type]
-    channel: chosen("channels", "a classical channel") = Field("ideal", validate_default=True)  # type: ignore[valid-type]
+    medium: chosen("media", "a link medium") = Field("midpoint", validate_default=True)
+    channel: chosen("channels", "a classical channel") = Field("ideal", validate_default=True)
 
     @model_validator(mode="after")
     def _one_graph(self) -> Self:
@@ -158,11 +159,11 @@ def _layer(level: str) -> Any:
 class Stack(Options):
     """Which implementation stands at which layer, and its options."""
 
-    physical: _layer("physical") = Field("reference", validate_default=True)  # type: ignore[valid-type]
-    link: _layer("link") = Field("reference", validate_default=True)  # type: ignore[valid-type]
-    network: _layer("network") = Field("reference", validate_default=True)  # type: ignore[valid-type]
-    transport: _layer("transport") = Field("reference", validate_default=True)  # type: ignore[valid-type]
-    application: _layer("application") = Field("reference", validate_default=True)  # type: ignore[valid-type]
+    physical: _layer("physical") = Field("reference", validate_default=True)
+    link: _layer("link") = Field("reference", validate_default=True)
+    network: _layer("network") = Field("reference", validate_default=True)
+    transport: _layer("transport") = Field("reference", validate_default=True)
+    application: _layer("application") = Field("reference", validate_default=True)
 
     def layers(self) -> tuple[Selection, ...]:
         """Return the choice for every level, lowest first."""
@@ -173,13 +174,14 @@ class Flow(Options):
     """Who asks whom for what."""
 
     name: Identifier
-    app: chosen("applications", "an application") = Field("pairs", validate_default=True)  # type: ignore[valid-type]
+    app: chosen("applications", "an application") = Field("pairs", validate_default=True)
     source: Identifier = Field(alias="from")
     target: Identifier = Field(alias="to")
     min_fidelity: Fraction = 0.5
     number: Annotated[int, Field(ge=1, lt=1 << 31, strict=True)] | None = None
     start: Duration = 0
     priority: Annotated[int, Field(ge=0, le=7, strict=True)] = 0
+    rate: PairRate | None = None
 
     @model_validator(mode="after")
     def _two_ends(self) -> Self:
@@ -198,7 +200,7 @@ class Run(Options):
 
     until: EndTime
     seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = 0
-    tier: chosen("tiers", "a tier") = Field("correlators", validate_default=True)  # type: ignore[valid-type]
+    tier: chosen("tiers", "a tier") = Field("correlators", validate_default=True)
     attempts: Literal["skip", "each"] = "skip"
     encode: Annotated[bool, Field(strict=True)] = False
     shuffle_ties: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] | None = None

@@ -63,7 +63,7 @@ def view_of(
     distillation = distillation_of(scenario.stack.link.options)
     lanes = _lanes_at(links)
     edges = tuple(
-        Edge(*link.ends, _shared(link, rows, lanes, platforms), link.sheet.lanes, link.sheet.delay)
+        Edge(*link.ends, _shared(link, rows, lanes, platforms), link.sheet.lanes, link.sheet.delay, link.sheet.windows)
         for link in links
         if (rows := _rows(link, distillation, platforms, scenario.run.until))
     )

@@ -212,6 +212,25 @@ class Room(Indication):
 
 
 @noun
+class Spoiled(Indication):
+    """What a memory has stored is lost: the cryostat has warmed up, a trap was emptied, and the like.
+
+    The memory holds its qubit, fully mixed, until that is freed.
+
+    Parameters
+    ----------
+    peer, lane
+        Whose half it is; see `Trigger`.
+    qubit
+        Its number.
+    """
+
+    peer: int
+    lane: int
+    qubit: int
+
+
+@noun
 class Swapped(Indication):
     """The outcome of a `Swap` as a Bell index; -1 if the measurement has announced none: both pairs are lost."""
 

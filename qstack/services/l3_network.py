@@ -72,6 +72,17 @@ class Disconnected(Indication):
 
 
 @noun
+class Rerouted(Indication):
+    """A session goes on over another path, because a link of its own has gone down; told at the head.
+
+    Its pairs keep their numbers, and neither user has to do anything.
+    """
+
+    session: int
+    path: tuple[int, ...]
+
+
+@noun
 class Pair(Indication):
     """A pair between the two ends of a session, told at both.
 

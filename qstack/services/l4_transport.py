@@ -55,8 +55,8 @@ class Open(Request):
         `KEEP`, `MEASURE` or `PREPARE`; teleportation keeps.
     basis
         What is measured: see `qstack.services.bell.Basis`.
-    priority
-        As in `qstack.services.l3_network.Connect`.
+    priority, rate
+        As in `qstack.services.l3_network.Connect`; the rate travels in thousandths of a pair per second.
     """
 
     session: int
@@ -70,6 +70,7 @@ class Open(Request):
     kind: int = KEEP
     basis: int = 0
     priority: int = 0
+    rate: float = 0.0
 
 
 @noun
@@ -177,16 +178,7 @@ class Outcome(Indication):
 class Expired(Indication):
     """A pair that was handed up is not valid: its other half is gone.  The local half is the user's to free.
 
-    Parameters
-    ----------
-    session
-        Whose pair.
-    pair
-        Its number, -1 if it has none yet.
-    qubit
-        The local half, -1 if it was measured as it was made.
-    reason
-        Why.
+    Parameters as in `qstack.services.l3_network.Lost`.
     """
 
     session: int
@@ -199,14 +191,7 @@ class Expired(Indication):
 class FidelityReported(Indication):
     """What test rounds have shown of a session's pairs so far, told at both ends.
 
-    Parameters
-    ----------
-    session
-        Whose pairs.
-    fidelity, low, high
-        Estimate and its 95 % interval; see `qstack.services.estimation.Tally.estimate`.
-    rounds
-        Pairs measured.
+    Parameters as in `qstack.services.l3_network.FidelityTested`.
     """
 
     session: int

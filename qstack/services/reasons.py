@@ -26,3 +26,4 @@ class Reason(IntEnum):
     UNWANTED = 19  # more pairs than were asked for
     LOST_PEER = 20  # a neighbour does not answer
     SWAP_FAILED = 21  # a Bell measurement has announced nothing
+    REROUTED = 22  # the circuit gives way to one over another path

@@ -95,13 +95,14 @@ class Scheduler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What a router knows of one link."""
+    """What a router knows of one link; `windows` says from when to when it is up [ps], nothing for one that always is."""
 
     a: int
     b: int
     rows: tuple[Row, ...]
     lanes: int
     delay: int
+    windows: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,18 @@ class NoRoute:
 
     why: str
     path: tuple[int, ...] = ()
+
+
+class Timetable(Protocol):
+    """Knows when links come and go, as an orbit tells it, and the ways around those that are down."""
+
+    def falls(self, path: tuple[int, ...], now: int) -> int:
+        """Return when next a link of a path goes down [ps]; -1 if none does."""
+        ...
+
+    def around(self, path: tuple[int, ...], min_fidelity: float, now: int) -> Route | NoRoute:
+        """Return a route between the ends of a path over links that are up now, or why there is none."""
+        ...
 
 
 class Router(Protocol):

@@ -6,7 +6,7 @@ each can be changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any
@@ -17,9 +17,12 @@ from qstack.plugin.spelling import nearest
 from qstack.quantum.bounds import bbm92_fraction
 from qstack.scenario.plan import Plan, PlannedFlow, PlannedLink
 from qstack.study.inputs import published
+from qstack.study.result import KEYS
 
 YEAR_S = 365.25 * 86400
 HOURS_A_YEAR = YEAR_S / 3600
+SIFTED = 0.5
+"""Share of the pairs of a key flow that both ends measure in the same basis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,9 @@ def assumptions() -> dict[str, Assumption]:
         "snspd_system": _priced("snspd_system"),
         "housing": _priced("trusted_node_housing"),
         "dark_fibre_lease": _priced("dark_fibre_lease", "EUR/(km yr)"),
+        "electronics_share": Assumption(0.4, "1", "lasers and control, of the price of a memory node; " + rough),
+        "pair_source": Assumption(100_000.0, "EUR", rough),
+        "converter": Assumption(60_000.0, "EUR", "frequency conversion of a node whose sheet has it; " + rough),
         "telescope": Assumption(200_000.0, "EUR", rough),
         "satellite": replace(
             _priced("micius_initial_funding"),
@@ -73,10 +79,24 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "rb": ("ion_node",),
     "ensemble": ("ion_node",),
     "afc": ("nv_node", "cryostat_4K"),
-    "qd": ("snspd_system", "cryostat_4K"),
-    "spdc": ("snspd_system",),
+    "qd": ("pair_source", "snspd_system", "cryostat_4K"),
+    "spdc": ("pair_source", "snspd_system"),
 }
 """What a node of a platform consists of, by the first word of its name; others are taken as NV nodes."""
+
+PART_OF: Mapping[str, str] = {
+    "nv_node": "memory",
+    "ion_node": "memory",
+    "pair_source": "source",
+    "converter": "conversion",
+    "cryostat_4K": "cryostat",
+    "dilution_refrigerator": "cryostat",
+    "snspd_system": "detectors",
+    "housing": "housing",
+    "telescope": "telescopes",
+    "satellite": "satellite",
+}
+"""Which part each price is for; of a memory node's the share `electronics_share` is for its electronics and lasers."""
 
 
 WAYS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -110,35 +130,67 @@ def changed(settings: Mapping[str, float]) -> dict[str, Assumption]:
                 f"Assumptions: {', '.join(found)}.{nearest(name, found)}"
             )
         positive = name in {"lifetime", "up_time"}
-        if not (value > 0 if positive else value >= 0) or (name == "up_time" and value > 1):
-            raise ConfigError(f"--assume {name}={value:g}  must be {'positive' if positive else 'not negative'}.")
+        most = 1.0 if name in {"up_time", "electronics_share"} else float("inf")
+        if not (value > 0 if positive else value >= 0) or value > most:
+            words = "positive" if positive else "not negative"
+            raise ConfigError(f"--assume {name}={value:g}  must be {words}{'' if most > 1 else ', and at most 1'}.")
         found[name] = Assumption(value, found[name].unit, "given by the user")
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """Something that costs: capital [EUR], operation without electricity [EUR/yr], power [W], and what it is."""
+class Part:
+    """A part of something that costs: capital [EUR], operation without electricity [EUR/yr], power [W]."""
 
     name: str
     capital: float
     operation: float
-    power: float
-    basis: str
+    power: float = 0.0
 
     def yearly(self, given: Mapping[str, Assumption]) -> float:
         """Return what it costs in a year: capital written off, operation, electricity [EUR/yr]."""
         electricity = self.power / 1000 * HOURS_A_YEAR * given["electricity"].value
         return self.capital / given["lifetime"].value + self.operation + electricity
 
+    def data(self, given: Mapping[str, Assumption]) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "name": self.name,
+            "capital_eur": self.capital,
+            "operation_eur_yr": self.operation,
+            "power_w": self.power,
+            "yearly_eur": self.yearly(given),
+        }
+
+
+def together(name: str, parts: Iterable[Part]) -> Part:
+    """Return the sum of parts under one name."""
+    found = list(parts)
+    return Part(name, *(sum(getattr(part, of) for part in found) for of in ("capital", "operation", "power")))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A node or a link: its parts, and what it is."""
+
+    name: str
+    parts: tuple[Part, ...]
+    basis: str
+
+    @property
+    def whole(self) -> Part:
+        """All parts together."""
+        return together(self.name, self.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What a flow gets for it: pairs and secret bits per second, measured or expected."""
+    """What a flow gets for it: pairs and secret bits per second, measured or expected; or why there are no bits."""
 
     name: str
     pairs_hz: float
     secret_hz: float
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +206,40 @@ class Bill:
     @property
     def yearly(self) -> float:
         """Everything together [EUR/yr]."""
-        return sum(item.yearly(self.given) for item in (*self.nodes, *self.links))
+        return self.whole.yearly(self.given)
 
     @property
     def capital(self) -> float:
         """Everything together [EUR]."""
-        return sum(item.capital for item in (*self.nodes, *self.links))
+        return self.whole.capital
 
     @property
     def power(self) -> float:
         """Everything together [W]."""
-        return sum(item.power for item in (*self.nodes, *self.links))
+        return self.whole.power
+
+    @property
+    def whole(self) -> Part:
+        """Everything together."""
+        return together("all", self.by_part)
+
+    @property
+    def by_part(self) -> tuple[Part, ...]:
+        """The parts of all nodes and links, those of one name together, the dearest first."""
+        parts: dict[str, list[Part]] = {}
+        for item in (*self.nodes, *self.links):
+            for part in item.parts:
+                parts.setdefault(part.name, []).append(part)
+        sums = [together(name, ones) for name, ones in parts.items()]
+        return tuple(sorted(sums, key=lambda part: -part.yearly(self.given)))
+
+    @property
+    def no_bits(self) -> str:
+        """Why there is no price of a secret bit; empty if there is one."""
+        if not self.flows:
+            return "there is no flow"
+        whys = dict.fromkeys(flow.why for flow in self.flows if not flow.secret_hz)
+        return "" if any(flow.secret_hz for flow in self.flows) else "; ".join(whys)
 
     def per(self, rate: float) -> float | None:
         """Return the price of one of something that comes at a rate [EUR]; None if none comes."""
@@ -173,8 +248,10 @@ class Bill:
 
     def data(self) -> dict[str, Any]:
         """Return it as plain data."""
-        together = sum if self.measured else max  # an expected flow is expected alone
-        pairs, bits = (together(getattr(flow, name) for flow in self.flows) for name in ("pairs_hz", "secret_hz"))
+        add = sum if self.measured else max  # an expected flow is expected alone
+        pairs, bits = (
+            add(getattr(flow, name) for flow in self.flows) if self.flows else 0.0 for name in ("pairs_hz", "secret_hz")
+        )
         return {
             "nodes": [self._item(item) for item in self.nodes],
             "links": [self._item(item) for item in self.links],
@@ -186,6 +263,7 @@ class Bill:
                     "secret_hz": f.secret_hz,
                     "eur_per_pair": self.per(f.pairs_hz),
                     "eur_per_secret_bit": self.per(f.secret_hz),
+                    **({"why_no_secret_bit": f.why} if f.why else {}),
                 }
                 for f in self.flows
             ],
@@ -194,29 +272,26 @@ class Bill:
             "power_w": self.power,
             "eur_per_pair": self.per(pairs),
             "eur_per_secret_bit": self.per(bits),
+            **({"why_no_secret_bit": self.no_bits} if self.no_bits else {}),
+            "parts": [part.data(self.given) for part in self.by_part],
             "assumptions": {
                 name: {"value": a.value, "unit": a.unit, "source": a.source} for name, a in self.given.items()
             },
         }
 
     def _item(self, item: Item) -> dict[str, Any]:
-        return {
-            "name": item.name,
-            "capital_eur": item.capital,
-            "operation_eur_yr": item.operation,
-            "power_w": item.power,
-            "yearly_eur": item.yearly(self.given),
-            "basis": item.basis,
-        }
+        parts = [part.data(self.given) for part in item.parts]
+        return {**item.whole.data(self.given), "basis": item.basis, "parts": parts}
 
 
 def bill(plan: Plan, given: Mapping[str, Assumption], summary: Mapping[str, Any] | None = None) -> Bill:
     """Return what the network of a plan costs.
 
     A node costs what its data sheet says, or what its kind is assumed to; a link its leased fibre, or what stands for it
-    in the air and in orbit, and a station with detectors.  Flows get what a run's summary says, or else what their routes promise if each were alone; secret bits
-    are those of the sifted bits and their counted errors, or else of Werner pairs, one-way, long keys (Shor and Preskill, Phys. Rev. Lett. 85,
-    441, 2000).
+    in the air and in orbit, and a station with detectors.  Flows get what a run's summary says, or else what their routes
+    promise if each were alone; secret bits are those of the sifted bits of key flows and their counted errors, or else of
+    Werner pairs of which half are sifted,
+    one-way, long keys (Shor and Preskill, Phys. Rev. Lett. 85, 441, 2000).
     """
     nodes = tuple(_node(name, platform, given) for name, platform in zip(plan.names, plan.platforms, strict=True))
     links = tuple(_link(link, given) for link in plan.links)
@@ -226,30 +301,61 @@ def bill(plan: Plan, given: Mapping[str, Assumption], summary: Mapping[str, Any]
 
 
 def _node(name: str, platform: Platform, given: Mapping[str, Assumption]) -> Item:
-    if platform.cost is not None:
-        cost = platform.cost
-        return Item(name, cost.capital, cost.operation, cost.power, f"data sheet of {platform.name}")
-    parts = KINDS.get(platform.name.split("-", maxsplit=1)[0], ("nv_node",))
-    capital = sum(given[part].value for part in parts)
-    cold = "refrigerator_power" if "dilution_refrigerator" in parts else "node_power"
-    basis = f"{platform.name}: {' and '.join(parts)} (assumed)"
-    return Item(name, capital, given["upkeep"].value * capital, given[cold].value, basis)
+    cost = platform.cost
+    if cost is not None:
+        told = tuple(Part(part, one.capital, one.operation, one.power) for part, one in cost.parts.items())
+        rest = Part("not told apart", cost.capital, cost.operation, cost.power)
+        more = (rest,) if cost.capital or cost.operation or cost.power or not told else ()
+        return Item(name, told + more, f"data sheet of {platform.name}")
+    kinds = KINDS.get(platform.name.split("-", maxsplit=1)[0], ("nv_node",))
+    converts = getattr(platform.interface, "conversion", None) is not None
+    prices = (*kinds, "converter") if converts else kinds
+    power = "refrigerator_power" if "dilution_refrigerator" in prices else "node_power"
+    capital: dict[str, float] = {}
+    for price in prices:
+        share = given["electronics_share"].value if PART_OF[price] == "memory" else 0.0
+        for part, part_share in ((PART_OF[price], 1 - share), ("electronics", share)):
+            capital[part] = capital.get(part, 0.0) + part_share * given[price].value
+    draws = "cryostat" if power == "refrigerator_power" else "electronics"
+    parts = tuple(
+        Part(part, price, given["upkeep"].value * price, given[power].value if part == draws else 0.0)
+        for part, price in capital.items()
+        if price or part == draws
+    )
+    return Item(name, parts, f"{platform.name}: {' and '.join(prices)} (assumed)")
 
 
 def _link(link: PlannedLink, given: Mapping[str, Assumption]) -> Item:
-    lease = 0.0 if link.medium in WAYS else link.fibre.length * given["dark_fibre_lease"].value
     fibre = (f"{link.fibre.length:g} km of leased fibre, a station with detectors and housing", ())
-    basis, parts = WAYS.get(link.medium, fibre)
-    capital = sum(given[part].value for part in ("snspd_system", "housing", *parts))
-    operation = lease + given["upkeep"].value * capital
-    return Item(link.name, capital, operation, given["station_power"].value, f"{basis} (assumed)")
+    basis, more = WAYS.get(link.medium, fibre)
+    capital: dict[str, float] = {}
+    for price in ("snspd_system", "housing", *more):
+        capital[PART_OF[price]] = capital.get(PART_OF[price], 0.0) + given[price].value
+    power = {"detectors": given["station_power"].value}
+    parts = [Part(part, price, given["upkeep"].value * price, power.get(part, 0.0)) for part, price in capital.items()]
+    if link.medium not in WAYS:
+        parts.append(Part("fibre", 0.0, link.fibre.length * given["dark_fibre_lease"].value))
+    return Item(link.name, tuple(parts), f"{basis} (assumed)")
 
 
 def _yield(flow: PlannedFlow) -> Yield:
-    route = flow.route
+    name, route, app = flow.flow.name, flow.route, flow.flow.app.name
     if route is None:
-        return Yield(flow.flow.name, 0.0, 0.0)
-    return Yield(flow.flow.name, route.rate, route.rate * _secret(*_werner_errors(route.expected)))
+        return Yield(name, 0.0, 0.0, "no route is known before the run")
+    return _keyed(name, app, route.rate, SIFTED * route.rate, _werner_errors(route.expected))
+
+
+def _keyed(name: str, app: str, pairs_hz: float, sifted_hz: float, errors: tuple[float, float]) -> Yield:
+    """Return what a flow gets; only a flow that makes a key has secret bits."""
+    if app not in KEYS:
+        return Yield(
+            name, pairs_hz, 0.0, f"{name} makes no key: its application is {app}, not {' or '.join(sorted(KEYS))}"
+        )
+    secret = sifted_hz * _secret(*errors)
+    told = (
+        f"{name} has no secret bits: errors of {errors[0]:.1%} in X and {errors[1]:.1%} in Z cost more than was sifted"
+    )
+    return Yield(name, pairs_hz, secret, "" if secret else told if sifted_hz else f"{name} has sifted no bits")
 
 
 def _measured(flow: Mapping[str, Any]) -> Yield:
@@ -261,9 +367,9 @@ def _measured(flow: Mapping[str, Any]) -> Yield:
         errors = _werner_errors(flow["fidelity"]["mean"])
     else:
         errors = (0.5, 0.5)
-    sifted = flow.get("sifted_bits")
-    share = 1.0 if sifted is None else sifted / flow["delivered"] if flow["delivered"] else 0.0
-    return Yield(flow["name"], flow["rate_hz"], flow["rate_hz"] * share * _secret(*errors))
+    sifted = flow.get("sifted_bits") or 0
+    share = sifted / flow["delivered"] if flow["delivered"] else 0.0
+    return _keyed(flow["name"], flow["application"], flow["rate_hz"], flow["rate_hz"] * share, errors)
 
 
 def _werner_errors(fidelity: float) -> tuple[float, float]:

@@ -99,9 +99,8 @@ class Experiment:
             with self.manager.blaming():
                 network = build(self.plan, seed=self.seed, shot=shot, node_class=node_class)
                 if any(link.sheet.phases for link in self.plan.links):
-                    network.simulation.at(
-                        end + 1, _wait, None
-                    )  # nothing to do until a satellite rises is no standstill
+                    # To have nothing to do until a satellite rises is no standstill.
+                    network.simulation.at(end + 1, _wait, None)
                 hooks("qstack_run_started")(scenario=self.plan.scenario, seed=self.seed)
                 with stop_on_interrupt(network.simulation) as interrupt:
                     _advance(network, end, progress)

@@ -99,10 +99,18 @@ class Inputs:
             found: float = self(name)
             return found
         self.used[name] = Known(name, value, sigma, f"assumed: {why}")
-        return value + self.shift.get(name, 0.0) * sigma
+        moved = value + self.shift.get(name, 0.0) * sigma
+        return min(1.0, max(0.0, moved)) if 0 <= value <= 1 else moved
 
     def borrowed(
-        self, name: str, file: str, parameter: str, *, factor: float = 1.0, same_device: bool = False
+        self,
+        name: str,
+        file: str,
+        parameter: str,
+        *,
+        factor: float = 1.0,
+        same_device: bool = False,
+        doubt: float = DOUBT["unverified"],
     ) -> float:
         """Return a number that the set-up or the platform has, or else another published one, of a device of its kind.
 
@@ -119,6 +127,8 @@ class Inputs:
             From what is published to the number, such as 1/2 from a full to a half angle.
         same_device
             Whether it is this very device, under another heading.
+        doubt
+            Standard deviation of another device's, as a share of the value.
 
         Raises
         ------
@@ -132,8 +142,8 @@ class Inputs:
         if entry is None:
             raise Missing(f"neither the set-up nor the platform says {name}, nor {file} {parameter}")
         value, unit = float(entry["value"]), entry.get("unit", "1")
-        doubt = DOUBT.get(str(entry.get("confidence")), DOUBT["unverified"])
-        sigma = _size(value, unit) * (doubt if same_device else DOUBT["unverified"])
+        known = DOUBT.get(str(entry.get("confidence")), DOUBT["unverified"])
+        sigma = _size(value, unit) * (known if same_device else doubt)
         if _number(entry.get("uncertainty")):
             sigma = max(sigma, float(entry["uncertainty"])) if not same_device else float(entry["uncertainty"])
         where = f"{file}: {parameter}" + ("" if same_device else ", of another set-up")

@@ -21,6 +21,7 @@ from qstack.core.node import Node
 from qstack.core.nouns import Noun
 from qstack.hosts.build import build
 from qstack.keys.eve.attack import OnPairs
+from qstack.keys.reconcile.strategy import Maker
 from qstack.keys.store.measured import Measurements
 from qstack.plugin.contracts import Herald, LinkSheet, Outcome
 from qstack.plugin.spelling import nearest
@@ -132,6 +133,11 @@ class StackFlow:
     flow
         Name of the flow; None takes the only one.
 
+    Attributes
+    ----------
+    scheme
+        Makes the reconciliation that the scenario names for the flow.
+
     Raises
     ------
     ConfigError
@@ -144,6 +150,7 @@ class StackFlow:
         self.name = self.planned.flow.name
         self.pairs = self.planned.flow.number or 0
         self.min_fidelity = self.planned.flow.min_fidelity
+        self.scheme: Maker = self.planned.flow.app.options.reconciliation.make
         self.seconds = 0.0
 
     def measure(self, attack: OnPairs | None = None) -> tuple[int, Measurements, Measurements]:

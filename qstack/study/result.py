@@ -90,6 +90,8 @@ class FlowResult:
         Why it ended; `Reason.NONE` when it delivered all that was asked, None while it was still open.
     tested
         What test rounds have shown: fidelity, its 95 % interval, and how many there were; None without.
+    moves
+        When its circuit moved to another path because a link had gone down [s], and to which.
     """
 
     name: str
@@ -108,6 +110,7 @@ class FlowResult:
     reason: Reason | None
     trials: dict[int, Trials] = field(default_factory=dict)
     tested: tuple[float, float, float, int] | None = None
+    moves: list[tuple[float, list[str]]] = field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -151,7 +154,9 @@ class FlowResult:
         revealed = sum(counts.bits for counts in self.errors.values())
         some, fidelity = self.delivered > 0, self.fidelity
         latencies = np.percentile(self.latencies_s, [50, 95]) if some else [0.0, 0.0]
+        moved = [{"at_s": at, "path": path} for at, path in self.moves]
         return {
+            **({"moved": moved} if moved else {}),
             "name": self.name,
             "application": self.application,
             "source": self.source,
@@ -231,6 +236,8 @@ class Result:
         True if a user stopped the run; what was finished by then is here.
     formalism
         Tier of the run, and bounds of what it approximates.
+    faults
+        For each rule of the scenario, how many messages it was looked at for, and how many it has struck.
     standstill
         Why nothing happened any more, or None.
     """
@@ -244,6 +251,7 @@ class Result:
     interrupted: bool = False
     standstill: str | None = None
     formalism: Formalism | None = None
+    faults: tuple[tuple[int, int], ...] = ()
 
     @property
     def seed(self) -> int:
@@ -266,6 +274,7 @@ class Result:
             "flows": [flow.summary() for flow in self.flows],
             "links": self.links,
             "nodes": self.nodes,
+            **({"faults": [{"seen": seen, "struck": struck} for seen, struck in self.faults]} if self.faults else {}),
         }
 
 
@@ -308,6 +317,7 @@ def collect(network: Network, asked: Asked, *, interrupted: bool, standstill: st
         interrupted=interrupted,
         standstill=standstill,
         formalism=formalism(plan, [flow.latencies_s for flow in flows]),
+        faults=network.struck(),
     )
 
 
@@ -335,6 +345,7 @@ def _flow(network: Network, number: int) -> FlowResult:
         reason=Reason(max(reasons)) if reasons else None,
         trials={case: Trials(*counts) for case, counts in sorted(record.checked.items())},
         tested=record.tested,
+        moves=[(at * 1e-12, [network.plan.names[node] for node in path]) for at, path in record.moves],
     )
 
 

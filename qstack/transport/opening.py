@@ -38,12 +38,15 @@ from qstack.wire.transport import HERALDED, SessionAccept, SessionOpen, SessionO
 LARGEST = (1 << 16) - 1
 """Largest window that the wire can carry."""
 PRIORITIES = range(8)
+SLOWEST, FASTEST = 1e-3, ((1 << 32) - 1) / 1000
+"""Rates that the wire can carry [pairs/s]."""
 BASES = frozenset(Basis)
 KINDS = {KEEP: l3_network.KEEP, MEASURE: l3_network.MEASURE, PREPARE: l3_network.PREPARE}
 """What the network calls the kinds of a stream."""
 REMEMBERED = 1024
-"""Sessions that have stood and ended, kept so that a repeated OPEN does not raise the dead; sessions that this end was asked
-for and that never stood, kept so that a circuit that comes too late is given back; and sessions, with their peers, whose end was told."""
+"""Sessions that have stood and ended, kept so that a repeated OPEN does not raise the dead; sessions that this end was
+asked for and that never stood, kept so that a circuit that comes too late is given back; and sessions, with their peers,
+whose end was told."""
 
 
 def refusal(terms: Terms) -> str | None:
@@ -55,6 +58,8 @@ def refusal(terms: Terms) -> str | None:
         return f"{terms.number} pairs cannot be delivered"
     if terms.priority not in PRIORITIES:
         return f"a priority of {terms.priority} is not 0 to {PRIORITIES[-1]}"
+    if terms.rate and not SLOWEST <= terms.rate <= FASTEST:
+        return f"a rate of {terms.rate:g} pairs/s is neither 0 nor {SLOWEST:g} to {FASTEST:g}"
     return None
 
 
@@ -114,7 +119,7 @@ class Opening(Layer):
             terms.window,
             terms.window,
             terms.number,
-            0,
+            terms.rate,
             terms.kind,
             terms.basis,
             terms.priority,
@@ -172,7 +177,7 @@ class Opening(Layer):
         terms = session.terms
         number = terms.number if terms.mode == STREAM else 0
         asked = session.number, session.peer, terms.min_fidelity, number, circuit_kind(terms), terms.basis
-        return Connect(*asked, priority=terms.priority)
+        return Connect(*asked, terms.rate, terms.priority)
 
     @on(SessionAccept)
     def accepted(self, msg: SessionAccept, ctx: Context) -> Outputs:

@@ -44,6 +44,7 @@ class Terms:
     kind: int
     basis: int
     priority: int = 0
+    rate: float = 0.0
 
     @classmethod
     def of(cls, said: Open | SessionOpen) -> Terms:

@@ -11,13 +11,17 @@ from qstack.wire.layout import Field, Fixed, Kind, Layout, List, Place, Reserved
 
 CHAPTERS = ("physical", "link", "network", "signalling", "transport", "application", "channel", "service", "compact")
 """Modules, in the order of the document."""
+INTRODUCTION = """\
+Generated from `qstack.wire`; the layouts there are the only declaration.  `qstack wire` lists all messages,
+`qstack wire TRACK` dumps one as an example, `qstack wire 1304...` dumps bytes, and `qstack wire --trace FILE.jsonl` what
+nodes have said in a run (`qstack run --trace FILE.jsonl`)."""
 
 
 def describe() -> str:
     """Return ``docs/wire.md``: every message with its plane, type, size and fields."""
     parts = [
         "# Wire format",
-        "Generated from `qstack.wire`; the layouts there are the only declaration.",
+        INTRODUCTION,
         _text(sys.modules["qstack.wire.codec"].__doc__),
         _chapter(LAYOUTS[Header]),
     ]

@@ -33,6 +33,7 @@ REASONS = {
     19: "UNWANTED",
     20: "LOST_PEER",
     21: "SWAP_FAILED",
+    22: "REROUTED",
 }
 """Codes of `qstack.services.reasons.Reason`, which this package must not import; a test holds them together."""
 
@@ -97,6 +98,16 @@ CYCLES = Kind("attempt cycles", show=lambda raw: f"{raw} cycles")
 MILLIHERTZ = Kind("mHz", show=lambda raw: f"{raw} mHz")
 NODE = Kind("node", show=lambda raw: f"node {raw}")
 PAIR = Kind("pair number", show=lambda raw: f"pair {raw}")
+
+
+def _millihertz(rate: float) -> int:
+    if not 0 <= rate <= FASTEST:  # false for NaN too
+        raise ValueError(f"a rate is 0 to {FASTEST:.3f} Hz")
+    return round(rate * 1000)
+
+
+FASTEST = ((1 << 32) - 1) / 1000
+HERTZ = Kind("mHz", _millihertz, lambda raw: raw / 1000, lambda raw: f"{raw / 1000:g} Hz")
 
 
 def _positive(raw: int) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from qstack.core.nouns import Message, noun
 from qstack.wire.codec import Plane, pdu
-from qstack.wire.kinds import BELL, FIDELITY_DOWN, FIDELITY_UP, FLAG, MILLIHERTZ, PAIR, REASON, enumeration
+from qstack.wire.kinds import BELL, FIDELITY_DOWN, FIDELITY_UP, FLAG, HERTZ, PAIR, REASON, enumeration
 from qstack.wire.layout import Field, Reserved
 
 # The numbers stand in the service too (`qstack.services.l4_transport`): services and wire do not import each other.
@@ -50,7 +50,7 @@ RELIABILITY = enumeration(
     Field("window", 16),
     Field("credit", 16),
     Field("number", 32),
-    Field("rate", 32, MILLIHERTZ),
+    Field("rate", 32, HERTZ),
 )
 @noun
 class SessionOpen(Message):
@@ -77,7 +77,7 @@ class SessionOpen(Message):
     number
         Pairs or qubits wanted; 0 until closed.
     rate
-        Pairs per 1000 seconds; 0 as fast as it goes.
+        Most pairs per second [1/s]; 0 as fast as it goes.
     kind
         `KEEP`, `MEASURE` or `PREPARE`.
     basis
@@ -95,7 +95,7 @@ class SessionOpen(Message):
     window: int
     credit: int
     number: int
-    rate: int
+    rate: float
     kind: int = KEEP
     basis: int = 0
     priority: int = 0

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from command_line import said
 
 from qstack.cli import invoke
 from qstack.cli.new import KINDS_OF_PLUGIN, LEVELS, TEMPLATES
@@ -47,16 +48,6 @@ def make(tmp_path, monkeypatch, capsys):
         if module.startswith("my_"):
             del sys.modules[module]
     importlib.invalidate_caches()
-
-
-def said(capsys, *arguments):
-    try:
-        code = invoke(arguments)
-    except SystemExit as error:
-        code = error.code
-    out = capsys.readouterr()
-    assert "Traceback" not in out.out + out.err
-    return code, out.out, out.err
 
 
 @pytest.mark.requirement("QS-PL-301")

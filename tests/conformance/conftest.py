@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from qstack.cli import invoke
+from command_line import said
 
 
 @pytest.fixture
@@ -13,11 +12,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments):
-        try:
-            code = invoke(arguments)
-        except SystemExit as error:
-            code = error.code
-        said = capsys.readouterr()
-        return code, said.out + said.err
+        code, out, err = said(capsys, *arguments)
+        return code, out + err
 
     return call

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
-
-from qstack.cli import invoke
+from command_line import said
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,16 +49,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 
-    def call(*arguments):
-        try:
-            code = invoke(arguments)
-        except SystemExit as error:
-            code = error.code
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        return code, said.out, said.err
-
-    return call
+    return partial(said, capsys)
 
 
 # -- spec -------------------------------------------------------------------------------------------------------------

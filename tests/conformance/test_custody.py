@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from qstack.conformance.custody import held
+from qstack.conformance import custody
+from qstack.conformance.custody import cpu_seconds, held
 from qstack.conformance.judge import judge
 from qstack.conformance.policies import SchedulerSuite
 from qstack.conformance.specification import load
@@ -82,6 +84,35 @@ def test_a_subject_that_misbehaves_gets_a_verdict_and_the_run_goes_on(name, tmp_
     assert found[CHOSEN].verdict == "fail"
     assert found[CHOSEN].detail.startswith(words)
     assert found[ALIKE].verdict == "pass"
+
+
+def slow(ready, turn):
+    """Work for half a second of the processor, as on a machine that others use too: two thirds of the clock's."""
+    until = time.process_time() + 0.5
+    while time.process_time() < until:
+        pause = time.process_time() + 0.02
+        while time.process_time() < pause:
+            pass
+        time.sleep(0.01)
+    return 0
+
+
+@pytest.mark.requirement("QS-CF-265")
+@pytest.mark.skipif(not cpu_seconds(os.getpid()), reason="the system does not tell what a process has used")
+@pytest.mark.parametrize(("timeout", "verdict"), [(0.65, "pass"), (0.3, "fail")])
+def test_a_busy_machine_does_not_count_against_a_subject(tmp_path, timeout, verdict):
+    found = verdicts(Spoilt(slow, tmp_path / "done"), timeout)
+    assert found[CHOSEN].verdict == verdict
+
+
+@pytest.mark.requirement("QS-CF-265")
+@pytest.mark.parametrize(("standing", "verdict"), [(1.0, "pass"), (0.0, "fail")])
+def test_who_waits_for_a_processor_is_not_idle(tmp_path, monkeypatch, standing, verdict):
+    clock = count(1)
+    monkeypatch.setattr(custody, "cpu_seconds", lambda pid: 0.0)
+    monkeypatch.setattr(custody, "queued_seconds", lambda pid: standing * next(clock))
+    found = verdicts(Spoilt(lambda ready, turn: time.sleep(1.5) or 0, tmp_path / "done"), 1.0)
+    assert found[CHOSEN].verdict == verdict
 
 
 def test_what_a_subject_prints_is_no_part_of_the_report(capfd):

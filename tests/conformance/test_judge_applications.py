@@ -29,11 +29,13 @@ ticks = count()
 
 
 def pairs(end):
-    return Pairs(end.flow, Wish(end.peer, end.min_fidelity, end.number, end.priority))
+    return Pairs(end.flow, Wish(end.peer, end.min_fidelity, end.number, end.priority, end.rate))
 
 
 def bbm92(end):
-    return Bbm92(end.flow, Wish(end.peer, end.min_fidelity, end.number, end.priority), initiator=end.initiator)
+    return Bbm92(
+        end.flow, Wish(end.peer, end.min_fidelity, end.number, end.priority, end.rate), initiator=end.initiator
+    )
 
 
 class Spoilt(Layer):
@@ -89,7 +91,9 @@ class Hasty(Bbm92):
 
 
 def hasty(end):
-    return Hasty(end.flow, Wish(end.peer, end.min_fidelity, end.number, end.priority), initiator=end.initiator)
+    return Hasty(
+        end.flow, Wish(end.peer, end.min_fidelity, end.number, end.priority, end.rate), initiator=end.initiator
+    )
 
 
 BROKEN = {
@@ -98,6 +102,7 @@ BROKEN = {
         lambda: spoilt(pairs, Start)(edit(Open, lambda o: replace(o, min_fidelity=0.5))),
     ),
     "forgets the priority": ("QS-L5-400", lambda: spoilt(pairs, Start)(edit(Open, lambda o: replace(o, priority=0)))),
+    "forgets the rate": ("QS-L5-470", lambda: spoilt(pairs, Start)(edit(Open, lambda o: replace(o, rate=0.0)))),
     "finishes twice": ("QS-L5-009", lambda: spoilt(pairs, Closed)(twice(Finished))),
     "waits for a refused session": ("QS-L5-321", lambda: spoilt(pairs, Refused)(without(Finished))),
     "hides the reason": ("QS-L5-009", lambda: spoilt(pairs, Closed)(edit(Finished, lambda f: replace(f, reason=0)))),

@@ -28,7 +28,7 @@ from qstack.link.room import RoomDue, RoomLater
 from qstack.link.schedulers import first_come, strict_priority, weighted_fair
 from qstack.plugin.discovery import inline
 from qstack.services.classical import NeighbourLost
-from qstack.services.device import AskRoom, Free, Room
+from qstack.services.device import AskRoom, Free, Room, Spoiled
 from qstack.services.l1_physical import Attempt, Heralded, Skipped
 from qstack.services.l2_link import Accepted, Create, Err, Ok, Receive, Unreachable, Withdraw
 from qstack.services.reasons import Reason
@@ -376,6 +376,12 @@ BROKEN = {
     ),
     "delivers what the other end has lost": ("QS-L2-014", (LinkExpire,), lambda: deaf),
     "takes a pair back twice": ("QS-L2-015", (LinkExpire,), lambda: more(expired_again)),
+    "keeps a loss from its neighbour": (
+        "QS-L2-451",
+        (Spoiled,),
+        lambda: edit(LinkExpire, lambda expire: None),
+    ),
+    "keeps a loss from its user": ("QS-L2-451", (Spoiled,), lambda: edit(Err, lambda err: None)),
     "expires once": ("QS-L2-053", (Repeat, Remind), lambda: edit(LinkExpire, lambda expire: None)),
     "knows nothing atomic": ("QS-L2-017", (Create, Add), impatient),
     "delivers one by one": ("QS-L2-018", (Create,), lambda: one_by_one),
@@ -577,6 +583,7 @@ def test_what_is_not_claimed_is_unsupported():
         "QS-L2-029": "deadlines",
         "QS-L2-024": "purposes that a node was told to accept",
         "QS-L2-016": "advertisements of memories",
+        "QS-L2-451": "losses of stored halves",
         **{f"QS-L2-{number}": "advertisements of memories" for number in MEMORIES},
     }
 

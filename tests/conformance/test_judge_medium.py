@@ -25,6 +25,7 @@ from qstack.services.device import (
     Herald,
     Measure,
     Measured,
+    Spoiled,
     Swap,
     Swapped,
     Trigger,
@@ -95,7 +96,8 @@ class Reuses(Spoilt):
             self.state[node, name] = noun.qubit
             self.state[node, "name of", noun.qubit] = name
             return replace(noun, qubit=name)
-        return replace(noun, qubit=self.state[node, "name of", noun.qubit]) if isinstance(noun, Measured) else noun
+        named = isinstance(noun, Measured | Spoiled)
+        return replace(noun, qubit=self.state[node, "name of", noun.qubit]) if named else noun
 
     def asked(self, node, inner, req, ctx):
         places = {Swap: ("left", "right"), Trigger: (), DrawBits: (), AskRoom: ()}.get(type(req), ("qubit",))
@@ -242,6 +244,13 @@ class Unasked(Spoilt):
         return answers
 
 
+class Hides(Spoilt):
+    """Says nothing of what it has lost."""
+
+    def connect(self, number, feed):
+        super().connect(number, lambda noun, now: None if isinstance(noun, Spoiled) else feed(noun, now))
+
+
 class Overwrites(Spoilt):
     """Attempts although a memory is in use: it frees the qubit by itself and says nothing."""
 
@@ -288,6 +297,11 @@ BROKEN = {
     ),
     "ages from the herald": ("QS-L1-286", Late),
     "spares what is stored": ("QS-L1-370", Spares),
+    "hides a warm-up": ("QS-L1-450", Hides),
+    "mistakes what it has lost": (
+        "QS-L1-450",
+        told(lambda self, node, noun, now: replace(noun, qubit=noun.qubit + 1), Spoiled),
+    ),
     "names memories": ("QS-L1-017", Reuses),
     "needs one end only": ("QS-L1-026", Alone),
     "overwrites": ("QS-L1-027", Overwrites),

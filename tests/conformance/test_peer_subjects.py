@@ -10,12 +10,10 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("cryptography")
-sys.path.insert(0, str(Path(__file__).parents[1] / "hosts"))
 from processes import ROOT, free_addresses
 
 from qstack.cli import invoke as called

@@ -36,9 +36,10 @@ def test_it_passes_and_claims_no_more_than_it_has():
 
 
 def test_it_shares_nothing_with_the_reference():
-    source = (EXAMPLE / "qstackfile.py").read_text()
-    assert re.findall(r"qstack\.link\b", source) == []
-    assert not re.search(r"^from qstack\.(link|physical|network)", source, re.MULTILINE)
+    for file in EXAMPLE.glob("*.py"):
+        source = file.read_text()
+        assert re.findall(r"qstack\.link\b", source) == []
+        assert not re.search(r"^from qstack\.(link|physical|network)", source, re.MULTILINE)
 
 
 @pytest.mark.requirement("QS-PL-014")

@@ -112,3 +112,22 @@ def run() -> Any:
 @pytest.fixture
 def lines() -> Any:
     return by_node
+
+
+@pytest.fixture
+def network(tmp_path, three):
+    """Return what makes three nodes and a laboratory that are processes; they are stopped in the end."""
+    from processes import Processes  # noqa: PLC0415 - it needs an extra
+
+    made = []
+
+    def make(number=20, **more):
+        data = three(stack={"network": {"cutoff": "200 ms"}}, run={"until": "100 s", "seed": 3})
+        data["flows"][0]["number"] = number
+        processes = Processes(tmp_path, data, **more)
+        made.append(processes)
+        return processes
+
+    yield make
+    for processes in made:
+        processes.stop()

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
+from link_bench import ROW, Pairs
 
 from qstack.core.clock import SECOND
 from qstack.link.room import SILENCE
 from qstack.services.device import Free
 from qstack.services.l2_link import Ok
 from qstack.wire.physical import NO_CLASSICAL_OTHER
-
-sys.path.insert(0, str(Path(__file__).parent))
-from link_bench import ROW, Pairs
 
 LANES = 2
 QUIET = int(SILENCE * ROW.seconds_per_pair * SECOND)

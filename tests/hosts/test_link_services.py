@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from itertools import groupby
 from math import sqrt
-from pathlib import Path
 
 import pytest
+from link_bench import PAIR, Pairs
 
 from qstack.core.clock import MILLISECOND
 from qstack.link.schedulers import strict_priority
 from qstack.services.bell import Basis
 from qstack.services.l2_link import Err, Ok, Receive
 from qstack.services.reasons import Reason
-
-sys.path.insert(0, str(Path(__file__).parent))
-from link_bench import PAIR, Pairs
 
 both_ways = pytest.mark.parametrize("attempts", ["skip", "each"])
 ENDLESS = 60_000

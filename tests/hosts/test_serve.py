@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("cryptography")
-sys.path.insert(0, str(Path(__file__).parent))
-from processes import NODES, Processes, consumed
+from processes import NODES, consumed
 
 pytestmark = pytest.mark.slow
 DELIVERED = {"flow": 0, "reason": 0}
-
-
-@pytest.fixture
-def network(tmp_path, three):
-    made = []
-
-    def make(number=20, **more):
-        data = three(stack={"network": {"cutoff": "200 ms"}}, run={"until": "100 s", "seed": 3})
-        data["flows"][0]["number"] = number
-        processes = Processes(tmp_path, data, **more)
-        made.append(processes)
-        return processes
-
-    yield make
-    for processes in made:
-        processes.stop()
 
 
 def test_three_processes_deliver_pairs(network):

@@ -10,10 +10,11 @@ import pytest
 import qstack
 from qstack.core.errors import LocalProtocolError
 from qstack.hosts.build import build
-from qstack.hosts.optional import MESSAGES, REQUESTS
+from qstack.hosts.optional import INDICATIONS, MESSAGES, REQUESTS
 from qstack.hosts.simulation import Simulation
-from qstack.services.device import AskRoom, Free
+from qstack.services.device import AskRoom, Free, Spoiled
 from qstack.services.l2_link import Receive, StopReceive
+from qstack.services.l3_network import Rerouted
 from qstack.trace.node import Tracer
 from qstack.trace.sinks import Memory
 from qstack.wire.link import Drop, Hello, LinkTest, MemAck, MemReq
@@ -24,7 +25,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "table-link"
 MIXED = """
 from qstack import Offer, hookimpl, load
 from qstack.builtins.layers import LinkOptions, _link
-from table import TableLink
+from .rules import TableLink
 
 QSTACK_API = (1, 0)
 
@@ -55,11 +56,11 @@ SCENARIO = {
 @pytest.mark.requirement("QS-CV-400", "QS-L2-313")
 @pytest.mark.parametrize("table", [0, 1])
 @pytest.mark.parametrize("encode", [False, True], ids=["objects", "bytes"])
-def test_a_link_layer_that_knows_no_words_about_memories(table, encode, tmp_path, monkeypatch):
+def test_a_link_layer_that_knows_no_words_about_memories(table, encode, tmp_path):
     """At one end of a link, the reference at the other, which asks in vain and goes on."""
-    (tmp_path / "table.py").write_text((EXAMPLE / "qstackfile.py").read_text())
+    (tmp_path / "table.py").write_text((EXAMPLE / "table.py").read_text())
+    (tmp_path / "rules.py").write_text((EXAMPLE / "qstackfile.py").read_text())
     (tmp_path / "qstackfile.py").write_text(MIXED.replace("{table}", str(table)))
-    monkeypatch.syspath_prepend(tmp_path)
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text(json.dumps({**SCENARIO, "run": {**SCENARIO["run"], "encode": encode}}))  # JSON is YAML
     experiment = qstack.load(scenario)
@@ -84,6 +85,7 @@ SAID = {
         FidelityReport(1, 4, 0.9),
     ),
     "requests": (AskRoom(2), Receive(2, 4), StopReceive(2, 4)),
+    "indications": (Spoiled(2, 0, 7), Rerouted(3, (0, 1, 2))),
 }
 
 
@@ -96,12 +98,12 @@ def alone():
 
 @pytest.mark.requirement("QS-CV-400")
 def test_each_falls_with_a_note():
-    assert {type(noun) for nouns in SAID.values() for noun in nouns} == {*MESSAGES, *REQUESTS}
+    assert {type(noun) for nouns in SAID.values() for noun in nouns} == {*MESSAGES, *REQUESTS, *INDICATIONS}
     node, records = alone()
     for message in SAID["messages"]:
         node.receive(message, 1, 0)
-    for request in SAID["requests"]:
-        node.feed(request, 0)
+    for noun in (*SAID["requests"], *SAID["indications"]):
+        node.feed(noun, 0)
     assert [r["fields"]["text"] for r in records if r["noun"] == "Note"] == [
         f"unheard: {noun!r}" for nouns in SAID.values() for noun in nouns
     ]

@@ -52,6 +52,16 @@ async def answering(reader, writer):
             writer.write(data)
 
 
+async def played(host, scene, told):
+    """Play a scene with a node that runs."""
+    work = asyncio.get_running_loop().create_task(host.run())
+    try:
+        await scene(host, work, told)
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
 def with_device(three, identities, behaviour, scene):
     """Run node n0 with a device that behaves in some way."""
 
@@ -71,12 +81,9 @@ def with_device(three, identities, behaviour, scene):
         told = []
         addresses = {**dict.fromkeys(NAMES, ("127.0.0.1", 1)), "n0": ("127.0.0.1", 0), "laboratory": address}
         host = NodeHost(qstack.load(three()).plan, 0, identities["n0"], addresses, told.append, limits=LIMITS)
-        work = asyncio.get_running_loop().create_task(host.run())
         try:
-            await scene(host, work, told)
+            await played(host, scene, told)
         finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
             server.close()
 
     asyncio.run(asyncio.wait_for(play(), 30))
@@ -171,6 +178,7 @@ LIES = {
     "bits": device.Bits(1, 8, 256),
     "outcome": device.Measured(3, 0, 2, 0),
     "stranger": device.Missed(0, 3),
+    "no such memory": device.Spoiled(1, 9, 3),
 }
 
 
@@ -256,12 +264,7 @@ def with_driver(three, identities, driver, scene):
         told = []
         plan = qstack.load(three()).plan
         host = NodeHost(plan, 0, identities["n0"], addresses, told.append, limits=LIMITS, driver=lambda site: driver)
-        work = asyncio.get_running_loop().create_task(host.run())
-        try:
-            await scene(host, work, told)
-        finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+        await played(host, scene, told)
 
     asyncio.run(asyncio.wait_for(play(), 30))
 

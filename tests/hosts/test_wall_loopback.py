@@ -9,12 +9,10 @@ import runpy
 import subprocess
 import sys
 from itertools import product
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("cryptography")
-sys.path.insert(0, str(Path(__file__).parent))
 from processes import NODES, ROOT, Processes, consumed
 
 from qstack.integration.certificates import make_certificates

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +14,6 @@ from qstack.wire import encode
 from qstack.wire.network import Complete
 
 pytest.importorskip("cryptography")
-sys.path.insert(0, str(Path(__file__).parent))
 from test_wall import LIMITS, NAMES, identities, play, until
 
 assert callable(identities)  # a fixture that both files use

@@ -86,7 +86,7 @@ def hidden(name):
     """Return functions whose exceptions are caught by pydantic and reported as a user's mistake."""
     return {
         "qstack.plugin.offers": {"chosen", "plugins_of"},
-        "qstack.plugin.contracts": {"choose_model"},
+        "qstack.plugin.models": {"choose_model"},
         "qstack.plugin.optics": {"choose_part"},
     }.get(name, set())
 

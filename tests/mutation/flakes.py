@@ -25,6 +25,7 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 EVERY = {"device": 2, "hardware": 5, "medium": 5, "reconciliation": 20}
 """Profiles that are judged in one run of so many; the others are judged in every run."""
+HEAD = f"{'profile':<16}{'date':<10}{'runs':>6}{'different results':>19}  verdicts of each run; seeds from 0"
 
 
 def once(seed: int, chosen: list[str]) -> str:
@@ -77,6 +78,14 @@ def judged(seed: int, chosen: list[str]) -> dict[str, str]:
     return {profile: json.dumps(verdicts) for profile, verdicts in found.items()}
 
 
+def row(profile: str, counts: collections.Counter[str]) -> str:
+    """Return what came of a profile in a line."""
+    said = next(iter(counts))
+    words = collections.Counter(one[-1] for one in json.loads(said)) if said.startswith("[") else {}
+    told = ", ".join(f"{number} {word}" for word, number in sorted(words.items())) or said
+    return f"{profile:<16}{dt.datetime.now(tz=dt.UTC).date()}{counts.total():>6}{len(counts):>19}  {told}"
+
+
 def main() -> None:
     """Do it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -84,7 +93,9 @@ def main() -> None:
     parser.add_argument("--once", type=int, help="one run, with this seed")
     parser.add_argument("--profile", action="append", default=[], help="only these kinds of subjects; all if none")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="so many at a time")
-    parser.add_argument("--write", type=Path, help="write the result here, with the date")
+    parser.add_argument(
+        "--write", type=Path, help="write the result here; of other profiles the file keeps what it says"
+    )
     given = parser.parse_args()
     if given.once is not None:
         sys.stdout.write(once(given.once, given.profile))
@@ -94,19 +105,12 @@ def main() -> None:
         for found in pool.map(lambda seed: judged(seed, given.profile), range(given.runs)):
             for profile, answer in found.items():
                 answers.setdefault(profile, collections.Counter())[answer] += 1
-    lines = [
-        f"{dt.datetime.now(tz=dt.UTC).date()}, seeds 0 to {given.runs - 1}",
-        "",
-        f"{'profile':<16}{'runs':>6}{'different results':>19}  verdicts of each run",
-    ]
-    for profile, counts in sorted(answers.items()):
-        said = next(iter(counts))
-        words = collections.Counter(one[-1] for one in json.loads(said)) if said.startswith("[") else {}
-        told = ", ".join(f"{number} {word}" for word, number in sorted(words.items())) or said
-        lines.append(f"{profile:<16}{counts.total():>6}{len(counts):>19}  {told}")
-    sys.stdout.write("\n".join(lines) + "\n")
+    rows = {profile: row(profile, counts) for profile, counts in answers.items()}
+    sys.stdout.write("\n".join([HEAD, *rows.values()]) + "\n")
     if given.write:
-        given.write.write_text("\n".join(lines) + "\n")
+        before = given.write.read_text().splitlines()[1:] if given.write.exists() else []
+        kept = {line.split()[0]: line for line in before}
+        given.write.write_text("\n".join([HEAD, *(one for _, one in sorted({**kept, **rows}.items()))]) + "\n")
     sys.exit(any(len(counts) != 1 for counts in answers.values()) or "a run that failed" in answers)
 
 

@@ -70,7 +70,7 @@ def test_the_result_is_that_of_this_table_and_every_mutant_was_caught_by_its_own
 
 
 SCHEDULERS = "qstack/link/schedulers.py"
-STRICT = (SCHEDULERS, "ready[i].priority, -i", "-ready[i].priority, -i")
+STRICT = (SCHEDULERS, "max(item.priority for item", "min(item.priority for item")
 SCRIPT = """
 import sys
 sys.path.insert(0, {folder!r})

@@ -185,16 +185,22 @@ def test_attempts_that_nobody_answers_do_harm_too(tier, attempts):
     assert seen == pytest.approx([(1 + closed_form(n, p).xy) / 2 for n in (8, 10)])
 
 
-@pytest.mark.parametrize("attempts", MODES)
-def test_a_half_sees_what_was_attempted_while_its_answer_was_on_its_way(attempts):
-    """Emitted at 0, told at 1000: the attempts at 400 and 800 of another lane came after its emission."""
-    bench = Bench("correlators", attempts, p=(1.0, 0.0), period=400)
+def first_heralds(bench):
+    """Return what both ends of the first link are told at their first answer, while the middle node attempts on both."""
     heralds = []
     bench.react = lambda node, noun, now: heralds.append(noun)
     bench.want(1, 2, keep=False)
     bench.want(0, 1)
     bench.want(1, 0)
     bench.clock.run(REPLY)
+    return heralds
+
+
+@pytest.mark.parametrize("attempts", MODES)
+def test_a_half_sees_what_was_attempted_while_its_answer_was_on_its_way(attempts):
+    """Emitted at 0, told at 1000: the attempts at 400 and 800 of another lane came after its emission."""
+    bench = Bench("correlators", attempts, p=(1.0, 0.0), period=400)
+    heralds = first_heralds(bench)
     half = bench.medium.qubits[1][heralds[0].qubit]
     half.age(bench.clock.now)
     assert half.pair.fidelity == pytest.approx((1 + exp(-2 / LASTING)) / 2)
@@ -208,12 +214,7 @@ def test_a_half_sees_what_was_attempted_while_its_answer_was_on_its_way(attempts
 def test_a_memory_of_a_plugin_suffers_from_attempts_too(tier, attempts):
     """Two attempts of the other lane, and a nanosecond at each end of its own decay."""
     bench = Bench(tier, attempts, p=(1.0, 0.0), period=400, memory=Vendor)
-    heralds = []
-    bench.react = lambda node, noun, now: heralds.append(noun)
-    bench.want(1, 2, keep=False)
-    bench.want(0, 1)
-    bench.want(1, 0)
-    bench.clock.run(REPLY)
+    heralds = first_heralds(bench)
     for node, noun in zip((0, 1), heralds, strict=True):
         half = bench.medium.qubits[node][noun.qubit]
         half.age(REPLY)

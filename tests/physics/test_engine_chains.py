@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.p1 import BORN, HOP, PERIOD, PROBABILITY, TABLE, Network, chain, check, measure
 from qstack.core.clock import MILLISECOND, NANOSECOND, SECOND
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device
 from qstack.hardware.pairs import Exponential
 from qstack.plugin.contracts import Outcome
 from qstack.services.l5_application import Start

@@ -12,8 +12,9 @@ from scipy import stats
 from qstack.core.errors import PhysicsError
 from qstack.core.node import Node
 from qstack.hardware.course import Course, Summed, courses
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device, Medium
+from qstack.hardware.medium import Medium
 from qstack.hosts.simulation import Simulation
 from qstack.physical.midpoint import Midpoint
 from qstack.plugin.contracts import Herald as Row

@@ -166,7 +166,7 @@ def test_a_request_waits_for_the_next_pass():
 @pytest.mark.parametrize(
     ("medium", "length", "flow", "until", "words"),
     [
-        ({"highest": [70, -3]}, "1120 km", {}, "500 s", r"elevation = -3\.0 degrees: a visible satellite stands at 0 to"),
+        ({"highest": [70, -3]}, "1120 km", {}, "500 s", r"medium\.highest\.1  '-3': must be greater than 0"),
         ({"highest": [70, 8]}, "1600 km", {}, "500 s", "it lies between the horizon and the highest, 8"),
         ({}, "20 km", {}, "500 s", "they are at least 96.62 km apart"),
         ({}, "4500 km", {}, "500 s", "never see the satellite together above 10 degrees"),

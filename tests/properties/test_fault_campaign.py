@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
-from pathlib import Path
 
 import pytest
-
-_spec = importlib.util.spec_from_file_location("storm", Path(__file__).with_name("storm.py"))
-assert _spec is not None
-assert _spec.loader is not None
-storm = importlib.util.module_from_spec(_spec)
-sys.modules["storm"] = storm
-_spec.loader.exec_module(storm)
+import storm
 
 
 def weather(draw: random.Random) -> storm.Weather:

@@ -21,6 +21,7 @@ draft_times = st.builds(lambda n, unit: n * unit, st.integers(1, 16383), st.samp
 SPECIAL = [
     (kinds.FIDELITY_UP, grid),
     (kinds.FIDELITY_DOWN, grid),
+    (kinds.HERTZ, st.integers(0, (1 << 32) - 1).map(lambda n: n / 1000)),
     (kinds.FLAG, st.booleans()),
     (link.KEEP, st.booleans()),
     (kinds.AID, st.integers(-1, 0xEFF)),

@@ -7,9 +7,9 @@ import pytest
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.clock import SECOND
 from qstack.core.nouns import Send
-from qstack.network.circuit import Activate, Deactivate, Install, Uninstall
 from qstack.network.entries import BATCH, Left, Uninstalled
 from qstack.network.forwarding import UNIT, ForwardingLayer
+from qstack.network.requests import Activate, Deactivate, Install, Uninstall
 from qstack.services import l3_network
 from qstack.services.device import Free, Probe, Probed, Swap, Swapped
 from qstack.services.l2_link import Create, Err, Ok, Withdraw

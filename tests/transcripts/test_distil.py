@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from link_dialogue import RTT, Better
 
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.nouns import Send
@@ -15,20 +16,6 @@ from qstack.services.l2_link import Create, Err, Ok, Withdraw
 from qstack.services.reasons import Reason
 from qstack.services.strategies import Row
 from qstack.wire.link import Add, AddAck, DistilBit
-
-RTT = 1000
-
-
-class Better:
-    """A scheme that adds 0.05."""
-
-    name = "better"
-
-    def output_fidelity(self, first: float, second: float) -> float:
-        return (first + second) / 2 + 0.05
-
-    def input_fidelity(self, wanted: float) -> float:
-        return wanted - 0.05
 
 
 def node(number: int, peer: int, lanes: int = 4, survival=lambda _: 1.0) -> Transcript:

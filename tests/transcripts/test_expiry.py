@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from link_dialogue import RTT, Better
 
 from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.nouns import Send
@@ -19,22 +20,9 @@ from qstack.services.reasons import Reason
 from qstack.services.strategies import Row
 from qstack.wire.link import UNASSIGNED, Add, AddAck, DistilBit, Drop, DropAck, LinkExpire, LinkExpireAck
 
-RTT = 1000
 ROWS = (Row(0.1, 2e-3, 0.9),)
 LOST = LinkExpire(UNASSIGNED, 0, 1, 3, 5)
 ADD = Add(1, 1, 4, 1, 3, 0.8, 0, keep=True, bases=(), start=0, deadline=0, consecutive=True)
-
-
-class Better:
-    """A scheme that adds 0.05."""
-
-    name = "better"
-
-    def output_fidelity(self, first: float, second: float) -> float:
-        return (first + second) / 2 + 0.05
-
-    def input_fidelity(self, wanted: float) -> float:
-        return wanted - 0.05
 
 
 def node(number: int, peer: int, *, lanes: int = 4, distil: bool = False) -> Transcript:

@@ -9,8 +9,8 @@ from qstack.core.nouns import Cancel, Send
 from qstack.link.endings import AddDue
 from qstack.link.layer import LinkLayer
 from qstack.link.queue import Link
-from qstack.network.circuit import Uninstall
 from qstack.network.entries import Uninstalled
+from qstack.network.requests import Uninstall
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
 from qstack.services.classical import NeighbourLost

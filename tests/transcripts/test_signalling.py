@@ -11,8 +11,8 @@ from qstack.conformance.transcript import ANY, Transcript
 from qstack.core.clock import SECOND
 from qstack.core.errors import LocalProtocolError, RemoteProtocolError
 from qstack.core.nouns import Send
-from qstack.network.circuit import LONGEST, Activate, Deactivate, Install, Uninstall
 from qstack.network.entries import Broken, Joined, Left, Uninstalled
+from qstack.network.requests import LONGEST, Activate, Deactivate, Install, Uninstall
 from qstack.network.signalling import LABELS, SignallingLayer
 from qstack.services.l3_network import Connect, Disconnect, Disconnected
 from qstack.services.reasons import Reason

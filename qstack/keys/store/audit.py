@@ -41,19 +41,21 @@ def verify(db: Database, chain: str, expected: Head | None = None) -> Head:
     ------
     StoreCorruptError
         Naming the first record that is missing, changed or out of place.
+    StoreError
+        When the database does not answer, or is no key store.
     """
+    with db.transaction():  # one moment: a server may be writing
+        records = db.rows("SELECT n, record, hash FROM audit WHERE chain = ? ORDER BY n", (chain,))
+        head = db.rows("SELECT n, hash FROM chains WHERE chain = ?", (chain,))
     last = ""
     n = 0
     seen = expected is None or expected.records == 0
-    for n, (number, record, stamp) in enumerate(
-        db.rows("SELECT n, record, hash FROM audit WHERE chain = ? ORDER BY n", (chain,)), start=1
-    ):
+    for n, (number, record, stamp) in enumerate(records, start=1):
         last = chained(last, record)
         if number != n or stamp != last or json.loads(record)["n"] != n:
             raise StoreCorruptError(f"audit chain {chain!r}: record {n} is missing or was changed")
         if expected and expected.records == n:
             seen = expected.hash == last
-    head = db.rows("SELECT n, hash FROM chains WHERE chain = ?", (chain,))
     if (head[0] if head else (0, "")) != (n, last):
         raise StoreCorruptError(f"audit chain {chain!r}: records after number {n} are missing")
     if not seen:

@@ -38,7 +38,7 @@ def wrap(tx: Transaction, call: Wrap) -> tuple[Carried, ...] | Refused:
 
 
 def unwrap(tx: Transaction, call: Unwrap) -> tuple[str, ...]:
-    """Take in keys whose tag is right; the pad is spent either way."""
+    """Take in keys whose tag is right; a pad that could carry them is spent either way."""
     refused = []
     for item in call.carried:
         assignment = item.assignment
@@ -51,13 +51,17 @@ def unwrap(tx: Transaction, call: Unwrap) -> tuple[str, ...]:
             for chunk in assignment.chunks
         ]
         known = tx.db.rows("SELECT 1 FROM keys WHERE id = ?", (assignment.key,))
-        if known or not all(rows) or len(item.sealed) * 8 != assignment.size_bits:
+        once = len(set(assignment.chunks)) == len(rows)  # a pad that is used twice hides nothing
+        if known or not all(rows) or not once or not item.sealed or len(item.sealed) * 8 != assignment.size_bits:
             refused.append(assignment.key)
             continue
         pad = b"".join(tx.vault.open(*row[0]) for row in rows)
+        if len(pad) < CONTROL_OCTETS + len(item.sealed):
+            refused.append(assignment.key)
+            continue
         _spend(tx, assignment.chunks)
         tag = one_time_tag(pad[:CONTROL_OCTETS], assignment.key.encode() + item.sealed)
-        if not hmac.compare_digest(tag, item.tag) or len(pad) < CONTROL_OCTETS + len(item.sealed):
+        if not hmac.compare_digest(tag, item.tag):
             tx.log("forged", keys=[assignment.key], peer=call.peer)
             refused.append(assignment.key)
             continue

@@ -50,6 +50,8 @@ class ContentionError(StoreError):
 class Database(ABC):
     """One connection. Statements use ``?`` for values and PostgreSQL's row locks, whatever the engine."""
 
+    blob = "BLOB"
+    """What the engine calls octets."""
     flushes_apart = False
     """Whether `flush` can make earlier transactions durable while others go on."""
 
@@ -101,6 +103,8 @@ def _unlocked(sql: str) -> str:
     return sql.replace(" FOR UPDATE SKIP LOCKED", "").replace(" FOR UPDATE", "")
 
 
+PATIENCE_S = 5
+"""Longest wait for another process that holds the file [s]."""
 FOLD_AFTER = 100
 """Transactions after which a flush sets off the folding of the write-ahead log into the file, which stops nobody."""
 MOST_UNFOLDED = 1000
@@ -119,9 +123,11 @@ class SqliteDatabase(Database):
     ----------
     path
         The file; created readable by its owner only. ``:memory:`` keeps keys in this process.
+    alone
+        Nobody else may have it open, and nobody else can open it before `close`.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, alone: bool = False) -> None:
         self.path = path
         if path != ":memory:":
             try:
@@ -133,10 +139,12 @@ class SqliteDatabase(Database):
             mode = Path(path).stat().st_mode & 0o777
             if mode & 0o077:
                 raise ConfigError(f"key store {path!r} has mode {mode:04o}: others could read keys. Allowed: 0600.")
-        self.connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+        self.connection = sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
         try:
             with self._translated():
-                for pragma in ("journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
+                # Whoever works in write-ahead mode holds a shared lock on the file until he closes it.
+                locking = "EXCLUSIVE" if alone else "NORMAL"
+                for pragma in (f"locking_mode={locking}", "journal_mode=WAL", "secure_delete=ON", "temp_store=MEMORY"):
                     self.connection.execute(f"PRAGMA {pragma}")
         except StoreError:
             self.connection.close()
@@ -259,6 +267,10 @@ _SQLITE: dict[int, tuple[type[StoreError], str]] = {
 }
 
 
+PRESENCE = int.from_bytes(b"qstack", "big")
+"""Advisory lock of a PostgreSQL database: everybody who has the store open shares it."""
+
+
 class PostgresDatabase(Database):
     """A PostgreSQL server, shared by several key servers of one site.
 
@@ -266,20 +278,29 @@ class PostgresDatabase(Database):
     ----------
     url
         ``postgresql://user@host:port/name``.
+    alone
+        Nobody else may have the store open, and nobody else can open it before `close`.
     """
 
-    def __init__(self, url: str) -> None:
+    blob = "BYTEA"
+
+    def __init__(self, url: str, *, alone: bool = False) -> None:
         try:
             import psycopg  # noqa: PLC0415  # an extra
         except ImportError:
             raise ConfigError("a PostgreSQL key store needs psycopg: pip install qstack-reference[keys]") from None
         self.engine = psycopg
         self.url = url
+        self.lock = "pg_try_advisory_lock" if alone else "pg_try_advisory_lock_shared"
         self.connection = self._connect()
 
     def _connect(self) -> psycopg.Connection[Row]:
         with self._translated():
-            return self.engine.connect(self.url, autocommit=True, connect_timeout=5)
+            connection = self.engine.connect(self.url, autocommit=True, connect_timeout=5)
+            if connection.execute(f"SELECT {self.lock}({PRESENCE})").fetchone() == (True,):
+                return connection
+        connection.close()
+        raise ContentionError("key store: another process holds the key store")
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """See `Database.rows`."""
@@ -324,24 +345,29 @@ class PostgresDatabase(Database):
             raise StoreError(f"key store: PostgreSQL says {type(error).__name__}; no key was handed out") from None
 
 
-def connect(url: str) -> Database:
+def connect(url: str, *, alone: bool = False) -> Database:
     """Open the database that a URL names.
 
     Parameters
     ----------
     url
         A path, ``sqlite:///path``, or ``postgresql://...``.
+    alone
+        Share it with nobody until it is closed.
 
     Raises
     ------
     ConfigError
         If the URL names no engine that is known, or a file that others may read.
+    ContentionError
+        If it is to be shared with nobody and somebody has it open, or the other way round.
     """
     scheme, rest = url.split("://", 1) if "://" in url else ("sqlite", "/" + url)
     if scheme == "sqlite":
-        return SqliteDatabase(rest.removeprefix("/"))
+        return SqliteDatabase(rest.removeprefix("/"), alone=alone)
     if scheme in {"postgresql", "postgres"}:
-        return PostgresDatabase(url)
+        return PostgresDatabase(url, alone=alone)
     raise ConfigError(
-        f"key store {url!r}: unknown scheme {scheme!r}. Allowed: a path, sqlite:///path, postgresql://..."
+        # The rest may hold a password.
+        f"key store: unknown scheme {scheme!r}. Allowed: a path, sqlite:///path, postgresql://..."
     )

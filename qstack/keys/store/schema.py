@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from qstack.keys.store.database import Database, StoreCorruptError
-from qstack.keys.store.vault import PlainVault, Vault
+from qstack.keys.store.database import Database, StoreCorruptError, StoreError
+from qstack.keys.store.vault import STANDING, PlainVault, Vault
 
 VERSION = "1"
 LIVE = ("generated", "ready", "reserved", "delivered")
@@ -81,10 +81,10 @@ class Transaction:
         self.records.append({"event": event, **details})
 
 
-def create(db: Database, blob: str) -> None:
+def create(db: Database) -> None:
     """Make the tables where they are missing, and refuse those of another version."""
     with db.transaction():
-        for table in TABLES.format(blob=blob).split(";")[:-1]:
+        for table in TABLES.format(blob=db.blob).split(";")[:-1]:
             db.run(table)
         db.run("INSERT INTO meta VALUES ('version', ?) ON CONFLICT DO NOTHING", (VERSION,))
         (version,) = db.rows("SELECT value FROM meta WHERE name = 'version'")[0]
@@ -98,13 +98,24 @@ def chained(previous: str, record: str) -> str:
 
 
 def begin(db: Database, policy: Policy, clock: Callable[[], float], vault: Vault) -> Transaction:
-    """Start the bookkeeping of a transaction; its time never runs backwards, whatever the machine's clock does."""
-    known = db.rows("SELECT at, n, hash FROM chains WHERE chain = ? FOR UPDATE", (policy.server,))
-    now = int(clock())
-    if not known:
-        return Transaction(db, policy, now, vault)
-    at, n, last = known[0]
-    return Transaction(db, policy, max(now, at), vault, (n, last))
+    """Start the bookkeeping of a transaction; its time never runs backwards, whatever the machine's clock does.
+
+    Raises
+    ------
+    StoreError
+        If the store was re-encrypted since the vault was opened: what this server wrote, nobody could read any more.
+    """
+    known = db.rows(
+        "SELECT at, n, hash, (SELECT value FROM meta WHERE name = 'encryption') FROM chains WHERE chain = ? FOR UPDATE",
+        (policy.server,),
+    )
+    at, n, last, mark = known[0] if known else (0, 0, "", *db.rows(STANDING)[0])
+    if mark != vault.mark:  # QS-KY-461
+        raise StoreError(
+            "key store: its key-encryption key was changed while this server ran; no key was handed out. "
+            "Start the server again, with the new one."
+        )
+    return Transaction(db, policy, max(int(clock()), at), vault, (n, last))
 
 
 def finish(tx: Transaction) -> None:

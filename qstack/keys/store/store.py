@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from qstack.core.errors import ConfigError
 from qstack.keys.store import carry, delivery, pool
+from qstack.keys.store.clock import SteadyClock
 from qstack.keys.store.database import (
     ContentionError,
     Database,
-    PostgresDatabase,
     StoreCorruptError,
     StoreError,
     connect,
@@ -56,7 +55,7 @@ class SqlKeyStore:
     policy
         What it allows.
     clock
-        Seconds since the epoch; a jump backwards is ignored.
+        Seconds since the epoch; a jump backwards is ignored. By default the machine's, without its large steps.
     secret
         Key-encryption key, 32 octets; None keeps keys as they are.
 
@@ -67,16 +66,19 @@ class SqlKeyStore:
     """
 
     def __init__(
-        self, db: Database, policy: Policy, clock: Callable[[], float] = time.time, secret: Secret | None = None
+        self, db: Database, policy: Policy, clock: Callable[[], float] | None = None, secret: Secret | None = None
     ) -> None:
         self.db = db
         self.policy = policy
-        self.clock = clock
+        self.clock = clock = clock or SteadyClock()
         self.turn = threading.Lock()
-        create(db, "BYTEA" if isinstance(db, PostgresDatabase) else "BLOB")
+        create(db)
         with self.turn, db.transaction():
             self.vault = vault_of(db, secret)
             tx = begin(db, policy, clock, self.vault)
+            # Where an earlier run was ahead of the clock, time goes on from there: standing still, no quota would end.
+            ahead = max(0, tx.now - int(clock()))
+            self.clock = lambda: clock() + ahead
             delivery.recover(tx)
             finish(tx)
 
@@ -151,7 +153,7 @@ class _RefusedError(StoreError):
 
 
 def open_store(
-    url: str, policy: Policy, clock: Callable[[], float] = time.time, secret: Secret | None = None
+    url: str, policy: Policy, clock: Callable[[], float] | None = None, secret: Secret | None = None
 ) -> SqlKeyStore:
     """Open a key store; what a server that died had half handed out is voided.
 
@@ -162,7 +164,7 @@ def open_store(
     policy
         What it allows.
     clock
-        Seconds since the epoch.
+        Seconds since the epoch; by default the machine's, without its large steps.
     secret
         Key-encryption key, see `qstack.keys.store.vault.key_from`; None keeps keys as they are.
 

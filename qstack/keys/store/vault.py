@@ -24,10 +24,16 @@ KEY_OCTETS = 32
 NONCE_OCTETS = 12
 SALT_OCTETS = 16
 CIPHER = "AES-256-GCM"
+PLAIN = "none"
+STANDING = "SELECT value FROM meta WHERE name = 'encryption'"
+"""Asks a database for the mark of the vault that its keys lie in."""
 
 
 class Vault(Protocol):
     """Octets of a key in, what the database holds out; and back."""
+
+    mark: str
+    """What the store remembers of it; never a secret."""
 
     def close(self, key: str, octets: bytes) -> tuple[bytes, bytes]:
         """Return what is stored under an identifier: material, and a seal."""
@@ -46,6 +52,8 @@ class Vault(Protocol):
 
 class PlainVault:
     """Octets as they are, with a digest; whoever reads the database has the keys."""
+
+    mark = PLAIN
 
     def close(self, key: str, octets: bytes) -> tuple[bytes, bytes]:
         """See `Vault.close`."""
@@ -70,6 +78,7 @@ class SealedVault:
     """
 
     def __init__(self, secret: Secret, salt: bytes) -> None:
+        self.mark = _mark(secret, salt)
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # an extra
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # as above
 
@@ -106,21 +115,35 @@ def vault_of(db: Database, secret: Secret | None) -> Vault:
         When the store was written under another key-encryption key, under one where none is given, or under none.
     """
     plain = secret is None or db.rows("SELECT 1 FROM keys LIMIT 1")  # a store of keys that says nothing has plain ones
-    made = "none" if secret is None or plain else _mark(secret, os.urandom(SALT_OCTETS))
+    made = PLAIN if secret is None or plain else _mark(secret, os.urandom(SALT_OCTETS))
     db.run("INSERT INTO meta VALUES ('encryption', ?) ON CONFLICT DO NOTHING", (made,))
-    (standing,) = db.rows("SELECT value FROM meta WHERE name = 'encryption'")[0]
+    (standing,) = db.rows(STANDING)[0]
     if secret is None:
-        if standing != "none":
+        if standing != PLAIN:
             raise ConfigError("the key store is encrypted: name its key-encryption key (store_key)")
         return PlainVault()
-    if standing == "none":
+    if standing == PLAIN:
         raise ConfigError(
-            "the key store was begun without a key-encryption key: begin a new one, or leave out store_key"
+            "the key store was begun without a key-encryption key: leave out store_key, or give it one "
+            "with `qstack keys rekey`"
         )
     salt = bytes.fromhex(json.loads(standing)["salt"])
     if not hmac.compare_digest(_mark(secret, salt), standing):
         raise ConfigError("the key-encryption key is not the one that the key store was written under")
     return SealedVault(secret, salt)
+
+
+def is_under(db: Database, secret: Secret) -> bool:
+    """Return whether the keys of a store lie under this key-encryption key."""
+    standing = [value for (value,) in db.rows(STANDING) if value != PLAIN]
+    return any(hmac.compare_digest(_mark(secret, bytes.fromhex(json.loads(mark)["salt"])), mark) for mark in standing)
+
+
+def new_vault(db: Database, secret: Secret) -> SealedVault:
+    """Return a vault with a salt of its own, which from now on is that of the store; inside a transaction."""
+    vault = SealedVault(secret, os.urandom(SALT_OCTETS))
+    db.run("UPDATE meta SET value = ? WHERE name = 'encryption'", (vault.mark,))
+    return vault
 
 
 def key_from(file: Path | None, environment: str | None) -> Secret:

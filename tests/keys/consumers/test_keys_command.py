@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("cryptography")
 
 from qstack.cli.keys import command
+from qstack.cli.keys_serve import open_for, read_file
 from qstack.integration.certificates import make_certificates
 from qstack.integration.tls import client_context
 
@@ -139,8 +141,13 @@ def test_with_leave_they_are(tmp_path, programs):
     [
         ("kme_id: x\nsaes: [", "site.yaml:2"),
         ("- a\n", "must hold a mapping such as kme_id: kme-1"),
-        ("kme_id: x\n", "site.yaml  store Field required"),
-        ("kme_id: x\nstor: y\n", "site.yaml  stor 'y': Extra inputs are not permitted"),
+        ("kme_id: x\n", "store  is missing."),
+        ("kme_id: x\nstor: y\n", "site.yaml:2 stor  is not a key here."),
+        ("kme_id: x\nstor: y\n", "Did you mean 'store'?"),
+        ("kme_id: x\nkeys:\n  max_key_size: 100\n", "site.yaml:3 keys.max_key_size  '100': "),
+        ("kme_id: x\nkme_id: y\n", "site.yaml:2"),
+        ("kme_id: x\nlisten: {port: 70000}\n", "site.yaml:2 listen.port  '70000': must be at most 65535."),
+        ("kme_id: x\nclient_certificate: optionl\n", "Did you mean 'optional'?"),
     ],
 )
 def test_settings_files_that_cannot_be(tmp_path, text, message):
@@ -155,7 +162,7 @@ def test_settings_files_that_cannot_be(tmp_path, text, message):
     ("arguments", "message"),
     [
         (["audit", "/nowhere.db"], "no such file"),
-        (["audit", "mysql://x"], "unknown scheme 'mysql'"),
+        (["audit", "mysql://user:sesame@x"], "key store: unknown scheme 'mysql'"),
         (["demo", "--mode", "Whatever"], "QkdAndPqcRequired"),
         (["serve", "/nowhere.yaml"], "does not exist"),
     ],
@@ -164,6 +171,52 @@ def test_bad_words_are_named(arguments, message):
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in result.output
+    assert "sesame" not in result.output
+
+
+def test_a_store_is_given_another_key_encryption_key(tmp_path, monkeypatch):
+    """As an operator does it: a store of plain keys, then one key-encryption key after the other, then the server again."""
+    (file, _) = two_files(tmp_path, [1, 2])
+    text = file.read_text()
+    open_for(read_file(file)).close()
+    for n, name in enumerate(("first", "second")):
+        (tmp_path / name).write_text(f"{n:064x}")
+        (tmp_path / name).chmod(0o600)
+        result = run("rekey", file, "--file", tmp_path / name)
+        assert result.exit_code == 0, result.output
+        told, place = result.output.splitlines()
+        assert told == f"kme-1: 0 keys encrypted anew. Now name the new key-encryption key in {file}:"
+        assert run("serve", "--for", "0.1", file).exit_code == 2, "the settings still name the old one"
+        file.write_text(f"{text}{place}\n")
+        assert run("serve", "--for", "0.1", file).exit_code == 0
+        assert f"{n:064x}" not in result.output
+    again = run("rekey", file, "--file", tmp_path / "second")
+    assert again.output == "kme-1: the store lies under this key-encryption key already; nothing was changed.\n"
+    monkeypatch.setenv("KEK", "ab" * 32)
+    result = run("rekey", file, "--environment", "KEK")
+    assert result.output.splitlines()[1] == "store_key: {environment: KEK}"
+    assert "rekeyed" in sqlite3.connect(tmp_path / "kme-1.db").execute("SELECT max(record) FROM audit").fetchone()[0]
+    assert run("audit", tmp_path / "kme-1.db").exit_code == 0
+
+
+def test_a_rekeying_that_cannot_be_is_named(tmp_path, monkeypatch):
+    (file, _) = two_files(tmp_path, [1, 2])
+    monkeypatch.setenv("KEK", "ab" * 32)
+    for arguments, code, message in (
+        ([], 2, "exactly one way: --file or --environment"),
+        (["--file", "x", "--environment", "KEK"], 2, "exactly one way"),
+        (["--file", tmp_path / "none"], 2, "No such file"),
+        (["--environment", "NONE"], 2, "'NONE': it is not set"),
+        (["--environment", "KEK"], 2, "no such file"),
+    ):
+        result = run("rekey", file, *arguments)
+        assert (result.exit_code, message in result.output) == (code, True), result.output
+    assert not (tmp_path / "kme-1.db").exists(), "a store that is not there is not begun"
+    store = open_for(read_file(file))
+    monkeypatch.setattr("qstack.keys.store.database.PATIENCE_S", 0.1)
+    result = run("rekey", file, "--environment", "KEK")
+    assert (result.exit_code, "Stop every server that uses it" in result.output) == (1, True)
+    store.close()
 
 
 def test_certificates_are_written_for_tests(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import time
 
@@ -77,6 +78,14 @@ def test_a_header_that_names_an_sae_is_not_believed_unless_a_proxy_was_announced
     assert rig(scenario, proxy_header="X-SAE") == "SAE_A"
 
 
+def test_a_header_that_comes_twice_is_not_the_proxy_s_alone(rig):
+    async def scenario(sites):
+        return await talk(await connect(sites), get(STATUS, "X-SAE: SAE_D\r\nx-sae: SAE_A\r\n"))
+
+    status, data, _ = rig(scenario, proxy_header="X-SAE")
+    assert (status, data) == (401, {"message": "a client certificate that names an SAE is needed"})
+
+
 def test_a_client_of_the_other_site_is_unknown_here(rig):
     async def scenario(sites):
         async with sites.client("SAE_B", "kme-1") as client:
@@ -134,6 +143,48 @@ def test_slow_clients_are_let_go(rig):
     assert (rest, nothing) == (b"", b"")
     assert good[0] == 200
     assert took < 5
+
+
+@pytest.mark.requirement("QS-KY-465")
+def test_a_client_that_does_not_read_its_answers_is_let_go(rig):
+    async def scenario(sites):
+        server = sites.sites["kme-1"].applications
+        server._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # that little is soon full
+        reader, writer = await connect(sites)
+        await talk((reader, writer), get(STATUS))
+        for _ in range(300):
+            if not server._web.connections:
+                break
+            if writer.transport.get_write_buffer_size() < 1 << 20:
+                writer.write(get(STATUS).encode() * 200)  # and nobody reads: the answers stay
+            await asyncio.sleep(0.05)
+        held = len(server._web.connections)
+        return held, (await talk(await connect(sites, sae="SAE_D"), get(STATUS)))[0]
+
+    assert rig(scenario, limits={"idle_timeout_s": 0.5}) == (0, 200)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("https://localhost/api/v1/keys/SAE_B/status", 404),
+        ("*", 400),
+        ("/api/v1/keys/SAE_B/status/", 404),
+        ("//api/v1/keys/SAE_B/status", 404),
+        ("/api/v1/keys/SAE_B/../SAE_B/status", 404),
+        ("/api/v1/keys/SAE%5FB/status", 200),
+        ("/api/v1/keys/%00/status", 400),
+        ("/api/v1/keys/%ff/status", 404),
+        ("/api/v1/keys/SAE_B%2Fstatus/status", 400),
+    ],
+)
+def test_strange_targets_are_answered_exactly(rig, target, status):
+    async def scenario(sites):
+        return await talk(await connect(sites), get(target))
+
+    found, data, _ = rig(scenario)
+    assert found == status, data
+    assert "%" not in json.dumps(data)
 
 
 def test_a_handshake_that_hangs_stalls_nobody(rig):

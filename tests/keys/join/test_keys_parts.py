@@ -20,6 +20,7 @@ from qstack.keys.store.source import DroppedBlock, KeyBlock
 from qstack.plugin.discovery import Plugin
 from qstack.plugin.hooks import hookimpl
 from qstack.plugin.manager import Manager
+from qstack.scenario.schema import dump
 from qstack.services.key_delivery import Reason, Refused
 from qstack.services.secret import Secret
 from qstack.study.keys_cases import cases
@@ -225,6 +226,60 @@ def test_a_served_source_tells_what_its_attacker_learned(name):
         if name != "man-in-the-middle":
             assert source.report.learned > 1000
         assert "report" not in block.ledger
+
+
+FLOW = """\
+name: two offices
+network:
+  nodes: [A, B]
+  links: [{a: A, b: B, length: 10 km}]
+  hardware: {all: textbook}
+flows:
+  - {name: key, from: A, to: B, number: 40, APP}
+run: {until: 60 s}
+"""
+
+
+@pytest.mark.requirement("QS-KY-463")
+@pytest.mark.parametrize(
+    ("app", "more", "scheme"),
+    [
+        ("app: bbm92", {}, "ldpc"),
+        ("app: {use: bbm92, reconciliation: {use: cascade, variant: original}}", {}, "cascade-original"),
+        ("app: {use: bbm92, reconciliation: ours}", {}, "cascade-yan"),
+        ("app: {use: bbm92, reconciliation: ours}", {"reconciliation": "cascade"}, "cascade-patient"),
+        ("app: {use: bbm92, reconciliation: ours}", {"settings": ("reconciliation=ldpc",)}, "ldpc"),
+    ],
+)
+def test_a_flow_names_its_reconciliation_in_the_scenario(vendor, app, more, scheme, monkeypatch):
+    path = vendor / "flow.yaml"
+    path.write_text(FLOW.replace("APP", app), encoding="utf-8")
+    source = source_maker("bbm92", Wanted(scenario=path, **more))(("kme-1", "kme-2"))
+    assert source.scheme().name == scheme
+    assert next(source.blocks()).why.startswith("no secret bit of"), "forty pairs are no key, under any scheme"
+    monkeypatch.chdir(vendor)
+    written = dump(api.load(path).plan.scenario)
+    assert dump(api.load(written).plan.scenario) == written, "what a manifest holds says the same again"
+
+
+@pytest.mark.parametrize(
+    ("app", "words"),
+    [
+        (
+            "app: {use: bbm92, reconciliation: our}",
+            "flow.yaml:7 flows.0.app.reconciliation  'our' is not a reconciliation scheme.",
+        ),
+        ("app: {use: bbm92, reconcilation: ours}", "Did you mean 'reconciliation'?"),
+        ("app: {use: bbm92, reconciliation: {use: ldpc, sweeps: 0}}", "reconciliation.sweeps"),
+        ("app: {use: pairs, reconciliation: ldpc}", "reconciliation"),
+    ],
+)
+def test_a_scheme_that_a_flow_cannot_have_is_named_with_its_line(vendor, app, words):
+    path = vendor / "flow.yaml"
+    path.write_text(FLOW.replace("APP", app), encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        api.load(path)
+    assert words in str(refused.value)
 
 
 def test_names_that_are_not_installed_are_refused_by_the_commands():

@@ -282,7 +282,7 @@ def test_daylight_leaves_no_key():
     ("old", "new", "words"),
     [
         ("use: satellite-link\n        highest: 70", "use: midpoint", "a key plan knows fibres and"),
-        ("highest: 70", "highest: -4", r"elevation = -4\.0 degrees: a visible satellite"),
+        ("highest: 70", "highest: -4", r"medium\.highest  '-4': must be greater than 0"),
         ("highest: 70", "highest: 5", "lies between the horizon and the highest, 5"),
     ],
 )

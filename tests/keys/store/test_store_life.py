@@ -10,11 +10,16 @@ import uuid
 import pytest
 
 from qstack.core.errors import ConfigError
-from qstack.keys.store import Head, Policy, StoreCorruptError, open_store, verify
+from qstack.keys.store import Head, Policy, StoreCorruptError, StoreError, open_store, verify
+from qstack.keys.store.clock import SteadyClock
+from qstack.keys.store.database import connect
 from qstack.keys.store.pool import key_id, one_time_tag
 from qstack.services.key_delivery import (
+    CONTROL_OCTETS,
     Admit,
+    Assignment,
     Borrow,
+    Carried,
     Cede,
     Confirm,
     Count,
@@ -29,6 +34,7 @@ from qstack.services.key_delivery import (
     Settle,
     Sweep,
     Unconfirmed,
+    Unwrap,
     Void,
 )
 from qstack.services.secret import Secret
@@ -176,6 +182,70 @@ def test_a_block_that_the_peer_never_confirms_counts_as_coming_until_it_expires(
     pools.first.call(Sweep())
     assert pools.first.call(Depth("kme-2", coming=True)) == 0
     assert pools.first.call(Unconfirmed("kme-2")) == ()
+
+
+class Machine:
+    """A clock that somebody sets, and a count that nobody does."""
+
+    def __init__(self):
+        self.wall = 2_000_000_000.0
+        self.count = 7.0
+
+    def steady(self):
+        return SteadyClock(lambda: self.wall, lambda: self.count)
+
+    def passes(self, seconds):
+        self.wall += seconds
+        self.count += seconds
+
+
+@pytest.mark.requirement("QS-KY-464")
+@pytest.mark.parametrize("years", [10, -10])
+def test_a_clock_that_jumps_by_years_loses_no_key_and_gives_none_a_longer_life(tmp_path, years):
+    machine = Machine()
+    store = open_store(str(tmp_path / "kme-1.db"), Policy("kme-1", ttl_s=1000), machine.steady())
+    store.call(Deposit("kme-2", "b", Secret(bytes(CONTROL_OCTETS + 64)), {}, simulated=False))
+    store.call(Settle("kme-2", "b", agreed=True))
+    machine.passes(500)
+    machine.wall += years * 365 * 86400
+    store.call(Sweep())
+    assert store.call(Depth("kme-2")) == 2
+    machine.passes(499)
+    assert store.call(Sweep()) == 0
+    machine.passes(1)
+    assert store.call(Sweep()) == 2
+    store.close()
+
+
+def test_a_clock_that_is_set_right_by_minutes_or_drifts_is_followed():
+    machine = Machine()
+    clock = machine.steady()
+    for _ in range(100):
+        machine.passes(60)
+        machine.wall += 90  # in the end by hours
+        assert clock() == machine.wall
+    machine.wall += 7200
+    assert clock() == machine.wall - 7200
+    machine.wall -= 7200
+    assert clock() == machine.wall
+
+
+def test_after_a_start_with_a_clock_ahead_time_goes_on_and_quotas_end(tmp_path):
+    machine = Machine()
+    url, policy = str(tmp_path / "kme-1.db"), Policy("kme-1", quota_bits=256, window_s=60)
+    machine.wall += 10 * 365 * 86400
+    store = open_store(url, policy, machine.steady())
+    store.call(Deposit("kme-2", "b", Secret(bytes(CONTROL_OCTETS + 4 * 32)), {}, simulated=False))
+    store.call(Settle("kme-2", "b", agreed=True))
+    store.close()
+    machine.wall -= 10 * 365 * 86400
+    store = open_store(url, policy, machine.steady())
+    order = Reserve("kme-2", "SAE_A", ("SAE_B",), 1, 256)
+    assert isinstance(store.call(order), tuple)
+    assert store.call(order).reason is Reason.QUOTA
+    machine.passes(60)
+    assert isinstance(store.call(order), tuple)
+    store.close()
 
 
 def test_a_clock_that_jumps_back_revives_nothing(open_pools):
@@ -332,3 +402,34 @@ def test_a_file_that_others_may_read_is_refused(tmp_path):
 def test_key_sizes_are_whole_octets(tmp_path, bits):
     with pytest.raises(ConfigError, match="multiple of 8"):
         open_store(str(tmp_path / "a.db"), Policy("kme-1", key_bits=bits))
+
+
+def test_the_audit_of_a_database_that_is_no_key_store_names_it(tmp_path):
+    db = connect(str(tmp_path / "other.db"))
+    with pytest.raises(StoreError, match=r"other.db': no such table: audit$"):
+        verify(db, "server-1")
+    db.close()
+
+
+@pytest.mark.parametrize("fault", ["pad twice", "no octets", "no pad", "half a pad", "pad of others"])
+def test_a_carried_key_whose_pad_or_octets_are_none_is_refused_and_spends_nothing(open_pools, fault):
+    """Two pad keys of 256 bits each carry a key of 256 bits: one is the pad, the other authenticates."""
+    pools = open_pools()
+    octets = pools.fill(8)
+    names = [row[0] for row in pools.second.db.rows("SELECT id FROM keys WHERE owner = 0 ORDER BY seq")]
+    foreign = [row[0] for row in pools.second.db.rows("SELECT id FROM keys WHERE owner = 1 ORDER BY seq")]
+    sealed = b"" if fault == "no octets" else bytes(32)
+    chunks = {
+        "pad twice": (names[0], names[0]),
+        "no pad": (),
+        "half a pad": (names[0],),
+        "pad of others": tuple(foreign[:2]),
+    }.get(fault, tuple(names[:2]))
+    tag = one_time_tag(octets[0:32], b"carried" + sealed)  # right where the first pad key authenticates
+    carried = Carried(
+        Assignment("carried", chunks, 8 * len(sealed), "SAE_A", ("SAE_B",)), sealed, tag, simulated=False, hops=1
+    )
+    before = pools.second.call(Count("kme-1"))
+    assert pools.second.call(Unwrap("kme-1", [carried])) == ("carried",)
+    assert pools.second.call(Count("kme-1")) == before
+    assert pools.second.call(Fetch("SAE_B", ["carried"], "SAE_A")).reason is Reason.NOT_FOUND

@@ -238,5 +238,5 @@ def test_a_settings_file_names_the_key(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="is not the one"):
         opened("{environment: STORE_KEY}")
     for place in ("{}", "{file: kek, environment: STORE_KEY}"):
-        with pytest.raises(ConfigError, match="store_key give the place of the key in exactly one way"):
+        with pytest.raises(ConfigError, match="store_key  give the place of the key in exactly one way"):
             opened(place)

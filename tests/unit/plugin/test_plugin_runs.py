@@ -199,6 +199,40 @@ def test_replay_finds_the_inline_plugin_and_notices_that_it_has_changed(beside, 
     assert "qstackfile.py" in capsys.readouterr().err
 
 
+@pytest.mark.requirement("QS-PL-010")
+def test_replay_finds_what_the_inline_plugin_imports_from_beside_it_and_notices_that_it_has_changed(
+    beside, tmp_path, capsys
+):
+    source = (
+        "from .swaps import policy\n@hookimpl\n"
+        "def qstack_swap_policies(): return [Offer('mine', lambda options: policy)]\n"
+    )
+    (tmp_path / "swaps.py").write_text("def policy(waiting): return 0\n")
+    path = beside(source, stack={"network": {"swap": "mine"}})
+    assert invoke(["run", str(path), "--quiet", "--out", "out"]) == 0
+    assert invoke(["replay", "out/manifest.json", "--quiet"]) == 0
+    (tmp_path / "out/swaps.py").write_text("def policy(waiting): return waiting - 1\n")
+    capsys.readouterr()
+    assert invoke(["replay", "out/manifest.json", "--quiet"]) == 1
+    assert re.search(r"qstackfile.py sha256:\w+ then, sha256:\w+ now", capsys.readouterr().err)
+    (tmp_path / "out/swaps.py").unlink()
+    assert invoke(["replay", "out/manifest.json", "--quiet"]) == 3
+    assert "ModuleNotFoundError" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("QS-PL-004")
+def test_what_the_inline_plugin_imports_from_beside_it_is_to_blame_too(beside, tmp_path, capsys):
+    (tmp_path / "swaps.py").write_text("def policy(waiting): return 1 / 0\n")
+    path = beside(
+        "from .swaps import policy\n@hookimpl\n"
+        "def qstack_swap_policies(): return [Offer('mine', lambda options: policy)]\n",
+        stack={"network": {"swap": "mine"}},
+    )
+    assert invoke(["run", str(path), "--quiet"]) == 3
+    assert "plugin 'qstackfile.py'" in (err := capsys.readouterr().err)
+    assert "ZeroDivisionError: division by zero (swaps.py:1)" in err
+
+
 def test_error_of_qstack_itself_is_not_blamed_on_a_plugin(monkeypatch):
     experiment = qstack.load(SCENARIO)
     monkeypatch.setattr("qstack.study.experiment._advance", lambda *_: 1 / 0)

@@ -5,10 +5,10 @@ from zlib import crc32
 
 import pytest
 
-from qstack.core.errors import PluginError, WireError
-from qstack.core.nouns import Message, noun
+from qstack.core.errors import WireError
+from qstack.core.nouns import Message
 from qstack.services.reasons import Reason
-from qstack.wire import ACK_WANTED, CHECKED, Field, Plane, Reserved, bare, decode, decode_as, encode, header, pdu
+from qstack.wire import ACK_WANTED, CHECKED, decode, decode_as, encode, header
 from qstack.wire.codec import AUTHENTICATED
 from qstack.wire.kinds import DRAFT_TIME, REASONS
 from qstack.wire.link import UNASSIGNED, Add, AddAck, AddRej, Hello
@@ -355,47 +355,3 @@ class TestService:
     def test_type_is_part_of_the_layout(self):
         with pytest.raises(WireError, match="ACK: type is 2, not 1"):
             decode_as(LinkAck, b"\x20\0\0\0")
-
-
-class TestDeclaration:
-    def declare(self, *entries, code=200):
-        @pdu("ODD", Plane.EXPERIMENTAL, code, *entries)
-        @noun
-        class Odd(Message):
-            number: int
-
-        return Odd
-
-    def test_fields_and_attributes_agree(self):
-        with pytest.raises(PluginError, match=r"attributes and fields differ in \['number', 'other'\]"):
-            self.declare(Field("other", 32))
-
-    def test_whole_words(self):
-        with pytest.raises(PluginError, match="88 bits are no multiple of 32"):
-            self.declare(Field("number", 24))
-
-    def test_no_part_is_missing_or_doubled(self):
-        with pytest.raises(PluginError, match="bit 8 of the attribute has no place, or two"):
-            self.declare(Field("number", 8), Field("number", 8), Reserved(16))
-
-    def test_type_has_eight_bits(self):
-        with pytest.raises(PluginError, match="a type 8"):
-            self.declare(Field("number", 32), code=256)
-
-    @pytest.mark.requirement("QS-WI-019")
-    def test_one_message_per_type(self):
-        self.declare(Field("number", 32), code=201)
-        with pytest.raises(PluginError, match="Second and ODD both are plane 15 type 201"):
-
-            @pdu("SECOND", Plane.EXPERIMENTAL, 201)
-            @noun
-            class Second(Message):
-                pass
-
-    def test_bare_bytes_are_whole_bytes(self):
-        with pytest.raises(PluginError, match="4 bits are no multiple of 8"):
-
-            @bare("HALF", Field("number", 4))
-            @noun
-            class Half(Message):
-                number: int

@@ -15,7 +15,7 @@ from pydantic import Field
 from qstack.core.errors import PhysicsError
 from qstack.hardware.models import announced
 from qstack.plugin.contracts import Arm, Herald, InterfaceModel
-from qstack.plugin.units import Fraction, PositiveDuration
+from qstack.plugin.units import Fraction, PositiveSpan
 from qstack.quantum import heralding
 
 Share = Annotated[Fraction, Field(gt=0)]
@@ -32,14 +32,14 @@ class ColourCentreInterface(InterfaceModel):
     collection: Share = Field(description="a zero-phonon photon enters the fibre [1]")
     conversion: Share = Field(1.0, description="frequency conversion, its losses included [1]")
     detector_efficiency: Share = Field(description="of the station's detectors [1]")
-    lifetime: PositiveDuration = Field(description="of the excited state: time constant of the emission [ps]")
-    window: PositiveDuration = Field(description="detection window, from the excitation on [ps]")
+    lifetime: PositiveSpan = Field(description="of the excited state: time constant of the emission [ps]")
+    window: PositiveSpan = Field(description="detection window, from the excitation on [ps]")
     dark_rate: float = Field(0.0, ge=0, description="dark counts per detector [Hz]")
     visibility: Fraction = Field(1.0, description="squared overlap of two photons' wave packets [1]")
     phase_noise: float = Field(0.0, ge=0, description="standard deviation of the phase between the arms [rad]")
     double_excitation: Fraction = Field(0.0, description="an excited centre emits two photons [1]")
     emitter_fidelity: Annotated[Fraction, Field(ge=0.25)] = Field(1.0, description="of spin and photon [1]")
-    attempt: PositiveDuration = Field(description="reset and excitation: least time between attempts [ps]")
+    attempt: PositiveSpan = Field(description="reset and excitation: least time between attempts [ps]")
     bright_states: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5), min_length=1, description="populations to choose from [1]"
     )

@@ -49,7 +49,10 @@ class SpinMemory(MemoryModel):
     @model_validator(mode="after")
     def _physical(self) -> Self:
         if self.relaxation_time < FOR_EVER and self.coherence_time > 2 * self.relaxation_time:
-            raise ValueError("T2 exceeds 2 T1, which no qubit can have.")
+            raise ValueError(
+                f"T2 exceeds 2 T1: coherence_time {self.coherence_time * 1e-12:g} s is more than twice "
+                f"relaxation_time {self.relaxation_time * 1e-12:g} s, which no qubit can have."
+            )
         return self
 
     @property

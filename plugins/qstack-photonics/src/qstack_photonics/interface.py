@@ -10,7 +10,7 @@ from qstack.core.errors import PhysicsError
 from qstack.hardware.models import either
 from qstack.hardware.pairsources import PairSourceInterface
 from qstack.plugin.contracts import Arm, Herald, InterfaceModel
-from qstack.plugin.units import Fraction, PositiveDuration, Rate
+from qstack.plugin.units import Fraction, PositiveSpan, Rate
 from qstack.quantum.photons import dark_click
 from qstack_photonics.parts import Converter, Detector, part
 
@@ -31,9 +31,9 @@ class BenchInterface(InterfaceModel):
     pulse_rate: Rate = Field(description="of the source [Hz]")
     pair_fidelity: Annotated[Fraction, Field(ge=0.25)] = Field(description="of a pair at low brightness [1]")
     collection: Share = Field(description="a photon of a pair enters the fibre [1]")
-    window: PositiveDuration = Field(description="of a coincidence [ps]")
-    detector: part(Detector)  # type: ignore[valid-type]
-    converter: part(Converter) | None = None  # type: ignore[valid-type]
+    window: PositiveSpan = Field(description="of a coincidence [ps]")
+    detector: part(Detector)  # type: ignore[valid-type]  # made by a function
+    converter: part(Converter) | None = None  # type: ignore[valid-type]  # as above
     background: Annotated[Fraction, Field(lt=1)] = Field(
         0.0, description="clicks of light that nobody sent, per detector and window [1]"
     )

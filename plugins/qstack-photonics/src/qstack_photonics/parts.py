@@ -28,7 +28,7 @@ from qstack.plugin.optics import (
     load_parts,
 )
 from qstack.plugin.sheet import Origin, check_origins
-from qstack.plugin.units import Attenuation, Duration, Fraction, Rate
+from qstack.plugin.units import Attenuation, Fraction, Rate, Span
 from qstack.quantum.decoy import fibre_transmission, gllp_rate
 from qstack.quantum.photons import dark_click
 
@@ -48,8 +48,8 @@ class Detector(DetectorPart):
 
     efficiency: Share = Field(description="of the whole detector, coupling included [1]")
     dark_rate: Rate = Field(0.0, description="dark counts [Hz] at `measured_at`")
-    jitter: Duration = Field(0, description="timing, full width at half maximum unless the source says otherwise [ps]")
-    dead_time: Duration = Field(0, description="after a click [ps]")
+    jitter: Span = Field(0, description="timing, full width at half maximum unless the source says otherwise [ps]")
+    dead_time: Span = Field(0, description="after a click [ps]")
     number_resolving: bool = False
     temperature: Annotated[float, Field(gt=0, le=400)] | None = Field(None, description="in use [K]")
     measured_at: Annotated[float, Field(gt=0, le=400)] | None = Field(None, description="of `dark_rate` [K]")

@@ -10,14 +10,16 @@ from qstack.core.clock import MICROSECOND, SECOND
 from qstack.core.layer import Context, Layer, Outputs, on
 from qstack.core.nouns import Message, Noun, Send
 from qstack.correction.distillation import Dejmps
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device, Medium
+from qstack.hardware.medium import Medium
 from qstack.hardware.pairs import Half
 from qstack.hardware.pairs import Pair as State
 from qstack.hosts.simulation import Simulation
 from qstack.link.distil import Distiller
 from qstack.link.layer import LinkLayer
 from qstack.link.queue import Link
+from qstack.link.schedulers import weighted_fair
 from qstack.network.forwarding import ForwardingLayer
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
@@ -41,7 +43,7 @@ from qstack.services.l3_network import (
     Pair,
     Result,
 )
-from qstack.services.strategies import NoRoute, Route, Row
+from qstack.services.strategies import NoRoute, Route, Row, Scheduler
 from qstack.wire.codec import LAYOUTS, Plane, decode, encode
 
 PERIOD = 500 * MICROSECOND
@@ -141,6 +143,8 @@ class Wish:
     kind: int = KEEP
     basis: int = 0
     rate: float = 0.0
+    priority: int = 0
+    start: float = 0.0
 
 
 @dataclass
@@ -171,6 +175,8 @@ class Storm:
     skewed: bool = False
     shuffled: bool = False
     probability: float = 0.5
+    scheduler: Scheduler = weighted_fair
+    gate: bool = False
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)
@@ -214,8 +220,8 @@ class Storm:
         counts = dict.fromkeys(links, self.lanes)
         layers = (
             PhysicalLayer(counts),
-            LinkLayer(links, distiller=Distiller(Dejmps()) if self.distilled else None, test_period=self.test_period),
-            ForwardingLayer(lambda _: 1.0, 1.0, counts, SECOND // 50, None, self.test_share),
+            LinkLayer(links, self.scheduler, Distiller(Dejmps()) if self.distilled else None, self.test_period),
+            ForwardingLayer(lambda _: 1.0, 1.0, counts, SECOND // 50, None, self.test_share, gate=self.gate),
             SignallingLayer(
                 self.route, self.cutoff, neighbours=links.keys(), aggregate=self.aggregate, give_way=10.0 * self.lanes
             ),
@@ -300,8 +306,8 @@ class Storm:
     def start(self) -> None:
         """Begin all sessions."""
         for session, wish in enumerate(self.wishes):
-            request = Connect(session, wish.target, 0.5, wish.number, wish.kind, wish.basis, wish.rate)
-            self.simulation.at(0, lambda event: self.feed(*event), (wish.source, request))
+            request = Connect(session, wish.target, 0.5, wish.number, wish.kind, wish.basis, wish.rate, wish.priority)
+            self.simulation.at(int(wish.start * SECOND), lambda event: self.feed(*event), (wish.source, request))
 
     def run(self, seconds: float) -> None:
         """Let time pass."""

@@ -6,8 +6,9 @@ from collections import Counter
 from typing import Any
 
 from qstack.core.clock import MILLISECOND, SECOND
+from qstack.hardware.device import Device
 from qstack.hardware.lanes import Setting
-from qstack.hardware.medium import Device, Medium
+from qstack.hardware.medium import Medium
 from qstack.hosts.simulation import Simulation
 from qstack.link.layer import LinkLayer
 from qstack.link.queue import Link
