@@ -142,7 +142,7 @@ class ExactDevice(NodeDevice):
             keep.view[:] = settle[bit] / chances[bit]
             after = keep.other.after
             keep.other.after = None
-            if after is not None:
+            if after is not None and hasattr(keep.other, "pair"):  # the first end may have let it go by now
                 keep.other.apply(after)
         del spare.pair
         answer = Distilled(req.keep, req.spare, bit)

@@ -78,10 +78,11 @@ class PhysicalLayer(Layer):
             last = self.last[ind.peer]
         except KeyError:
             raise _no_neighbour(ind.peer) from None
-        if last is None or step(last, ind.sequence, SEQUENCES) <= 0:
+        if last is not None and step(last, ind.sequence, SEQUENCES) <= 0:
             return ()
         self.last[ind.peer] = ind.sequence
-        return (Skipped(ind.peer, (last + 1) % SEQUENCES, (ind.sequence + 1) % SEQUENCES),)
+        low = ind.sequence if last is None else (last + 1) % SEQUENCES  # QS-L1-470: that one at least
+        return (Skipped(ind.peer, low, (ind.sequence + 1) % SEQUENCES),)
 
     @on(Renumber)
     def renumber(self, req: Renumber, ctx: Context) -> Outputs:

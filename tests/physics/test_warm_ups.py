@@ -56,3 +56,21 @@ def test_a_loss_is_told_at_both_ends_of_the_link_and_every_memory_is_given_back(
     assert sorted(taken["a"] + taken["c"]) == taken["b"]
     assert len(taken["b"]) == len(of["Spoiled"])
     assert not any(network.medium.qubits.values())
+
+
+def test_the_exact_tier_distils_when_one_end_has_let_its_half_go():
+    """The first end gives its round up as soon as its bit is there; the other one measures after that."""
+    data = scenario("a", loses=True, number=30, link={"distillation": "dejmps"})
+    data["run"]["tier"] = "exact"
+    flow = qstack.load(data).run().flows[0]
+    assert flow.delivered >= 28
+    assert flow.fidelities.min() > 0.95
+
+
+@pytest.mark.parametrize("message", ["LinkExpire", "LinkExpireAck", "any"])
+def test_losses_of_messages_do_no_harm_to_what_is_told_of_a_loss(message):
+    data = scenario("b", loses=True, number=60)
+    data["faults"] = [{"message": message, "action": "drop", "probability": 0.05 if message == "any" else 0.4}]
+    flow = qstack.load(data).run().flows[0]
+    assert flow.delivered >= 58
+    assert flow.fidelities.min() > 0.93

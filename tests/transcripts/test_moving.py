@@ -6,9 +6,9 @@ import pytest
 
 from qstack.conformance.transcript import Transcript
 from qstack.core.nouns import Cancel, Send, Set
-from qstack.network.requests import Activate, Install, Progress, Uninstall
 from qstack.network.entries import Uninstalled
 from qstack.network.moving import Falls, MoveDue
+from qstack.network.requests import Activate, Install, Progress, Uninstall
 from qstack.network.signalling import SignallingLayer
 from qstack.services.l3_network import Connect, Disconnect, Disconnected, Rerouted
 from qstack.services.reasons import Reason
