@@ -357,6 +357,7 @@ class TableLink(Layer):
             "told",
             "void",
             "latest",
+            "turns",
             "clock",
             "number",
             "expected",

@@ -117,6 +117,7 @@ class Bench(Clockwork):
         misses: int = 1,
     ) -> None:
         super().__init__({node: Transcript(*layers(make, node), node=node).from_(3 - node) for node in (1, 2)})
+        self.subject = make
         self.lost = lost
         self.missed = missed
         self.misses = misses
@@ -125,6 +126,13 @@ class Bench(Clockwork):
         self.sequence = -1
         self.standing = {node: [-1] * LANES for node in (1, 2)}
         self.told: dict[int, list[Noun]] = {1: [], 2: []}
+
+    def restart(self, node: int) -> None:
+        """Put a new subject in the place of an end; what is under way is lost with the old one."""
+        self.ends[node] = Transcript(*layers(self.subject, node), node=node, now=self.now).from_(3 - node)
+        self.standing[node] = [-1] * LANES
+        self.told[node] = []
+        self.line.clear()
 
     def ask(self, node: int, request: Noun) -> None:
         """Give one end a request of its user."""

@@ -28,7 +28,7 @@ from qstack.services.l1_physical import Attempt
 from qstack.services.l2_link import Accepted, Err, Ok, Receive
 from qstack.services.reasons import Reason
 from qstack.wire import decode, encode
-from qstack.wire.link import Add, AddAck, AddRej, Drop, LinkExpire
+from qstack.wire.link import Add, AddAck, AddRej, Drop, Hello, LinkExpire, MemAck, MemReq
 
 
 def _among(lost: range, number: int) -> bool:
@@ -238,8 +238,11 @@ class AgreementTests:
     @requirement("QS-L2-040")
     def test_strangers_are_refused(self, make: Make) -> None:
         """As the stranger's error."""
-        for message in (incoming(), AddAck(1, 1), Drop(4)):
+        words = (incoming(), AddAck(1, 1), AddRej(1, Reason.NORES), Drop(4), Hello(), MemReq(1, 0), MemAck(1, 0))
+        for message in words:
             t = talk(make, 1, STRANGER)
+            if type(message) not in t.handlers:  # no layer knows it, so that it falls (QS-CV-400)
+                continue
             try:
                 t >> message
             except RemoteProtocolError:

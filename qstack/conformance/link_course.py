@@ -197,6 +197,7 @@ class CourseTests:
         expect(t, Free(9) in t.answers, "the qubit of a forgotten request freed")
         t >> replace(CREATE, purpose=6)
         aid = agree(t, 6)
+        expect(t, aid in standing(t).values(), "attempts for the new request")
         herald(t, 2, aid=aid, qubit=11)
         expect(t, t.last(Ok).purpose == 6, "a pair of the new request")
 

@@ -177,6 +177,30 @@ class QueueTests:
         expect(t, t.last(Ok).purpose == 6, "a pair of the new request")
 
     @course
+    @requirement("QS-L2-056")
+    @extended("lost-neighbours")
+    def test_a_neighbour_that_begins_anew(self, make: Make) -> None:
+        """Agrees with one that has only lost it, lane by lane, whatever was served before."""
+        for before in range(6):
+            bench = Bench(make)
+            if NeighbourLost not in bench.ends[1].handlers:
+                raise Unsupported("neighbours that are lost")
+            bench.ask(1, replace(CREATE, number=40_000))
+            bench.run(3 * ROUND_TRIP + before * PERIOD)
+            bench.restart(2)
+            bench.give(1, NeighbourLost(2))
+            for purpose in (4, 5, 6):
+                bench.ask(1, replace(CREATE, purpose=purpose, number=7, priority=purpose % 3))
+            bench.ask(1, replace(CREATE, purpose=4, number=5))
+            began = bench.now + 4 * ROUND_TRIP
+            for cycle in range(30):
+                bench.run(began + cycle * PERIOD + PERIOD // 2)
+                one, other = (bench.standing[node] for node in (1, 2))
+                expect(bench.ends[1], one == other, f"attempts as at the other end, {other}, not {one}")
+            counts = [sum(pair[0] == purpose for pair in bench.pairs(2)) for purpose in (4, 5, 6)]
+            expect(bench.ends[2], counts == [12, 7, 7], f"12, 7 and 7 pairs, not {counts}")
+
+    @course
     @requirement("QS-L2-018")
     def test_pairs_taken_back_of_a_request_that_was_done(self, make: Make) -> None:
         """Are told again as the request wants it: one by one, or together."""
@@ -217,6 +241,40 @@ class QueueTests:
         expect(t, [ok.purpose for ok in t.all(Ok)] == [4, 4, 4, 6], "the other request served afterwards")
 
     @course
+    @requirement("QS-L2-018")
+    @extended("atomic-requests")
+    def test_a_pair_before_an_atomic_request_begins(self, make: Make) -> None:
+        """Nothing stands against it: the atomic request has had no pair yet."""
+        request = replace(CREATE, atomic=True)
+        claims(make, "atomic requests", request)
+        t = talk(make, 1, 2) >> request
+        aid = agree(t, 4)
+        t >> replace(CREATE, purpose=6)
+        other = agree(t, 6)
+        herald(t, 0, aid=other, qubit=5)
+        expect(t, [ok.purpose for ok in t.all(Ok)] == [6], "a pair of the other request at once")
+        herald(t, 1, aid=aid)
+        expect(t, [ok.purpose for ok in t.all(Ok)] == [6, 4], "a pair of the atomic request at once")
+
+    @course
+    @requirement("QS-L2-432")
+    def test_ids_of_requests_that_have_just_ended(self, make: Make) -> None:
+        """Are not given again at once, by whichever end gives ids."""
+        for node, peer in ((1, 2), (2, 1)):
+            t = talk(make, node, peer)
+            given = []
+            for sequence in range(MANY):
+                t >> replace(CREATE, peer=peer, number=1)
+                add = t.last(Add)
+                if add.aid == UNASSIGNED:
+                    break
+                given.append(add.aid)
+                t >> AddAck(add.cseq, add.aid)
+                t.at(max(t.context.now, add.start))
+                herald(t, sequence, aid=add.aid)
+            expect(t, len(set(given)) == len(given), f"{MANY} queue ids that differ, not {given}")
+
+    @course
     @requirement("QS-L2-042")
     def test_a_queue_that_is_full(self, make: Make) -> None:
         """What it has no room for is refused, and what is in it stays."""
@@ -227,6 +285,7 @@ class QueueTests:
                 t << Err(2, n, ANY, Reason.NORES, remote=False)
                 break
             add = t.last(Add)
+            expect(t, add.purpose == n, f"an ADD of purpose {n}, or an Err of reason NORES")
             t >> AddAck(add.cseq, n if add.aid == UNASSIGNED else add.aid)
             t.lines.clear()  # nobody reads so long a dialogue
         t.never(Err, more_than=1)

@@ -28,7 +28,7 @@ from qstack.link.room import RoomDue, RoomLater
 from qstack.link.schedulers import first_come, strict_priority, weighted_fair
 from qstack.plugin.discovery import inline
 from qstack.services.classical import NeighbourLost
-from qstack.services.device import Free, Room, Spoiled
+from qstack.services.device import AskRoom, Free, Room, Spoiled
 from qstack.services.l1_physical import Attempt, Heralded, Skipped
 from qstack.services.l2_link import Accepted, Create, Err, Ok, Receive, Unreachable, Withdraw
 from qstack.services.reasons import Reason
@@ -272,6 +272,18 @@ def remembers_for_ever():
     return spoil
 
 
+def asks_nobody():
+    """Only a neighbour that has said that it is full is asked for its memories."""
+    full = []
+
+    def spoil(inner, noun, ctx):
+        if isinstance(noun, MemReq | MemAck):
+            full[:] = [] if noun.communication else [True]
+        return [a for a in inner(noun, ctx) if full or not isinstance(a, AskRoom) or isinstance(noun, MemReq)]
+
+    return spoil
+
+
 BROKEN = {
     "hides that its queue is full": ("QS-L2-042", (Create,), lambda: reason(Reason.NORES, Reason.OTHER)),
     "takes what was dropped": (
@@ -460,6 +472,12 @@ BROKEN = {
         (MemAck,),
         lambda: more(lambda answers, noun: [] if noun.communication else [Attempt(2, 0, -1, 0, keep=True, bases=())]),
     ),
+    "asks in the midst of pairs": (
+        "QS-L2-430",
+        (Heralded,),
+        lambda: more(lambda answers, noun: [Send(noun.peer, MemReq(2, 0))] if noun.sequence == 20 else []),
+    ),
+    "never asks a silent neighbour": ("QS-L2-431", (MemReq, MemAck, RoomDue, RoomLater), asks_nobody),
     "accepts a malformed ADD": (
         "QS-L2-052",
         (Add,),
@@ -469,7 +487,7 @@ BROKEN = {
 
 
 def failures(make):
-    return {verdict.id for verdict in failed(judge(LinkSuite, make, SPECIFICATION))}
+    return {verdict.id for verdict in failed(judge(LinkSuite, make, SPECIFICATION), strict=True)}
 
 
 class TestReference(LinkSuite):
@@ -489,7 +507,7 @@ def test_a_broken_layer_fails_what_it_breaks(name):
 
 def test_every_requirement_of_the_suite_has_a_layer_that_breaks_it():
     judged = {verdict.id for verdict in judge(LinkSuite, reference, SPECIFICATION)}
-    assert judged == {number for number, _, _ in BROKEN.values()} | {"QS-L2-031", "QS-L2-020"}
+    assert judged == {number for number, _, _ in BROKEN.values()} | {"QS-L2-031", "QS-L2-432", "QS-L2-020"}
 
 
 class ByArrival(Link):
@@ -497,13 +515,25 @@ class ByArrival(Link):
 
     def insert(self, item):
         super().insert(item)
-        if len(self.items) < 4 and set(self.items) <= {1, 2, 3}:
+        if not self.master and len(self.items) < 4 and set(self.items) <= {1, 2, 3}:
             self.last_order = item.order = len(self.items)
 
 
+class Thrifty(Link):
+    """The least queue id that is free is given to the next request."""
+
+    def assign(self):
+        return next(n for n in range(1, 1 << 11) if n not in self.items)
+
+
+QUEUES = {"stand by arrival": (ByArrival, "QS-L2-031"), "give ids again": (Thrifty, "QS-L2-432")}
+
+
 @pytest.mark.requirement("QS-CF-008")
-def test_an_order_of_its_own():
-    assert failures(lambda site: reference(site, ByArrival)) == {"QS-L2-031"}
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_of_its_own(name):
+    link, number = QUEUES[name]
+    assert failures(lambda site: reference(site, link)) == {number}
 
 
 @pytest.mark.requirement("QS-CF-008")
@@ -511,7 +541,7 @@ def test_an_order_of_its_own():
 def test_shares_that_are_claimed_and_not_given(scheduler):
     suite = told(LinkSuite, ("proportional-shares",))
     verdicts = judge(suite, lambda site: reference(site, scheduler=scheduler), SPECIFICATION)
-    assert {verdict.id for verdict in failed(verdicts)} == {"QS-L2-020"}
+    assert {verdict.id for verdict in failed(verdicts, strict=True)} == {"QS-L2-020"}
 
 
 def toy(site):

@@ -30,6 +30,7 @@ def test_it_passes_and_claims_no_more_than_it_has():
         "requests that leave the queue id open",
         "purposes that a node was told to accept",
         "advertisements of memories",
+        "losses of stored halves",
         "shares in proportion ([250, 250] of 500 pairs for priorities [0, 2])",
     }
     assert sum(v.verdict == "pass" for v in verdicts) >= 40

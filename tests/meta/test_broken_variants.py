@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,30 @@ def judged() -> set[str]:
     suites = [PeerSuite, *(profile.suite for profile in PROFILES.values())]
     cited = {number for suite in suites for numbers in suite_tests(suite).values() for number in numbers}
     return {number for number in cited if SPECIFICATION.find(number)[1].level.startswith("MUST")}
+
+
+def verdicts_of_variants() -> Iterator[tuple[str, ast.Assert]]:
+    """Return what the tests of broken variants say of failures: where, and the assertion."""
+    for path in sorted((ROOT / "tests/conformance").glob("test_judge_*.py")):
+        for statement in ast.parse(path.read_text()).body:
+            marks = " ".join(map(ast.unparse, getattr(statement, "decorator_list", [])))
+            if isinstance(statement, ast.FunctionDef) and "QS-CF-008" in marks:
+                for node in ast.walk(statement):
+                    if isinstance(node, ast.Assert) and re.search(r"failures|failed\(", ast.unparse(node.test)):
+                        yield f"{path.name}:{node.lineno}", node
+
+
+def test_a_variant_fails_its_requirement_and_nothing_else():
+    """Each of these tests compares all failures, those of a SHOULD too, with what the variant breaks."""
+    found = list(verdicts_of_variants())
+    assert len(found) >= len(PROFILES) // 2
+    for where, node in found:
+        assert isinstance(node.test, ast.Compare), where
+        assert [type(op) for op in node.test.ops] == [ast.Eq], f"{where}: not all failures are compared"
+    for path in sorted((ROOT / "tests/conformance").glob("test_judge_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name == "failures":
+                assert "strict=True" in ast.unparse(node), f"{path.name}: failures of a SHOULD are not counted"
 
 
 @pytest.mark.requirement("QS-CF-008")
