@@ -23,6 +23,7 @@ from qstack.link.distil import Distiller
 from qstack.link.layer import LinkLayer
 from qstack.link.queue import Link
 from qstack.network.forwarding import ForwardingLayer
+from qstack.network.requests import Progress
 from qstack.network.signalling import SignallingLayer
 from qstack.physical.layer import PhysicalLayer
 from qstack.physical.midpoint import Midpoint
@@ -33,6 +34,7 @@ NODES = (1, 2, 3)
 ROWS = (Row(0.1, 2e-3, 0.9), Row(0.3, 1e-3, 0.7))
 SMALL = st.integers(-1, 3)
 NUMBERS = st.one_of(SMALL, st.integers(0, 7), st.integers(0, (1 << 16) - 1))
+PROGRESS = st.builds(Progress, NUMBERS, NUMBERS, st.lists(st.tuples(SMALL, SMALL), max_size=3).map(tuple))
 BY_TYPE: dict[str, st.SearchStrategy] = {
     "int": NUMBERS,
     "float": st.floats(0, 1),
@@ -40,6 +42,8 @@ BY_TYPE: dict[str, st.SearchStrategy] = {
     "tuple[int, ...]": st.lists(SMALL, max_size=3).map(tuple),
     "tuple[int, int]": st.tuples(SMALL, SMALL),
     "tuple[float, ...]": st.lists(st.floats(0, 1), max_size=2).map(tuple),
+    "Progress | None": st.none() | PROGRESS,
+    "Mapping[int, Progress] | None": st.none() | st.dictionaries(SMALL, PROGRESS, max_size=2),
 }
 
 
