@@ -58,7 +58,7 @@ def spoilt(draw, texts):
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize("command", ["check", pytest.param("run", marks=pytest.mark.slow)])
 def test_a_spoilt_scenario_gives_a_clean_answer(qstack, tmp_path, good, examples, command):
     texts = [good, *examples.values()]
 
@@ -86,6 +86,7 @@ def test_random_bytes_give_a_clean_answer(qstack, tmp_path):
         assert said.err.endswith("nothing was run.\n")
 
 
+@pytest.mark.slow
 def test_random_settings_give_a_clean_answer(qstack, tmp_path, good):
     path = tmp_path / "good.yaml"
     path.write_text(good)

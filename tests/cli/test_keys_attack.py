@@ -53,6 +53,7 @@ def test_blinding_is_named_and_the_self_test_catches_it(qstack):
     assert learned(said.out) == [1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_splitting_is_priced_and_a_changed_message_costs_the_block(qstack):
     split = qstack("keys", "attack", "photon-number-splitting", "--set", "single=0.6")
     for length, (eve, bits) in zip(
@@ -66,6 +67,7 @@ def test_splitting_is_priced_and_a_changed_message_costs_the_block(qstack):
     assert "accepted" not in said.out
 
 
+@pytest.mark.slow
 def test_the_same_seed_says_the_same(qstack):
     runs = [qstack("keys", "attack", "blinding", "--seed", seed).out for seed in (4, 4, 5)]
     assert runs[0] == runs[1] != runs[2]

@@ -24,6 +24,7 @@ peers: {{{other}: "https://localhost:1"}}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_the_demonstration_uses_both_links_and_stays_short(qstack):
     begun = time.process_time()

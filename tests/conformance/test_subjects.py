@@ -116,7 +116,7 @@ def test_a_layer_that_handles_strange_things_is_told(answer, words, tmp_path):
 
 
 @pytest.mark.requirement("QS-CF-264")
-@pytest.mark.parametrize("profile", ["link", "physical", "transport", "network"])
+@pytest.mark.parametrize("profile", [pytest.param("link", marks=pytest.mark.slow), "physical", "transport", "network"])
 def test_the_reference_passes_over_the_pipe_what_it_passes_at_home(profile, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     program = Program(f"{WRAPPED} {profile}", profile, 120.0)
