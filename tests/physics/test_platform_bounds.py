@@ -82,7 +82,7 @@ def test_unequal_readout_is_its_mean_and_a_bound():
 
 @pytest.mark.parametrize("value", [[0.1], [0.1, 0.2, 0.3], [0.1, 1.2]])
 def test_wrong_readout_is_refused(value):
-    with pytest.raises(qstack.ConfigError, match="expected one error, or those|expected numbers from 0 to 1"):
+    with pytest.raises(qstack.ConfigError, match=r"expected one error, or those|expected numbers from 0 to 1"):
         qstack.load(network(readout_error=value))
 
 
