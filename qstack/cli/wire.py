@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from string import hexdigits
 from typing import Any, cast
 
 import click
@@ -20,6 +21,7 @@ from qstack.wire.codec import LAYOUTS
 from qstack.wire.layout import Layout
 
 SECOND = TIMES["s"]
+HEXADECIMAL = frozenset(hexdigits)
 
 
 def kinds() -> dict[str, Layout]:
@@ -48,13 +50,23 @@ def command(what: tuple[str, ...], *, trace: Path | None) -> None:
             raise ConfigError(f"{trace}  holds no such message.")
     elif not what:
         dumps = ["\n".join(_listed())]
-    elif what[0][0].isdigit():
+    elif _is_hexadecimal(what[0]):
         dumps = list(_of_bytes(_bytes(what)))
-    elif len(what) > 1 and what[1][0].isdigit():
+    elif len(what) > 1 and _is_hexadecimal(what[1]):
         dumps = [hexdump(_bytes(what[1:]), layout.cls if layout.plane is None else None) for layout in _kinds(what[0])]
     else:
         dumps = [_dump(messages(layout.cls)[0], 0) for name in what for layout in _kinds(name)]
     click.echo("\n\n".join(dumps))
+
+
+def _is_hexadecimal(word: str) -> bool:
+    """Return whether a word is meant as bytes, and not as the name of a message."""
+    return word[:1].isdigit() or (HEXADECIMAL.issuperset(word) and not _named(word))
+
+
+def _named(name: str) -> list[Layout]:
+    known = kinds()
+    return [known[name]] if name in known else [one for one in known.values() if one.title == name.upper()]
 
 
 def _bytes(words: Sequence[str]) -> bytes:
@@ -67,8 +79,7 @@ def _bytes(words: Sequence[str]) -> bytes:
 
 def _kinds(name: str) -> list[Layout]:
     """Return the layout with this name of its noun, or those with this title: two planes may use the same."""
-    known = kinds()
-    found = [known[name]] if name in known else [one for one in known.values() if one.title == name.upper()]
+    found, known = _named(name), kinds()
     if not found:
         hint = nearest(name, known) or nearest(name.upper(), {one.title for one in known.values()})
         raise ConfigError(f"'{name}' is no message, and no bytes in hexadecimal.{hint} `qstack wire` lists all.")

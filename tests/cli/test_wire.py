@@ -89,3 +89,8 @@ def test_the_messages_of_a_run(tmp_path, capsys):
     head = adds[0].splitlines()[0]
     assert adds[0].partition("\n")[2] == hexdump(bytes.fromhex(head.split()[-1])), "the line above holds the bytes"
     assert "holds no such message" in said(capsys, "--trace", str(trace), "Hello", code=2)
+
+
+def test_bytes_may_begin_with_a_letter(capsys):
+    assert said(capsys, "deadbeef").startswith("no message, 4 bytes")
+    assert "is no message, and no bytes" in said(capsys, "deadbeet", code=2)
