@@ -314,6 +314,7 @@ def failures(suite, make):
     return {verdict.id for verdict in failed(judge(suite, make, SPECIFICATION), strict=True)}
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("QS-CF-008")
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_medium_fails_what_it_breaks(name):
