@@ -96,7 +96,7 @@ LYING = {
 ODD = {
     "says one long line": ("say('x' * (1 << 21) + '\\n')", "the answer to 'scheduler' is longer than 1048576 bytes"),
     # Twice, unasked, or to another question: which of them depends on when the judge asks the next one.
-    "answers for ever": ("while True: say('{\"re\": 2}\\n')", ": b'{\"re\": 2}"),
+    "answers for ever": ("while True: say('{\"re\": 2}\\n')", ': b\'{"re": 2}'),
     "closes its output": ("os.close(1); sleep()", "it closed its output before it answered 'scheduler'"),
     "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "it ended before it answered 'scheduler' (exit code -9)"),
     "has too many digits": (
