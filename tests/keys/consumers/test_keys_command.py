@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -195,7 +196,8 @@ def test_a_store_is_given_another_key_encryption_key(tmp_path, monkeypatch):
     monkeypatch.setenv("KEK", "ab" * 32)
     result = run("rekey", file, "--environment", "KEK")
     assert result.output.splitlines()[1] == "store_key: {environment: KEK}"
-    assert "rekeyed" in sqlite3.connect(tmp_path / "kme-1.db").execute("SELECT max(record) FROM audit").fetchone()[0]
+    with closing(sqlite3.connect(tmp_path / "kme-1.db")) as store:
+        assert "rekeyed" in store.execute("SELECT max(record) FROM audit").fetchone()[0]
     assert run("audit", tmp_path / "kme-1.db").exit_code == 0
 
 
