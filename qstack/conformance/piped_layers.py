@@ -124,7 +124,7 @@ class PipedLayer(Layer):
         self._handles = (*self._handles, lines.Named, lines.Tidying)
         return self
 
-    def handlers(self) -> dict[type[Noun], Callable[[Any, Context], list[Noun]]]:  # type: ignore[override]
+    def handlers(self) -> dict[type[Noun], Callable[[Any, Context], list[Noun]]]:  # type: ignore[override]  # answers are lists
         """Return the same question for everything that the program handles."""
         return dict.fromkeys(self._handles, self._ask)
 
